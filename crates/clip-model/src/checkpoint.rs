@@ -1,0 +1,268 @@
+//! Weights for a model: from safetensors (mapped files, one tensor copied at a time, every misfit
+//! listed), or drawn at random.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use burn::module::Param;
+use burn::nn::{LayerNorm, LayerNormConfig, Linear};
+use burn::tensor::{DType, Device, Tensor, TensorData};
+use burn_store::burn_pack::Tensor as Stored;
+use burn_store::{ModuleStore, SafetensorsStore, bridge};
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use rand_distr::StandardNormal;
+use sha2::{Digest, Sha256};
+
+use crate::openai::{self, Part};
+use crate::random::initial;
+use crate::{ClipConfig, Content, Error, Result, TensorProblem};
+
+/// Opened weights, handed out tensor by tensor under Hugging Face's names.
+///
+/// Misfits do not stop the hand-out (zeros stand in), so that [`finish`](Self::finish) can name
+/// all of them at once.
+pub(crate) struct Checkpoint {
+    source: Source,
+    digest: Sha256,
+    device: Device,
+}
+
+enum Source {
+    Files(Files),
+    Random { config: ClipConfig, rng: ChaCha8Rng },
+}
+
+struct Files {
+    name: String,
+    tensors: BTreeMap<String, Stored>,
+    openai: bool,
+    used: BTreeSet<String>,
+    problems: Vec<TensorProblem>,
+    failure: Option<Error>,
+}
+
+impl Checkpoint {
+    /// Opens the shards and reads their headers.
+    pub(crate) fn open(shards: &[Content], device: &Device) -> Result<Self> {
+        let mut tensors = BTreeMap::new();
+        for shard in shards {
+            let mut store = match shard {
+                Content::Path(path) => SafetensorsStore::from_file(path.clone()),
+                Content::Bytes(_, bytes) => SafetensorsStore::from_bytes(Some(bytes.to_vec())),
+            };
+            let found = store.get_all_tensors().map_err(|error| Error::Weights {
+                file: shard.name(),
+                reason: error.to_string(),
+            })?;
+            tensors.extend(
+                found
+                    .iter()
+                    .map(|(name, tensor)| (name.clone(), tensor.clone())),
+            );
+        }
+        let files = Files {
+            name: shards.first().map(Content::name).unwrap_or_default(),
+            openai: tensors.contains_key(openai::MARK),
+            tensors,
+            used: BTreeSet::new(),
+            problems: Vec::new(),
+            failure: None,
+        };
+        Ok(Self {
+            source: Source::Files(files),
+            digest: Sha256::new(),
+            device: device.clone(),
+        })
+    }
+
+    /// Draws every tensor at random instead, as for training from scratch.
+    pub(crate) fn random(config: &ClipConfig, seed: u64, device: &Device) -> Self {
+        let source = Source::Random {
+            config: config.clone(),
+            rng: ChaCha8Rng::seed_from_u64(seed),
+        };
+        Self {
+            source,
+            digest: Sha256::new(),
+            device: device.clone(),
+        }
+    }
+
+    /// The tensor `name`, as f32 on the device.
+    pub(crate) fn tensor<const D: usize>(&mut self, name: &str, shape: [usize; D]) -> Tensor<D> {
+        match self.data(name, &shape) {
+            Some(data) => Tensor::from_data(data, &self.device),
+            None => Tensor::zeros(shape, &self.device),
+        }
+    }
+
+    /// A one-element tensor of any rank, on the host.
+    pub(crate) fn scalar(&mut self, name: &str) -> f32 {
+        self.data(name, &[])
+            .and_then(|data| data.iter::<f32>().next())
+            .unwrap_or(0.0)
+    }
+
+    /// `name.weight` (`[output, input]` in the file) and, where the layer has one, `name.bias`.
+    ///
+    /// The weight stays in the file's layout, seen through a transposed view: rows as long as the
+    /// input keep the matrix product fast, and nothing is copied twice.
+    pub(crate) fn linear(&mut self, name: &str, input: usize, output: usize, bias: bool) -> Linear {
+        let weight = self
+            .tensor(&format!("{name}.weight"), [output, input])
+            .transpose();
+        let bias = bias.then(|| self.tensor(&format!("{name}.bias"), [output]));
+        Linear {
+            weight: Param::from_tensor(weight),
+            bias: bias.map(Param::from_tensor),
+        }
+    }
+
+    /// `name.weight` and `name.bias` of a layer norm.
+    pub(crate) fn layer_norm(&mut self, name: &str, width: usize, epsilon: f64) -> LayerNorm {
+        let mut norm = LayerNormConfig::new(width)
+            .with_epsilon(epsilon)
+            .init(&self.device);
+        norm.gamma = Param::from_tensor(self.tensor(&format!("{name}.weight"), [width]));
+        norm.beta = Some(Param::from_tensor(
+            self.tensor(&format!("{name}.bias"), [width]),
+        ));
+        norm
+    }
+
+    /// Reports all misfits, tensors without a place among them; otherwise a fingerprint of the
+    /// weights (names, shapes and each tensor's first values).
+    pub(crate) fn finish(self) -> Result<String> {
+        if let Source::Files(files) = self.source {
+            files.finish()?;
+        }
+        let digest = self.digest.finalize();
+        Ok(digest
+            .iter()
+            .take(8)
+            .map(|byte| format!("{byte:02x}"))
+            .collect())
+    }
+
+    fn data(&mut self, name: &str, shape: &[usize]) -> Option<TensorData> {
+        let data = match &mut self.source {
+            Source::Files(files) => files.data(name, shape)?,
+            Source::Random { config, rng } => {
+                let (deviation, mean) = initial(name, config);
+                let values = (0..shape.iter().product())
+                    .map(|_| mean + deviation * rng.sample::<f32, _>(StandardNormal))
+                    .collect::<Vec<_>>();
+                TensorData::new(values, shape.to_vec())
+            }
+        };
+        self.digest.update(name.as_bytes());
+        for length in shape {
+            self.digest.update((*length as u64).to_le_bytes());
+        }
+        for value in data.iter::<f32>().take(16) {
+            self.digest.update(value.to_le_bytes());
+        }
+        Some(data)
+    }
+}
+
+impl Files {
+    fn finish(mut self) -> Result<()> {
+        if let Some(error) = self.failure {
+            return Err(error);
+        }
+        for name in self.tensors.keys() {
+            // `position_ids` are buffers that old checkpoints carry along.
+            let ignored = name.ends_with("position_ids")
+                || (self.openai && openai::IGNORED.contains(&name.as_str()));
+            if !ignored && !self.used.contains(name) {
+                self.problems
+                    .push(TensorProblem::Unexpected { name: name.clone() });
+            }
+        }
+        if self.problems.is_empty() {
+            Ok(())
+        } else {
+            Err(Error::Tensors {
+                file: self.name,
+                problems: self.problems,
+            })
+        }
+    }
+
+    /// The tensor as f32, or `None` with the problem noted.
+    fn data(&mut self, name: &str, shape: &[usize]) -> Option<TensorData> {
+        let (stored, part) = if self.openai {
+            openai::locate(name)
+        } else {
+            (name.to_owned(), Part::Whole)
+        };
+        let Some(tensor) = self.tensors.get(&stored) else {
+            self.problems.push(TensorProblem::Missing { name: stored });
+            return None;
+        };
+        self.used.insert(stored.clone());
+        let found = tensor.shape.to_vec();
+        let expected = match part {
+            Part::Whole => shape.to_vec(),
+            Part::Third(_) => [&[3 * shape[0]], &shape[1..]].concat(),
+            Part::Transposed => shape.iter().rev().copied().collect(),
+        };
+        // A 0-d scalar is sometimes stored with shape [1].
+        if found != expected && !(shape.is_empty() && found == [1]) {
+            self.problems.push(TensorProblem::Shape {
+                name: stored,
+                found,
+                expected,
+            });
+            return None;
+        }
+        if !matches!(
+            tensor.dtype,
+            DType::F32 | DType::F16 | DType::BF16 | DType::F64
+        ) {
+            let found = format!("{:?}", tensor.dtype);
+            self.problems.push(TensorProblem::Type {
+                name: stored,
+                found,
+            });
+            return None;
+        }
+        match bridge::to_data(tensor) {
+            Ok(data) => Some(cut(data.convert::<f32>(), part, shape)),
+            Err(error) => {
+                let reason = format!("{stored}: {error}");
+                self.failure.get_or_insert(Error::Weights {
+                    file: self.name.clone(),
+                    reason,
+                });
+                None
+            }
+        }
+    }
+}
+
+/// Takes the wanted part out of an f32 tensor that is stored fused or transposed.
+fn cut(data: TensorData, part: Part, shape: &[usize]) -> TensorData {
+    let values = || data.iter::<f32>();
+    let length: usize = shape.iter().product();
+    match part {
+        Part::Whole => data,
+        Part::Third(third) => TensorData::new(
+            values()
+                .skip(third * length)
+                .take(length)
+                .collect::<Vec<_>>(),
+            shape.to_vec(),
+        ),
+        Part::Transposed => {
+            let stored: Vec<f32> = values().collect();
+            let (rows, columns) = (shape[0], shape[1]);
+            let transposed = (0..rows)
+                .flat_map(|row| (0..columns).map(move |column| (row, column)))
+                .map(|(row, column)| stored[column * rows + row])
+                .collect::<Vec<_>>();
+            TensorData::new(transposed, shape.to_vec())
+        }
+    }
+}

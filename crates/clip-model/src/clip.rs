@@ -1,0 +1,69 @@
+//! Both towers with the scale between them.
+
+use burn::module::Module;
+use burn::tensor::Device;
+
+use crate::checkpoint::Checkpoint;
+use crate::{ClipConfig, Content, ImageTower, ModelFiles, Result, TextTower};
+
+/// A CLIP model's weights, ready to run.
+#[derive(Debug, Clone)]
+pub struct Clip {
+    /// The image tower.
+    pub image: ImageTower,
+    /// The text tower.
+    pub text: TextTower,
+    /// exp(logit_scale): what cosine similarities are multiplied with before a softmax.
+    pub logit_scale: f32,
+    /// The dimensions.
+    pub config: ClipConfig,
+    fingerprint: String,
+}
+
+impl Clip {
+    /// Loads configuration and weights of a Hugging Face folder; no tokenizer or preprocessor is
+    /// needed (see [`Pretrained`](crate::Pretrained) for the whole).
+    ///
+    /// # Errors
+    /// Whatever is missing or malformed, by file.
+    pub fn load(folder: impl AsRef<std::path::Path>, device: &Device) -> Result<Self> {
+        let folder = folder.as_ref();
+        let config = ModelFiles::config_in(folder)?;
+        Self::from_parts(&config, &ModelFiles::weights_in(folder)?, device)
+    }
+
+    /// Loads from a configuration and one or more weight files.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load).
+    pub fn from_parts(config: &Content, weights: &[Content], device: &Device) -> Result<Self> {
+        let config = ClipConfig::from_json(&config.read()?, &config.name())?;
+        Self::read(config, Checkpoint::open(weights, device)?)
+    }
+
+    pub(crate) fn read(config: ClipConfig, mut weights: Checkpoint) -> Result<Self> {
+        let image = ImageTower::load(&mut weights, &config.vision, config.projection_dim);
+        let text = TextTower::load(&mut weights, &config.text, config.projection_dim);
+        let logit_scale = weights.scalar("logit_scale").exp();
+        let fingerprint = weights.finish()?;
+        Ok(Self {
+            image,
+            text,
+            logit_scale,
+            config,
+            fingerprint,
+        })
+    }
+
+    /// Identifies the weights: hexadecimal digits that differ between models, equal for the same
+    /// weights in any file layout.
+    pub fn fingerprint(&self) -> &str {
+        &self.fingerprint
+    }
+
+    /// Parameters of both towers.
+    pub fn parameters(&self) -> usize {
+        // The logit scale is the one parameter outside the towers.
+        self.image.num_params() + self.text.num_params() + 1
+    }
+}

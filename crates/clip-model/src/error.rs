@@ -1,0 +1,217 @@
+//! Everything that can go wrong between a folder of files and a model that runs.
+
+use std::fmt;
+use std::path::PathBuf;
+
+/// Result of this crate's fallible functions.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What went wrong; each variant names the file or argument, what was found and what to do.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A file could not be read.
+    #[error("cannot read {}: {source}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// The system's reason.
+        source: std::io::Error,
+    },
+    /// A model folder lacks one of its files.
+    #[error("{} has no {file}; {hint}", folder.display())]
+    MissingFile {
+        /// The folder that was searched.
+        folder: PathBuf,
+        /// The missing file's name.
+        file: &'static str,
+        /// What to do.
+        hint: String,
+    },
+    /// The model folder itself is absent or is a file.
+    #[error(
+        "{} is not a folder; expected a Hugging Face model folder with config.json, model.safetensors, tokenizer.json and preprocessor_config.json",
+        path.display()
+    )]
+    NotAFolder {
+        /// The path given.
+        path: PathBuf,
+    },
+    /// A JSON file that does not parse, or lacks the expected structure.
+    #[error(
+        "{file} is not valid: {source}; download it again, or compare it with another CLIP model's file"
+    )]
+    Json {
+        /// The file.
+        file: String,
+        /// The parser's reason, with line and column.
+        source: serde_json::Error,
+    },
+    /// A configuration value that makes no CLIP model.
+    #[error("{file}: {field} is {found}, expected {expected}")]
+    Config {
+        /// The file.
+        file: String,
+        /// The offending key.
+        field: &'static str,
+        /// Its value.
+        found: String,
+        /// What would be accepted.
+        expected: String,
+    },
+    /// A model of another family.
+    #[error(
+        "{file}: model_type \"{found}\" is not supported; CLIP models are (\"clip\", \"metaclip_2\"), SigLIP, BLIP, Chinese-CLIP and others have different towers"
+    )]
+    UnsupportedModel {
+        /// The configuration file.
+        file: String,
+        /// The model type found.
+        found: String,
+    },
+    /// A weights file that is damaged or is no safetensors file.
+    #[error(
+        "{file} cannot be read as safetensors: {reason}; the download may be incomplete, fetch it again"
+    )]
+    Weights {
+        /// The file.
+        file: String,
+        /// The reader's reason.
+        reason: String,
+    },
+    /// A weights file whose tensors do not fit the configuration.
+    #[error("{file} does not fit config.json: {}", list(problems))]
+    Tensors {
+        /// The weights file.
+        file: String,
+        /// Every tensor that is missing, surplus or wrong.
+        problems: Vec<TensorProblem>,
+    },
+    /// A tokenizer file that does not load or is not CLIP's.
+    #[error("{file} is not a CLIP tokenizer: {reason}")]
+    Tokenizer {
+        /// The file.
+        file: String,
+        /// Why.
+        reason: String,
+    },
+    /// A caption without a word.
+    #[error("the caption is empty: \"{caption}\" has no token to explain; give at least one word")]
+    EmptyCaption {
+        /// The caption as given.
+        caption: String,
+    },
+    /// Text that the vocabulary has no token for.
+    #[error(
+        "the caption \"{caption}\" contains \"{found}\", which the model's vocabulary does not know; leave it out or say it in other words"
+    )]
+    UnknownText {
+        /// The caption as given.
+        caption: String,
+        /// The part that is unknown.
+        found: String,
+    },
+    /// Token ids that the text tower cannot take.
+    #[error("token ids: {reason}")]
+    TokenIds {
+        /// What is wrong with them.
+        reason: String,
+    },
+    /// Pixels of another shape than the image tower takes.
+    #[error("pixel values have shape {found:?}, expected {expected:?}")]
+    PixelShape {
+        /// The shape given.
+        found: Vec<usize>,
+        /// `[batch, channels, height, width]`.
+        expected: Vec<usize>,
+    },
+    /// A file that is no image of a known format.
+    #[error("{file} is not an image: {reason}; PNG, JPEG, WebP, GIF, BMP and TIFF are read")]
+    NotAnImage {
+        /// The file.
+        file: String,
+        /// The decoder's reason.
+        reason: String,
+    },
+    /// An image that starts well and then breaks.
+    #[error("{file} cannot be decoded: {reason}; the file may be truncated or damaged")]
+    BrokenImage {
+        /// The file.
+        file: String,
+        /// The decoder's reason.
+        reason: String,
+    },
+    /// An image whose header claims more pixels than is sensible.
+    #[error(
+        "{file} claims {width}×{height} pixels, at most {limit} pixels are read; scale it down first"
+    )]
+    ImageTooLarge {
+        /// The file.
+        file: String,
+        /// Claimed width.
+        width: u32,
+        /// Claimed height.
+        height: u32,
+        /// The limit on width × height.
+        limit: u64,
+    },
+}
+
+/// One tensor that does not fit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TensorProblem {
+    /// The model needs it, the file lacks it.
+    Missing {
+        /// The tensor's name.
+        name: String,
+    },
+    /// The file has it, the model has no place for it.
+    Unexpected {
+        /// The tensor's name.
+        name: String,
+    },
+    /// The shapes differ.
+    Shape {
+        /// The tensor's name.
+        name: String,
+        /// Its shape in the file.
+        found: Vec<usize>,
+        /// The shape that config.json asks for.
+        expected: Vec<usize>,
+    },
+    /// Neither f32, f16 nor bf16 (f64 is accepted too).
+    Type {
+        /// The tensor's name.
+        name: String,
+        /// Its element type.
+        found: String,
+    },
+}
+
+impl fmt::Display for TensorProblem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Missing { name } => write!(f, "{name} is missing"),
+            Self::Unexpected { name } => write!(f, "{name} is unexpected"),
+            Self::Shape {
+                name,
+                found,
+                expected,
+            } => {
+                write!(f, "{name} has shape {found:?}, expected {expected:?}")
+            }
+            Self::Type { name, found } => {
+                write!(f, "{name} holds {found}, expected f32, f16 or bf16")
+            }
+        }
+    }
+}
+
+fn list(problems: &[TensorProblem]) -> String {
+    problems
+        .iter()
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join("; ")
+}

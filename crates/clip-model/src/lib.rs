@@ -1,0 +1,51 @@
+//! CLIP's image and text towers on [burn], open at every block.
+//!
+//! [`Pretrained::load`] reads a Hugging Face folder. The towers expose their parts (`embed`,
+//! `blocks`, `pool`, `project`), so that a method can stop at a layer, change what it finds there
+//! and go on:
+//!
+//! ```text
+//! pixels [B,3,H,W] ─ ImageTower::embed ─► [B,T,D] ─ blocks(..) ─► [B,T,D] ─ pool ─► [B,D] ─ project ─► [B,K]
+//! ids    [B,T]     ─ TextTower::embed  ─► [B,T,D] ─ blocks(..) ─► [B,T,D] ─ pool ─► [B,D] ─ project ─► [B,K]
+//! ```
+//!
+//! **What this crate may know:** CLIP, its files, images and captions. It knows no attribution
+//! method and no backend: every function takes a [`burn::tensor::Device`] or tensors.
+
+mod attention;
+mod block;
+mod caption;
+mod checkpoint;
+mod clip;
+mod config;
+mod encoder;
+mod error;
+mod files;
+mod image_tower;
+mod mlp;
+mod open_image;
+mod openai;
+mod pretrained;
+mod processor;
+mod random;
+mod resize;
+mod text_tower;
+mod trace;
+
+pub use attention::Attention;
+pub use block::Block;
+pub use caption::{Caption, CaptionTokenizer, Cut, Token, TokenKind};
+pub use clip::Clip;
+pub use config::{Activation, ClipConfig, TextConfig, VisionConfig};
+pub use encoder::Encoder;
+pub use error::{Error, Result, TensorProblem};
+pub use files::{Content, ModelFiles};
+pub use image_tower::ImageTower;
+pub use mlp::Mlp;
+pub use open_image::{MAX_PIXELS, decode_image, open_image};
+pub use pretrained::Pretrained;
+pub use processor::{ImageProcessor, Pixels, View};
+pub use random::random_clip;
+pub use resize::{Filter, resize};
+pub use text_tower::{Pooling, TextTower};
+pub use trace::{Trace, TraceOptions};

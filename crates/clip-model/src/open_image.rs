@@ -1,0 +1,206 @@
+//! Image files to pixels: format by content, size checked before anything is allocated, EXIF
+//! orientation applied.
+
+use std::io::{BufRead, BufReader, Cursor, Seek};
+use std::path::Path;
+
+use image::error::{ImageError, LimitErrorKind};
+use image::{DynamicImage, ImageDecoder, ImageReader};
+
+use crate::{Error, Result};
+
+/// Images with more pixels than this are refused from their header alone.
+pub const MAX_PIXELS: u64 = 200_000_000;
+
+/// Reads a PNG, JPEG, WebP, GIF (first frame), BMP or TIFF file, upright.
+///
+/// # Errors
+/// [`Error::Read`], [`Error::NotAnImage`], [`Error::BrokenImage`], [`Error::ImageTooLarge`].
+pub fn open_image(path: impl AsRef<Path>) -> Result<DynamicImage> {
+    let path = path.as_ref();
+    let read_error = |source| Error::Read {
+        path: path.into(),
+        source,
+    };
+    if path.is_dir() {
+        return Err(read_error(std::io::Error::other(
+            "it is a folder, expected an image file",
+        )));
+    }
+    let file = std::fs::File::open(path).map_err(read_error)?;
+    decode(BufReader::new(file), &path.display().to_string())
+}
+
+/// Decodes an image held in memory; `name` stands for it in errors.
+///
+/// # Errors
+/// As [`open_image`].
+pub fn decode_image(bytes: &[u8], name: &str) -> Result<DynamicImage> {
+    decode(Cursor::new(bytes), name)
+}
+
+fn decode(reader: impl BufRead + Seek, name: &str) -> Result<DynamicImage> {
+    let not_an_image = |reason: String| Error::NotAnImage {
+        file: name.into(),
+        reason,
+    };
+    let reader = ImageReader::new(reader)
+        .with_guessed_format()
+        .map_err(|error| not_an_image(error.to_string()))?;
+    if reader.format().is_none() {
+        return Err(not_an_image(
+            "its first bytes are of no known format".into(),
+        ));
+    }
+    let mut decoder = reader.into_decoder().map_err(|error| refine(error, name))?;
+    let (width, height) = decoder.dimensions();
+    if u64::from(width) * u64::from(height) > MAX_PIXELS {
+        return Err(Error::ImageTooLarge {
+            file: name.into(),
+            width,
+            height,
+            limit: MAX_PIXELS,
+        });
+    }
+    if width == 0 || height == 0 {
+        return Err(not_an_image(format!("it has {width}×{height} pixels")));
+    }
+    let orientation = decoder.orientation().map_err(|error| refine(error, name))?;
+    let mut image = DynamicImage::from_decoder(decoder).map_err(|error| refine(error, name))?;
+    image.apply_orientation(orientation);
+    Ok(image)
+}
+
+fn refine(error: ImageError, name: &str) -> Error {
+    match error {
+        ImageError::Unsupported(error) => Error::NotAnImage {
+            file: name.into(),
+            reason: error.to_string(),
+        },
+        ImageError::Limits(error) if error.kind() == LimitErrorKind::DimensionError => {
+            Error::ImageTooLarge {
+                file: name.into(),
+                width: 0,
+                height: 0,
+                limit: MAX_PIXELS,
+            }
+        }
+        error => Error::BrokenImage {
+            file: name.into(),
+            reason: error.to_string(),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+    use image::{ImageFormat, Rgb, RgbImage};
+    use rstest::rstest;
+
+    fn encoded(image: &DynamicImage, format: ImageFormat) -> Vec<u8> {
+        let mut bytes = Cursor::new(Vec::new());
+        image.write_to(&mut bytes, format).unwrap();
+        bytes.into_inner()
+    }
+
+    fn gradient() -> DynamicImage {
+        DynamicImage::ImageRgb8(RgbImage::from_fn(9, 6, |x, y| {
+            Rgb([x as u8 * 20, y as u8 * 30, 9])
+        }))
+    }
+
+    #[rstest]
+    #[case(ImageFormat::Png, 0)]
+    #[case(ImageFormat::WebP, 0)]
+    #[case(ImageFormat::Bmp, 0)]
+    #[case(ImageFormat::Tiff, 0)]
+    #[case(ImageFormat::Gif, 12)]
+    #[case(ImageFormat::Jpeg, 40)]
+    fn every_format_is_known_by_its_content(#[case] format: ImageFormat, #[case] tolerance: u8) {
+        let image = gradient();
+        let decoded = decode_image(&encoded(&image, format), "x")
+            .unwrap()
+            .to_rgb8();
+        assert_eq!(decoded.dimensions(), (9, 6));
+        let original = image.to_rgb8();
+        let worst = decoded
+            .iter()
+            .zip(original.iter())
+            .map(|(a, b)| a.abs_diff(*b))
+            .max();
+        assert!(worst.unwrap() <= tolerance, "{worst:?}");
+    }
+
+    #[test]
+    fn what_is_no_image_is_told_from_what_is_broken() {
+        for bytes in [&b""[..], b"hello, world", b"\x89PN"] {
+            let error = decode_image(bytes, "notes.txt").unwrap_err();
+            assert!(matches!(error, Error::NotAnImage { .. }), "{error}");
+            assert!(error.to_string().contains("notes.txt"), "{error}");
+        }
+        let whole = encoded(&gradient(), ImageFormat::Png);
+        let error = decode_image(&whole[..whole.len() / 2], "half.png").unwrap_err();
+        assert!(matches!(error, Error::BrokenImage { .. }), "{error}");
+        assert!(matches!(
+            open_image("/nowhere.png"),
+            Err(Error::Read { .. })
+        ));
+        assert!(matches!(
+            open_image(std::env::temp_dir()),
+            Err(Error::Read { .. })
+        ));
+    }
+
+    #[test]
+    fn a_header_that_claims_too_much_is_refused_before_allocation() {
+        let mut png = encoded(&gradient(), ImageFormat::Png);
+        // Width and height of IHDR, and its checksum.
+        png[16..20].copy_from_slice(&30_000u32.to_be_bytes());
+        png[20..24].copy_from_slice(&30_000u32.to_be_bytes());
+        let mut crc = crc32(&png[12..29]);
+        png[29..33].copy_from_slice(&{
+            crc = crc.swap_bytes();
+            crc.to_le_bytes()
+        });
+        let error = decode_image(&png, "huge.png").unwrap_err().to_string();
+        assert!(
+            error.contains("30000×30000") && error.contains("huge.png"),
+            "{error}"
+        );
+    }
+
+    /// PNG's checksum, bit by bit.
+    fn crc32(bytes: &[u8]) -> u32 {
+        !bytes.iter().fold(!0u32, |crc, byte| {
+            (0..8).fold(crc ^ u32::from(*byte), |crc, _| {
+                (crc >> 1) ^ (0xEDB8_8320 & (crc & 1).wrapping_neg())
+            })
+        })
+    }
+
+    #[test]
+    fn exif_orientation_turns_the_image_upright() {
+        let jpeg = encoded(&gradient(), ImageFormat::Jpeg);
+        // An APP1 segment after the start marker: big-endian TIFF, one entry, orientation 6
+        // (the camera was held so that the picture must be turned by 90°).
+        let exif = b"Exif\0\0MM\0\x2a\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0";
+        let mut turned = jpeg[..2].to_vec();
+        turned.extend([0xFF, 0xE1]);
+        turned.extend((exif.len() as u16 + 2).to_be_bytes());
+        turned.extend(exif);
+        turned.extend(&jpeg[2..]);
+        let image = decode_image(&turned, "turned.jpg").unwrap();
+        assert_eq!((image.width(), image.height()), (6, 9));
+    }
+
+    #[test]
+    fn a_file_is_opened_by_content_whatever_its_extension() {
+        let mut file = tempfile::Builder::new().suffix(".jpg").tempfile().unwrap();
+        file.write_all(&encoded(&gradient(), ImageFormat::Png))
+            .unwrap();
+        assert_eq!(open_image(file.path()).unwrap().width(), 9);
+    }
+}

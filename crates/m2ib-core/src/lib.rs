@@ -1,0 +1,28 @@
+//! The multi-modal information bottleneck (M2IB; Wang, Rudner, Wilson, NeurIPS 2023).
+//!
+//! A hidden layer h of one modality is replaced by a noisy mix z = λh + (1 − λ)·noise. Learning
+//! per unit how small λ can be while the embedding read out of z stays close to the other
+//! modality's embedding shows which parts of h carry what the two have in common: the information
+//! that must still pass, in nats, is the attribution.
+//!
+//! ```text
+//! latent h [T,D] ─► Bottleneck::solve(NoiseModel, Readout, target) ─► capacity [T,D] in nats
+//! ```
+//!
+//! **What this crate may know:** tensors. It knows no CLIP, no files, no images and no backend:
+//! what lies behind the bottleneck is a [`Readout`], and every tensor brings its device.
+
+mod adam;
+mod bottleneck;
+mod capacity;
+mod error;
+mod noise_model;
+mod noise_source;
+mod readout;
+
+pub use bottleneck::{Bottleneck, Problem, Settings, Solution, Step};
+pub use capacity::{capacity, capacity_gradient};
+pub use error::{Error, Result};
+pub use noise_model::NoiseModel;
+pub use noise_source::{NoiseSource, RecordedNoise, SeededNoise};
+pub use readout::{Fit, Readout, cosine_similarity};

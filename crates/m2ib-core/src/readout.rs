@@ -1,0 +1,60 @@
+//! What lies behind the bottleneck: from a latent to an embedding, and how well that fits.
+
+use burn::tensor::Tensor;
+
+use crate::{Error, Result};
+
+/// Maps a latent to an embedding; the weights in it are constants.
+pub trait Readout {
+    /// # Shapes
+    /// - latent: `[batch, tokens, width]`
+    /// - output: `[batch, embedding]`
+    fn read(&self, latent: Tensor<3>) -> Tensor<2>;
+
+    /// The mean cosine similarity with `target`, and its gradient with respect to the latent.
+    ///
+    /// Traced by automatic differentiation unless overridden.
+    ///
+    /// # Shapes
+    /// - latent: `[batch, tokens, width]`
+    /// - target: `[1, embedding]`
+    ///
+    /// # Errors
+    /// [`Error::Device`] if the gradient cannot be had.
+    fn fit(&self, latent: Tensor<3>, target: &Tensor<2>) -> Result<Fit> {
+        let leaf = latent.autodiff().require_grad();
+        let embedding = self.read(leaf.clone());
+        let cosine = cosine_similarity(embedding, target.clone()).mean();
+        let mut gradients = cosine.backward();
+        let gradient = leaf
+            .grad_remove(&mut gradients)
+            .ok_or_else(|| Error::Device {
+                reason: "the readout does not depend on its latent".into(),
+            })?;
+        Ok(Fit {
+            cosine: cosine.inner(),
+            gradient,
+        })
+    }
+}
+
+/// A fit with its gradient.
+#[derive(Debug, Clone)]
+pub struct Fit {
+    /// Mean cosine similarity over the batch, `[1]`.
+    pub cosine: Tensor<1>,
+    /// Its gradient with respect to the latent, `[batch, tokens, width]`.
+    pub gradient: Tensor<3>,
+}
+
+/// Cosine similarity of each row of `a` with the same row of `b`; a single row meets all.
+///
+/// # Shapes
+/// - a, b: `[batch, width]` or `[1, width]`
+/// - output: `[batch]`
+pub fn cosine_similarity(a: Tensor<2>, b: Tensor<2>) -> Tensor<1> {
+    let norm = |x: Tensor<2>| x.square().sum_dim(1).sqrt();
+    let dot = (a.clone() * b.clone()).sum_dim(1);
+    // As torch.nn.functional.cosine_similarity: a zero vector is similar to nothing.
+    (dot / (norm(a) * norm(b)).clamp_min(1e-8)).squeeze_dim(1)
+}

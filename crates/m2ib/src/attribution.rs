@@ -1,0 +1,354 @@
+//! What an explanation says: plain numbers on the host, serialisable both ways.
+
+use std::fmt;
+
+use clip_model::{Caption, Token, TokenKind, View};
+use m2ib_core::Step;
+use ndarray::Array2;
+use serde::{Deserialize, Serialize};
+
+use crate::heat_map::{self, HeatMap, Range};
+use crate::{ModalitySettings, Preset};
+
+/// The explanation of one image–caption pair.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Attribution {
+    /// Which patches carried information about the caption.
+    pub image: ImageAttribution,
+    /// Which tokens and words carried information about the image.
+    pub text: TextAttribution,
+    /// Cosine similarity of the two embeddings, nothing masked.
+    pub similarity: f32,
+    /// What a reader should know before trusting the numbers.
+    pub warnings: Vec<Warning>,
+    /// How it was made.
+    pub provenance: Provenance,
+}
+
+/// The image's side of an explanation.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ImageAttribution {
+    #[serde(with = "rows")]
+    nats: Array2<f32>,
+    /// Nats of the class token, which belongs to no patch.
+    pub class_token_nats: f32,
+    /// Side lengths of the model's input in pixels, `[height, width]`.
+    pub input_size: [usize; 2],
+    /// The part of the original image that the model saw.
+    pub view: View,
+    /// The objective, evaluation by evaluation.
+    pub trace: Vec<Step>,
+}
+
+impl ImageAttribution {
+    pub(crate) fn new(
+        nats: Array2<f32>,
+        class_token_nats: f32,
+        input_size: [usize; 2],
+        view: View,
+        trace: Vec<Step>,
+    ) -> Self {
+        Self {
+            nats,
+            class_token_nats,
+            input_size,
+            view,
+            trace,
+        }
+    }
+
+    /// Nats per patch, `[rows, columns]`.
+    pub fn nats(&self) -> &Array2<f32> {
+        &self.nats
+    }
+
+    /// Whether all patches carry the same, so that there is no map to speak of.
+    pub fn is_flat(&self) -> bool {
+        heat_map::normalize(&self.nats).1
+    }
+
+    /// The patches' nats scaled to 0..1, `[rows, columns]`; zeros if [flat](Self::is_flat).
+    pub fn normalized(&self) -> Array2<f32> {
+        heat_map::normalize(&self.nats).0
+    }
+
+    /// The map over the model's input, bilinear, 0..1, `[height, width]`.
+    pub fn input_heat_map(&self) -> Array2<f32> {
+        let [height, width] = self.input_size;
+        heat_map::normalize(&heat_map::upsample(&self.nats, height, width)).0
+    }
+
+    /// The map over the original image, with the part that was cropped away marked.
+    pub fn heat_map(&self) -> HeatMap {
+        heat_map::in_original(&self.nats, &self.view)
+    }
+}
+
+/// The caption's side of an explanation.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TextAttribution {
+    /// The caption as given, and what of it did not fit.
+    pub caption: Caption,
+    /// Nats per token, in the caption's order, start and end tokens included.
+    pub nats: Vec<f32>,
+    /// The objective, evaluation by evaluation.
+    pub trace: Vec<Step>,
+}
+
+/// One token with its score.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct TokenScore<'a> {
+    /// The token.
+    pub token: &'a Token,
+    /// Its information in nats.
+    pub nats: f32,
+    /// Its nats scaled to 0..1 among the caption's pieces; 0 for start and end.
+    pub score: f32,
+}
+
+/// One word with its score: its tokens' nats summed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct WordScore {
+    /// The word as the caption spells it.
+    pub text: String,
+    /// Its bytes in the caption.
+    pub span: std::ops::Range<usize>,
+    /// Its information in nats.
+    pub nats: f32,
+    /// Its nats scaled to 0..1 among the caption's words.
+    pub score: f32,
+}
+
+impl TextAttribution {
+    /// The tokens with their scores.
+    pub fn tokens(&self) -> Vec<TokenScore<'_>> {
+        let pieces = || {
+            self.pairs()
+                .filter(|(token, _)| token.kind == TokenKind::Text)
+        };
+        let range = Range::of(pieces().map(|(_, nats)| nats));
+        self.pairs()
+            .map(|(token, nats)| {
+                let score = match (token.kind, range) {
+                    (TokenKind::Text, Some(range)) => range.scale(nats),
+                    _ => 0.0,
+                };
+                TokenScore { token, nats, score }
+            })
+            .collect()
+    }
+
+    /// The words with their scores.
+    pub fn words(&self) -> Vec<WordScore> {
+        let mut words: Vec<(Option<usize>, WordScore)> = Vec::new();
+        for (token, nats) in self
+            .pairs()
+            .filter(|(token, _)| token.kind == TokenKind::Text)
+        {
+            match words.last_mut() {
+                Some((word, score)) if *word == token.word && word.is_some() => {
+                    score.span.end = token.span.end;
+                    score.nats += nats;
+                }
+                _ => {
+                    let span = token.span.clone();
+                    let score = WordScore {
+                        text: String::new(),
+                        span,
+                        nats,
+                        score: 0.0,
+                    };
+                    words.push((token.word, score));
+                }
+            }
+        }
+        let mut words: Vec<WordScore> = words.into_iter().map(|(_, word)| word).collect();
+        let range = Range::of(words.iter().map(|word| word.nats));
+        for word in &mut words {
+            word.text = self
+                .caption
+                .text
+                .get(word.span.clone())
+                .unwrap_or_default()
+                .into();
+            word.score = range.map_or(0.0, |range| range.scale(word.nats));
+        }
+        words
+    }
+
+    /// The share of all nats that the end token takes, 0..1. Its output is what is pooled: behind
+    /// the first blocks it already holds the whole caption, and then the words' scores are what is
+    /// left over.
+    pub fn pooled_share(&self) -> f32 {
+        let total: f32 = self.nats.iter().sum();
+        let pooled: f32 = self
+            .pairs()
+            .filter(|(t, _)| t.kind == TokenKind::End)
+            .map(|(_, nats)| nats)
+            .sum();
+        if total > 0.0 { pooled / total } else { 0.0 }
+    }
+
+    /// Min–max over all tokens, start and end included, as the released code scales them. There
+    /// the end token's score drowns the words'; [`tokens`](Self::tokens) leaves both out.
+    pub fn released_scores(&self) -> Vec<f32> {
+        let range = Range::of(self.nats.iter().copied());
+        self.nats
+            .iter()
+            .map(|&nats| range.map_or(0.0, |range| range.scale(nats)))
+            .collect()
+    }
+
+    fn pairs(&self) -> impl Iterator<Item = (&Token, f32)> {
+        self.caption.tokens.iter().zip(self.nats.iter().copied())
+    }
+}
+
+/// Something about an explanation that its reader should know.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "kind")]
+#[non_exhaustive]
+pub enum Warning {
+    /// The caption was longer than the model's context.
+    CaptionCut {
+        /// The part that was left out.
+        left_out: String,
+        /// Tokens of the whole caption.
+        tokens: usize,
+        /// Positions of the model.
+        positions: usize,
+    },
+    /// The end token takes most of the text's nats.
+    PooledTokenDominates {
+        /// Its share, 0..1.
+        share: f32,
+    },
+    /// All patches carry the same.
+    FlatImageMap,
+}
+
+impl fmt::Display for Warning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::CaptionCut {
+                left_out,
+                tokens,
+                positions,
+            } => write!(
+                f,
+                "the caption has {tokens} tokens, the model takes {positions}; left out: \"{left_out}\""
+            ),
+            Self::PooledTokenDominates { share } => write!(
+                f,
+                "the end token takes {:.0} % of the text's nats, so the words' scores are leftovers; mask the text at an earlier layer (the embedding is best)",
+                share * 100.0
+            ),
+            Self::FlatImageMap => write!(
+                f,
+                "every patch carries the same number of nats: there is no heat map; a smaller β or more steps may help"
+            ),
+        }
+    }
+}
+
+/// How an explanation was made: enough to make it again.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Provenance {
+    /// The model's name.
+    pub model: String,
+    /// Identifies its weights.
+    pub fingerprint: String,
+    /// The preset the settings started from.
+    pub preset: Preset,
+    /// The image's settings.
+    pub image: ModalitySettings,
+    /// The text's settings.
+    pub text: ModalitySettings,
+    /// What the matched noise's statistics come from, if any did.
+    pub calibration: Option<String>,
+    /// The noise's seed.
+    pub seed: u64,
+    /// The device it ran on.
+    pub backend: String,
+    /// This crate's version.
+    pub version: String,
+}
+
+/// A matrix as a list of rows.
+mod rows {
+    use ndarray::Array2;
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    pub(super) fn serialize<S: Serializer>(
+        map: &Array2<f32>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(map.rows().into_iter().map(|row| row.to_vec()))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Array2<f32>, D::Error> {
+        let rows = Vec::<Vec<f32>>::deserialize(deserializer)?;
+        let columns = rows.first().map_or(0, Vec::len);
+        let shape = (rows.len(), columns);
+        Array2::from_shape_vec(shape, rows.concat()).map_err(D::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(nats: &[f32]) -> TextAttribution {
+        let token = |text: &str, kind, span: std::ops::Range<usize>, word| Token {
+            id: 0,
+            text: text.into(),
+            kind,
+            span,
+            word,
+        };
+        let tokens = vec![
+            token("<s>", TokenKind::Start, 0..0, None),
+            token("a</w>", TokenKind::Text, 0..1, Some(0)),
+            token("hedge", TokenKind::Text, 2..7, Some(1)),
+            token("hog</w>", TokenKind::Text, 7..10, Some(1)),
+            token("</s>", TokenKind::End, 0..0, None),
+        ];
+        let caption = Caption {
+            text: "a hedgehog".into(),
+            tokens,
+            cut: None,
+        };
+        TextAttribution {
+            caption,
+            nats: nats.into(),
+            trace: vec![],
+        }
+    }
+
+    #[test]
+    fn a_words_pieces_are_summed_and_start_and_end_left_out() {
+        let text = text(&[9.0, 1.0, 2.0, 3.0, 15.0]);
+        let words = text.words();
+        assert_eq!(words.len(), 2);
+        assert_eq!(
+            (words[1].text.as_str(), words[1].span.clone()),
+            ("hedgehog", 2..10)
+        );
+        assert_eq!((words[1].nats, words[1].score), (5.0, 1.0));
+        assert_eq!((words[0].nats, words[0].score), (1.0, 0.0));
+        let scores: Vec<f32> = text.tokens().iter().map(|token| token.score).collect();
+        assert_eq!(scores, [0.0, 0.0, 0.5, 1.0, 0.0]);
+        assert_eq!(text.pooled_share(), 0.5);
+        assert_eq!(text.released_scores()[4], 1.0);
+    }
+
+    #[test]
+    fn equal_nats_score_zero_not_nan() {
+        let text = text(&[2.0; 5]);
+        assert!(text.words().iter().all(|word| word.score == 0.0) || text.words()[1].nats == 4.0);
+        assert!(text.tokens().iter().all(|token| token.score == 0.0));
+        assert!(text.released_scores().iter().all(|score| *score == 0.0));
+    }
+}

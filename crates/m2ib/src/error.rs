@@ -1,0 +1,101 @@
+//! What can go wrong between a pair and its explanation.
+
+use std::path::PathBuf;
+
+use crate::{Layer, Modality};
+
+/// Result of this crate's fallible functions.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Each variant names the argument or file, what was found and what to do.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A model's files, an image or a caption.
+    #[error(transparent)]
+    Model(#[from] clip_model::Error),
+    /// The bottleneck.
+    #[error("{modality} bottleneck: {source}")]
+    Bottleneck {
+        /// Which one.
+        modality: Modality,
+        /// What it reports.
+        source: m2ib_core::Error,
+    },
+    /// A layer that cannot be masked.
+    #[error(
+        "{modality} layer {found} is out of range: expected \"embedding\" or block 0 to {}, since the tower has {depth} blocks and something must lie behind the mask",
+        depth.saturating_sub(2)
+    )]
+    Layer {
+        /// The modality.
+        modality: Modality,
+        /// The layer asked for.
+        found: Layer,
+        /// The tower's blocks.
+        depth: usize,
+    },
+    /// Matched noise for the text without statistics.
+    #[error(
+        "matched noise needs feature statistics of the text tower: give a calibration (`m2ib calibrate` makes one), or choose isotropic noise for the text"
+    )]
+    CalibrationNeeded,
+    /// A calibration of another model or without the layer.
+    #[error(
+        "the calibration does not fit: {reason}; make one for this model with `m2ib calibrate`"
+    )]
+    Calibration {
+        /// What differs.
+        reason: String,
+    },
+    /// Too little data to calibrate on.
+    #[error("calibration needs at least {expected} {what}, found {found}")]
+    TooFewSamples {
+        /// Images or captions.
+        what: &'static str,
+        /// How many there were.
+        found: usize,
+        /// How many it takes.
+        expected: usize,
+    },
+    /// An encoded image or text from an explainer with other settings.
+    #[error(
+        "the encoded {modality} comes from {found}, expected {expected}; encode it with this explainer"
+    )]
+    Encoded {
+        /// Which one.
+        modality: Modality,
+        /// Its model and layer.
+        found: String,
+        /// This explainer's.
+        expected: String,
+    },
+    /// A file that could not be written.
+    #[error("cannot write {}: {reason}", path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
+    /// A file that does not parse.
+    #[error("{} is not a {what}: {reason}", path.display())]
+    Parse {
+        /// The file.
+        path: PathBuf,
+        /// What it should be.
+        what: &'static str,
+        /// The parser's reason.
+        reason: String,
+    },
+    /// A drawing option outside its range.
+    #[error("{name} is {found}, expected {expected}")]
+    Option {
+        /// The option.
+        name: &'static str,
+        /// Its value.
+        found: String,
+        /// What is accepted.
+        expected: &'static str,
+    },
+}
