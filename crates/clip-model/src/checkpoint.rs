@@ -88,6 +88,10 @@ impl Checkpoint {
         }
     }
 
+    pub(crate) fn device(&self) -> &Device {
+        &self.device
+    }
+
     /// The tensor `name`, as f32 on the device.
     pub(crate) fn tensor<const D: usize>(&mut self, name: &str, shape: [usize; D]) -> Tensor<D> {
         match self.data(name, &shape) {

@@ -18,6 +18,7 @@ pub struct Clip {
     /// The dimensions.
     pub config: ClipConfig,
     fingerprint: String,
+    device: Device,
 }
 
 impl Clip {
@@ -45,20 +46,20 @@ impl Clip {
         let image = ImageTower::load(&mut weights, &config.vision, config.projection_dim);
         let text = TextTower::load(&mut weights, &config.text, config.projection_dim);
         let logit_scale = weights.scalar("logit_scale").exp();
+        let device = weights.device().clone();
         let fingerprint = weights.finish()?;
-        Ok(Self {
-            image,
-            text,
-            logit_scale,
-            config,
-            fingerprint,
-        })
+        Ok(Self { image, text, logit_scale, config, fingerprint, device })
     }
 
     /// Identifies the weights: hexadecimal digits that differ between models, equal for the same
     /// weights in any file layout.
     pub fn fingerprint(&self) -> &str {
         &self.fingerprint
+    }
+
+    /// The device the weights are on.
+    pub fn device(&self) -> Device {
+        self.device.clone()
     }
 
     /// Parameters of both towers.

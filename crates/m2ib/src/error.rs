@@ -22,6 +22,14 @@ pub enum Error {
         /// What it reports.
         source: m2ib_core::Error,
     },
+    /// A backend that is not there.
+    #[error("backend \"{found}\": {reason}")]
+    Backend {
+        /// The backend asked for.
+        found: String,
+        /// Why it cannot be had.
+        reason: String,
+    },
     /// A layer that cannot be masked.
     #[error(
         "{modality} layer {found} is out of range: expected \"embedding\" or block 0 to {}, since the tower has {depth} blocks and something must lie behind the mask",
@@ -97,5 +105,16 @@ pub enum Error {
         found: String,
         /// What is accepted.
         expected: &'static str,
+    },
+    /// A model's file that the hub did not give.
+    #[cfg(feature = "hub")]
+    #[error("cannot get {file} of \"{id}\": {reason}")]
+    Hub {
+        /// The model as asked for.
+        id: String,
+        /// The file.
+        file: String,
+        /// Why, and what to do.
+        reason: crate::hub::HubReason,
     },
 }

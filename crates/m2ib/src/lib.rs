@@ -1,14 +1,43 @@
-//! facade
+//! What did a CLIP model look at, and which words mattered?
+//!
+//! [`Explainer::attribute`] answers for an image and a caption: a heat map over the image and a
+//! score for every word, by *Multi-Modal Information Bottleneck attribution* (Wang, Rudner,
+//! Wilson, NeurIPS 2023). No labels are needed, only a CLIP model.
+//!
+//! **What this crate may know:** everything below it. It is where the method ([`m2ib_core`]) and
+//! the model ([`clip_model`]) meet, and where adapters bring backends in; those do not know each
+//! other.
+
 mod attribution;
+mod backend;
+mod builder;
+mod calibration;
+pub mod draw;
+#[cfg(feature = "emoji")]
+pub mod emoji;
 mod error;
+mod explainer;
 mod heat_map;
+#[cfg(feature = "hub")]
+pub mod hub;
+mod readout;
 mod settings;
+mod write;
 
 pub use attribution::{
     Attribution, ImageAttribution, Provenance, TextAttribution, TokenScore, Warning, WordScore,
 };
+pub use backend::Backend;
+pub use builder::ExplainerBuilder;
+pub use calibration::{Calibration, Calibrator, Statistics};
 pub use clip_model;
+pub use clip_model::{Pretrained, decode_image, open_image};
 pub use error::{Error, Result};
+pub use explainer::{EncodedImage, EncodedText, Explainer, Progress};
 pub use heat_map::{HeatMap, Rect, normalize, upsample};
+pub use image;
 pub use m2ib_core;
+pub use ndarray;
+pub use readout::{ImageReadout, TextReadout};
 pub use settings::{Layer, Modality, ModalitySettings, Noise, Overrides, Preset};
+pub use write::atomically as write_atomically;

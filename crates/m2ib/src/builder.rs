@@ -1,0 +1,171 @@
+//! Building an [`Explainer`]: a preset, what overrides it, and every check, once.
+
+use clip_model::Pretrained;
+use m2ib_core::{Bottleneck, NoiseModel};
+
+use crate::{
+    Calibration, Error, Explainer, Layer, Modality, ModalitySettings, Noise, Overrides, Preset,
+    Provenance, Result,
+};
+
+/// Settings of an explainer in the making. Setters may come in any order; the preset fills in
+/// whatever they leave out.
+#[derive(Debug)]
+pub struct ExplainerBuilder {
+    model: Pretrained,
+    preset: Preset,
+    image: Overrides,
+    text: Overrides,
+    calibration: Option<Calibration>,
+    seed: u64,
+}
+
+/// One modality's settings, checked.
+#[derive(Debug)]
+pub(crate) struct Side {
+    pub(crate) settings: ModalitySettings,
+    pub(crate) bottleneck: Bottleneck,
+    /// `None`: statistics of the image's own patches.
+    pub(crate) noise: Option<NoiseModel>,
+}
+
+impl ExplainerBuilder {
+    pub(crate) fn new(model: Pretrained) -> Self {
+        Self {
+            model,
+            preset: Preset::default(),
+            image: Overrides::default(),
+            text: Overrides::default(),
+            calibration: None,
+            seed: 0,
+        }
+    }
+
+    /// Where the settings start from; [`Preset::Released`] unless said otherwise.
+    pub fn preset(mut self, preset: Preset) -> Self {
+        self.preset = preset;
+        self
+    }
+
+    /// The layer masked in the image tower.
+    pub fn image_layer(mut self, layer: Layer) -> Self {
+        self.image.layer = Some(layer);
+        self
+    }
+
+    /// The layer masked in the text tower.
+    pub fn text_layer(mut self, layer: Layer) -> Self {
+        self.text.layer = Some(layer);
+        self
+    }
+
+    /// β of both bottlenecks: the price of a nat.
+    pub fn beta(self, beta: f64) -> Self {
+        self.both(|side| side.beta = Some(beta))
+    }
+
+    /// Isotropic noise with this σ for both.
+    pub fn sigma(self, sigma: f32) -> Self {
+        self.noise(Noise::Isotropic { sigma })
+    }
+
+    /// The noise of both.
+    pub fn noise(self, noise: Noise) -> Self {
+        self.both(|side| side.noise = Some(noise))
+    }
+
+    /// Evaluations of the objective, for both.
+    pub fn steps(self, steps: usize) -> Self {
+        self.both(|side| side.steps = Some(steps))
+    }
+
+    /// Noise samples per step, for both.
+    pub fn samples(self, samples: usize) -> Self {
+        self.both(|side| side.samples = Some(samples))
+    }
+
+    /// Adam's learning rate, for both.
+    pub fn learning_rate(self, learning_rate: f64) -> Self {
+        self.both(|side| side.learning_rate = Some(learning_rate))
+    }
+
+    /// Sets everything that differs from the preset for one modality.
+    pub fn overrides(mut self, modality: Modality, overrides: Overrides) -> Self {
+        match modality {
+            Modality::Image => self.image = overrides,
+            Modality::Text => self.text = overrides,
+        }
+        self
+    }
+
+    /// Feature statistics for [`Noise::Matched`].
+    pub fn calibration(mut self, calibration: Calibration) -> Self {
+        self.calibration = Some(calibration);
+        self
+    }
+
+    /// The noise's seed; 0 unless said otherwise. The same seed gives the same noise on every
+    /// backend.
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = seed;
+        self
+    }
+
+    /// Checks everything.
+    ///
+    /// # Errors
+    /// [`Error::Layer`], [`Error::Bottleneck`] for a number out of range, [`Error::Calibration`]
+    /// for one that does not fit the model, [`Error::CalibrationNeeded`].
+    pub fn build(self) -> Result<Explainer> {
+        let image = self.side(Modality::Image)?;
+        let text = self.side(Modality::Text)?;
+        let matched = [&image, &text].iter().any(|side| side.settings.noise == Noise::Matched);
+        let calibration = self.calibration.as_ref().filter(|_| matched).map(|calibration| {
+            format!("{} images and {} captions", calibration.images, calibration.captions)
+        });
+        let provenance = Provenance {
+            model: self.model.name.clone(),
+            fingerprint: self.model.clip.fingerprint().into(),
+            preset: self.preset,
+            image: image.settings,
+            text: text.settings,
+            calibration,
+            seed: self.seed,
+            backend: format!("{:?}", self.model.clip.device().as_dispatch()),
+            version: env!("CARGO_PKG_VERSION").into(),
+        };
+        Ok(Explainer { model: self.model, image, text, seed: self.seed, provenance })
+    }
+
+    fn both(mut self, set: impl Fn(&mut Overrides)) -> Self {
+        set(&mut self.image);
+        set(&mut self.text);
+        self
+    }
+
+    fn side(&self, modality: Modality) -> Result<Side> {
+        let clip = &self.model.clip;
+        let (depth, width, overrides) = match modality {
+            Modality::Image => (clip.image.depth(), clip.config.vision.hidden_size, self.image),
+            Modality::Text => (clip.text.depth(), clip.config.text.hidden_size, self.text),
+        };
+        let settings = overrides.apply(ModalitySettings::preset(self.preset, modality, depth));
+        let in_side = |source| Error::Bottleneck { modality, source };
+        settings.layer.check(modality, depth)?;
+        let bottleneck = Bottleneck::new(settings.bottleneck).map_err(in_side)?;
+        let noise = match (settings.noise, &self.calibration) {
+            (Noise::Isotropic { sigma }, _) => Some(NoiseModel::Isotropic(sigma)),
+            (Noise::Matched, Some(calibration)) => {
+                let statistics =
+                    calibration.statistics(&self.model, modality, settings.layer)?;
+                Some(statistics.noise_model())
+            }
+            (Noise::Matched, None) if modality == Modality::Image => None,
+            (Noise::Matched, None) => return Err(Error::CalibrationNeeded),
+        };
+        if let Some(noise) = &noise {
+            noise.check(width).map_err(in_side)?;
+        }
+        Ok(Side { settings, bottleneck, noise })
+    }
+}

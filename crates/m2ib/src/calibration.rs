@@ -1,0 +1,374 @@
+//! Feature statistics of a model's layers, for noise that looks like an average hidden state.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use clip_model::{Pretrained, TokenKind, TraceOptions};
+use image::DynamicImage;
+use m2ib_core::NoiseModel;
+use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+use serde::{Deserialize, Serialize};
+
+use crate::{Error, Layer, Modality, Result};
+
+/// Mean and deviation of every feature at every layer of both towers, over the patches of some
+/// images (class token left out) and the words of some captions (start and end left out).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Calibration {
+    /// The model it was made for.
+    pub model: String,
+    /// Its weights' fingerprint.
+    pub fingerprint: String,
+    /// Images seen.
+    pub images: usize,
+    /// Captions seen.
+    pub captions: usize,
+    /// The image tower's layers.
+    pub image: BTreeMap<Layer, Statistics>,
+    /// The text tower's layers.
+    pub text: BTreeMap<Layer, Statistics>,
+}
+
+/// One layer's statistics, `[width]` each.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Statistics {
+    /// Mean per feature.
+    pub mean: Vec<f32>,
+    /// Deviation per feature (n − 1 in the denominator).
+    pub std: Vec<f32>,
+}
+
+impl Statistics {
+    /// As the noise of a bottleneck.
+    pub fn noise_model(&self) -> NoiseModel {
+        NoiseModel::Matched { mean: self.mean.clone(), std: self.std.clone() }
+    }
+
+    /// Statistics of `values`, rows of `width` features.
+    pub(crate) fn of_rows(values: &[f32], width: usize) -> Self {
+        let mut moments = Moments::new(width);
+        values.chunks_exact(width).for_each(|row| moments.add(row));
+        moments.finish()
+    }
+}
+
+/// Running sums of one layer, in f64.
+#[derive(Debug, Clone)]
+struct Moments {
+    count: usize,
+    mean: Vec<f64>,
+    squares: Vec<f64>,
+}
+
+impl Moments {
+    fn new(width: usize) -> Self {
+        Self { count: 0, mean: vec![0.0; width], squares: vec![0.0; width] }
+    }
+
+    /// Welford's update.
+    fn add(&mut self, row: &[f32]) {
+        self.count += 1;
+        for ((mean, squares), &value) in self.mean.iter_mut().zip(&mut self.squares).zip(row) {
+            let before = f64::from(value) - *mean;
+            *mean += before / self.count as f64;
+            *squares += before * (f64::from(value) - *mean);
+        }
+    }
+
+    fn finish(&self) -> Statistics {
+        let degrees = self.count.saturating_sub(1).max(1) as f64;
+        let std: Vec<f64> = self.squares.iter().map(|sum| (sum / degrees).sqrt()).collect();
+        // A feature that (nearly) never varies would make (h − m)/s explode elsewhere.
+        let floor = 1e-3 * std.iter().sum::<f64>() / std.len() as f64;
+        let floor = if floor > 0.0 { floor } else { 1.0 };
+        Statistics {
+            mean: self.mean.iter().map(|&mean| mean as f32).collect(),
+            std: std.iter().map(|&std| std.max(floor) as f32).collect(),
+        }
+    }
+}
+
+/// Gathers statistics image by image and caption by caption.
+#[derive(Debug)]
+pub struct Calibrator<'a> {
+    model: &'a Pretrained,
+    images: usize,
+    captions: usize,
+    image: Vec<Moments>,
+    text: Vec<Moments>,
+}
+
+impl<'a> Calibrator<'a> {
+    /// Starts with nothing seen.
+    pub fn new(model: &'a Pretrained) -> Self {
+        let layers = |depth: usize, width| vec![Moments::new(width); depth + 1];
+        let config = &model.clip.config;
+        Self {
+            model,
+            images: 0,
+            captions: 0,
+            image: layers(model.clip.image.depth(), config.vision.hidden_size),
+            text: layers(model.clip.text.depth(), config.text.hidden_size),
+        }
+    }
+
+    /// Adds an image's patches.
+    ///
+    /// # Errors
+    /// [`Error::Model`] if the image does not go through the tower.
+    pub fn add_image(&mut self, image: &DynamicImage) -> Result<()> {
+        let tower = &self.model.clip.image;
+        let device = self.model.clip.device();
+        let pixels = self.model.processor.process(image).to_tensor(&device);
+        let trace = tower.trace(tower.embed(pixels)?, HIDDEN);
+        let patches = |token: usize| token > 0;
+        add_states(&mut self.image, &trace, patches, Modality::Image)?;
+        self.images += 1;
+        Ok(())
+    }
+
+    /// Adds a caption's words.
+    ///
+    /// # Errors
+    /// [`Error::Model`] if the caption cannot be tokenised.
+    pub fn add_caption(&mut self, caption: &str) -> Result<()> {
+        let tower = &self.model.clip.text;
+        let caption = self.model.tokenizer.encode(caption)?;
+        let ids = tower.ids(&caption.ids())?;
+        let trace = tower.trace(tower.embed(ids), HIDDEN);
+        let words = |token: usize| caption.tokens[token].kind == TokenKind::Text;
+        add_states(&mut self.text, &trace, words, Modality::Text)?;
+        self.captions += 1;
+        Ok(())
+    }
+
+    /// The statistics of what was added.
+    ///
+    /// # Errors
+    /// [`Error::TooFewSamples`] for fewer than two images or captions.
+    pub fn finish(self) -> Result<Calibration> {
+        for (what, found) in [("images", self.images), ("captions", self.captions)] {
+            if found < 2 {
+                return Err(Error::TooFewSamples { what, found, expected: 2 });
+            }
+        }
+        let layers = |moments: &[Moments]| {
+            moments.iter().enumerate().map(|(i, m)| (hidden_state(i), m.finish())).collect()
+        };
+        Ok(Calibration {
+            model: self.model.name.clone(),
+            fingerprint: self.model.clip.fingerprint().into(),
+            images: self.images,
+            captions: self.captions,
+            image: layers(&self.image),
+            text: layers(&self.text),
+        })
+    }
+}
+
+const HIDDEN: TraceOptions = TraceOptions { hidden: true, attention: false, gradients: false };
+
+/// The layer whose output is hidden state `index`.
+fn hidden_state(index: usize) -> Layer {
+    index.checked_sub(1).map_or(Layer::Embedding, Layer::Block)
+}
+
+fn add_states(
+    moments: &mut [Moments],
+    trace: &clip_model::Trace,
+    keep: impl Fn(usize) -> bool,
+    modality: Modality,
+) -> Result<()> {
+    for (index, moments) in moments.iter_mut().enumerate() {
+        let state = trace.hidden_state(index).expect("hidden states were asked for");
+        let [_, _, width] = state.dims();
+        let values = crate::explainer::host(state, modality)?;
+        for (token, row) in values.chunks_exact(width).enumerate() {
+            if keep(token) {
+                moments.add(row);
+            }
+        }
+    }
+    Ok(())
+}
+
+impl Calibration {
+    /// A layer's statistics, if they belong to this model.
+    ///
+    /// # Errors
+    /// [`Error::Calibration`] for another model's, or a layer that is absent or has another width.
+    pub fn statistics(
+        &self,
+        model: &Pretrained,
+        modality: Modality,
+        layer: Layer,
+    ) -> Result<&Statistics> {
+        let fail = |reason| Err(Error::Calibration { reason });
+        if self.fingerprint != model.clip.fingerprint() {
+            return fail(format!(
+                "it was made for {} (weights {}), the model is {} (weights {})",
+                self.model,
+                self.fingerprint,
+                model.name,
+                model.clip.fingerprint()
+            ));
+        }
+        let config = &model.clip.config;
+        let (layers, width) = match modality {
+            Modality::Image => (&self.image, config.vision.hidden_size),
+            Modality::Text => (&self.text, config.text.hidden_size),
+        };
+        let Some(statistics) = layers.get(&layer) else {
+            let known: Vec<_> = layers.keys().map(ToString::to_string).collect();
+            return fail(format!(
+                "it has no {modality} layer {layer}, only {}",
+                known.join(", ")
+            ));
+        };
+        for values in [&statistics.mean, &statistics.std] {
+            if values.len() != width {
+                return fail(format!(
+                    "its {modality} layer {layer} has width {}, the tower has {width}",
+                    values.len()
+                ));
+            }
+        }
+        Ok(statistics)
+    }
+
+    /// Writes `path` as JSON or, by the extension `.safetensors`, as safetensors.
+    ///
+    /// # Errors
+    /// [`Error::Write`].
+    pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
+        let path = path.as_ref();
+        let failed = |reason: String| Error::Write { path: path.into(), reason };
+        let bytes = if is_safetensors(path) {
+            self.to_safetensors().map_err(|error| failed(error.to_string()))?
+        } else {
+            serde_json::to_vec_pretty(self).map_err(|error| failed(error.to_string()))?
+        };
+        crate::write::atomically(path, &bytes)
+    }
+
+    /// Reads a file written by [`save`](Self::save).
+    ///
+    /// # Errors
+    /// [`Error::Model`] if the file cannot be read, [`Error::Parse`] if it is no calibration.
+    pub fn load(path: impl AsRef<Path>) -> Result<Self> {
+        let path = path.as_ref();
+        let bytes = clip_model::Content::Path(path.into()).read()?;
+        let parsed = if is_safetensors(path) {
+            Self::from_safetensors(&bytes)
+        } else {
+            serde_json::from_slice(&bytes).map_err(|error| error.to_string())
+        };
+        parsed.map_err(|reason| Error::Parse { path: path.into(), what: "calibration", reason })
+    }
+
+    fn to_safetensors(&self) -> Result<Vec<u8>, safetensors::SafeTensorError> {
+        let mut tensors: Vec<(String, Vec<u8>, usize)> = Vec::new();
+        for (modality, layers) in [(Modality::Image, &self.image), (Modality::Text, &self.text)] {
+            for (layer, statistics) in layers {
+                for (kind, values) in [("mean", &statistics.mean), ("std", &statistics.std)] {
+                    let bytes = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+                    tensors.push((format!("{modality}.{layer}.{kind}"), bytes, values.len()));
+                }
+            }
+        }
+        let views = tensors
+            .iter()
+            .map(|(name, bytes, length)| {
+                Ok((name.as_str(), TensorView::new(Dtype::F32, vec![*length], bytes)?))
+            })
+            .collect::<Result<Vec<_>, safetensors::SafeTensorError>>()?;
+        let metadata = [
+            ("model", self.model.clone()),
+            ("fingerprint", self.fingerprint.clone()),
+            ("images", self.images.to_string()),
+            ("captions", self.captions.to_string()),
+        ];
+        let metadata = metadata.map(|(key, value)| (key.to_owned(), value)).into();
+        safetensors::serialize(views, Some(metadata))
+    }
+
+    pub(crate) fn from_safetensors(bytes: &[u8]) -> Result<Self, String> {
+        let (_, header) = SafeTensors::read_metadata(bytes).map_err(|error| error.to_string())?;
+        let tensors = SafeTensors::deserialize(bytes).map_err(|error| error.to_string())?;
+        let entry = |key: &str| {
+            let metadata = header.metadata().as_ref();
+            let value = metadata.and_then(|metadata| metadata.get(key).cloned());
+            value.ok_or_else(|| format!("its metadata lacks \"{key}\""))
+        };
+        let number = |key: &str| {
+            entry(key)?.parse().map_err(|_| format!("its metadata's \"{key}\" is no number"))
+        };
+        let values = |name: &str| {
+            let tensor = tensors.tensor(name).map_err(|error| error.to_string())?;
+            if tensor.dtype() != Dtype::F32 {
+                return Err(format!("{name} holds {:?}, expected F32", tensor.dtype()));
+            }
+            let bytes = tensor.data().chunks_exact(4);
+            Ok(bytes.map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect())
+        };
+        let mut calibration = Self {
+            model: entry("model")?,
+            fingerprint: entry("fingerprint")?,
+            images: number("images")?,
+            captions: number("captions")?,
+            image: BTreeMap::new(),
+            text: BTreeMap::new(),
+        };
+        for name in tensors.names() {
+            let Some(layer_name) = name.strip_suffix(".mean") else { continue };
+            let std = values(&format!("{layer_name}.std"))?;
+            let statistics = Statistics { mean: values(name)?, std };
+            match layer_name.split_once('.') {
+                Some(("image", layer)) => calibration.image.insert(layer.parse()?, statistics),
+                Some(("text", layer)) => calibration.text.insert(layer.parse()?, statistics),
+                _ => return Err(format!("{name} belongs to neither \"image\" nor \"text\"")),
+            };
+        }
+        Ok(calibration)
+    }
+}
+
+fn is_safetensors(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("safetensors"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn moments_are_mean_and_deviation_with_a_floor() {
+        let statistics = Statistics::of_rows(&[1.0, 5.0, 3.0, 5.0, 5.0, 5.0], 2);
+        assert_eq!(statistics.mean, [3.0, 5.0]);
+        assert_eq!(statistics.std[0], 2.0);
+        assert!((statistics.std[1] - 1e-3).abs() < 1e-9, "{}", statistics.std[1]);
+    }
+
+    #[test]
+    fn both_file_formats_round_trip() {
+        let folder = tempfile::tempdir().unwrap();
+        let statistics = Statistics { mean: vec![0.1, -2.0], std: vec![1.0, 0.5] };
+        let calibration = Calibration {
+            model: "m".into(),
+            fingerprint: "f00".into(),
+            images: 3,
+            captions: 4,
+            image: [(Layer::Embedding, statistics.clone()), (Layer::Block(11), statistics.clone())]
+                .into(),
+            text: [(Layer::Block(0), statistics)].into(),
+        };
+        for name in ["c.json", "c.safetensors"] {
+            let path = folder.path().join(name);
+            calibration.save(&path).unwrap();
+            assert_eq!(Calibration::load(&path).unwrap(), calibration);
+            std::fs::write(&path, "{").unwrap();
+            let error = Calibration::load(&path).unwrap_err().to_string();
+            assert!(error.contains(name) && error.contains("is not a calibration"), "{error}");
+        }
+    }
+}

@@ -1,0 +1,195 @@
+//! The cache: contents under their etag, links to them by commit and name.
+//!
+//! A download grows as `ETAG.part` under a lock, and becomes a content only when it has the length
+//! it should have.
+
+use std::fs::{self, File, TryLockError};
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+
+use hf_hub::{Cache, CacheRepo};
+
+use super::client::{Answer, Client};
+use super::id::ModelId;
+use super::{HubReason, Progress};
+
+/// One model's place in the cache.
+pub(super) struct Store {
+    repo: CacheRepo,
+    revision: PathBuf,
+    commit: Option<String>,
+}
+
+impl Store {
+    pub(super) fn new(cache: &Path, model: &ModelId) -> Self {
+        let repo = model.repo();
+        Self {
+            revision: cache
+                .join(repo.folder_name())
+                .join("refs")
+                .join(repo.revision()),
+            commit: model.commit().map(Into::into),
+            repo: Cache::new(cache.into()).repo(repo),
+        }
+    }
+
+    /// The folder of the revision's commit, if the commit is known.
+    pub(super) fn cached(&self) -> Option<PathBuf> {
+        let named = || fs::read_to_string(&self.revision).ok();
+        let commit = self.commit.clone().or_else(named)?;
+        let folder = self.snapshot(commit.trim());
+        folder.is_dir().then_some(folder)
+    }
+
+    pub(super) fn snapshot(&self, commit: &str) -> PathBuf {
+        self.repo.pointer_path(commit)
+    }
+
+    pub(super) fn has(&self, commit: &str, file: &str) -> bool {
+        self.snapshot(commit).join(file).is_file()
+    }
+
+    /// Makes the revision point at a commit whose files are all there.
+    pub(super) fn finish(&self, commit: &str) -> Result<(), HubReason> {
+        match self.commit {
+            Some(_) => Ok(()),
+            None => self.repo.create_ref(commit).map_err(at(&self.revision)),
+        }
+    }
+
+    /// Reads an answer into the cache.
+    pub(super) fn save(
+        &self,
+        client: &Client,
+        commit: &str,
+        file: &str,
+        answer: Answer,
+        progress: &mut dyn Progress,
+    ) -> Result<(), HubReason> {
+        let blob = self.repo.blob_path(&answer.etag()?);
+        create_parent(&blob)?;
+        let _lock = lock(&blob.with_extension("lock"))?;
+        if !blob.is_file() {
+            let part = blob.with_extension("part");
+            let done = fs::metadata(&part).map_or(0, |part| part.len());
+            if answer.size != Some(done) {
+                let answer = resume(client, commit, file, answer, done)?;
+                receive(&part, file, answer, progress)?;
+            }
+            fs::rename(&part, &blob).map_err(at(&blob))?;
+        }
+        let link = self.snapshot(commit).join(file);
+        create_parent(&link)?;
+        // A link whose content was deleted would be in the way.
+        fs::remove_file(&link).ok();
+        connect(&blob, &link).map_err(at(&link))
+    }
+}
+
+/// Asks for the rest of a file, if a part of it is there; else takes the answer as it is.
+fn resume(
+    client: &Client,
+    commit: &str,
+    file: &str,
+    whole: Answer,
+    done: u64,
+) -> Result<Answer, HubReason> {
+    if done == 0 || whole.size.is_none_or(|size| done > size) {
+        return Ok(whole);
+    }
+    let rest = client.get(file, Some(commit), done)?;
+    let fits = rest.start == done && rest.etag()? == whole.etag()?;
+    Ok(if fits { rest } else { whole })
+}
+
+fn receive(
+    part: &Path,
+    file: &str,
+    mut answer: Answer,
+    progress: &mut dyn Progress,
+) -> Result<(), HubReason> {
+    let Some(expected) = answer.size else {
+        return Err(HubReason::Answer {
+            detail: "it does not state the file's length".into(),
+        });
+    };
+    let mut received = answer.start;
+    let mut output = match received {
+        0 => File::create(part),
+        _ => File::options().append(true).open(part),
+    }
+    .map_err(at(part))?;
+    progress.start(file, received, Some(expected));
+    let mut buffer = vec![0; 1 << 16];
+    let mut problem = "the connection was closed".to_owned();
+    loop {
+        match answer.body.read(&mut buffer) {
+            Ok(0) => break,
+            Ok(count) => {
+                output.write_all(&buffer[..count]).map_err(at(part))?;
+                received += count as u64;
+                progress.advance(count as u64);
+            }
+            Err(error) => {
+                problem = error.to_string();
+                break;
+            }
+        }
+    }
+    // Before the rename: after a power cut the name must not be there without the content.
+    output.sync_all().map_err(at(part))?;
+    if received != expected {
+        if received > expected {
+            problem = "there is more than there should be".into();
+            fs::remove_file(part).map_err(at(part))?;
+        }
+        return Err(HubReason::Interrupted {
+            received,
+            expected: Some(expected),
+            detail: problem,
+        });
+    }
+    progress.finish();
+    Ok(())
+}
+
+/// Waits for another process that downloads the same file; it is there afterwards.
+fn lock(path: &Path) -> Result<File, HubReason> {
+    let file = File::create(path).map_err(at(path))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => {
+            tracing::info!("waiting for another download of the same file");
+            file.lock().map_err(at(path))?;
+            Ok(file)
+        }
+        // Some network file systems have no locks; a download alone needs none.
+        Err(TryLockError::Error(error)) if error.kind() == std::io::ErrorKind::Unsupported => {
+            Ok(file)
+        }
+        Err(TryLockError::Error(error)) => Err(at(path)(error)),
+    }
+}
+
+/// `snapshots/COMMIT/FILE` to `blobs/ETAG`, as the hub's other clients do it.
+#[cfg(unix)]
+fn connect(blob: &Path, link: &Path) -> std::io::Result<()> {
+    let name = blob.file_name().unwrap_or_default();
+    std::os::unix::fs::symlink(Path::new("../../blobs").join(name), link)
+}
+
+/// Symbolic links take a privilege elsewhere; a second name for the file does not.
+#[cfg(not(unix))]
+fn connect(blob: &Path, link: &Path) -> std::io::Result<()> {
+    fs::hard_link(blob, link).or_else(|_| fs::copy(blob, link).map(|_| ()))
+}
+
+fn create_parent(path: &Path) -> Result<(), HubReason> {
+    let parent = path.parent().unwrap_or(path);
+    fs::create_dir_all(parent).map_err(at(parent))
+}
+
+fn at(path: &Path) -> impl FnOnce(std::io::Error) -> HubReason {
+    let path = path.to_owned();
+    move |source| HubReason::Cache { path, source }
+}

@@ -1,0 +1,21 @@
+//! The reference method's own numbers, on every CPU backend.
+
+use std::path::Path;
+
+use m2ib::Backend;
+use m2ib_tests::case::Case;
+use m2ib_tests::parity;
+use rstest::rstest;
+
+#[rstest]
+fn our_numbers_are_the_references(
+    #[values("tiny", "tiny-gelu", "tiny-matched", "tiny-sigma")] case: &str,
+    #[values("cpu", "ndarray")] backend: Backend,
+) {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("data/parity").join(case);
+    let checks = parity::run(&Case::open(folder).unwrap(), &backend.device()).unwrap();
+    let broken: Vec<_> = checks.iter().filter(|check| !check.holds()).collect();
+    assert!(broken.is_empty(), "{broken:#?}");
+    // Losses, capacity, saliency and map or scores of both modalities, and the embeddings.
+    assert!(checks.len() >= 12, "{checks:#?}");
+}
