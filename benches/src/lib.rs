@@ -1,1 +1,75 @@
+//! Benchmarks: models of the published shapes with random weights, made on the fly.
+//!
+//! **What this crate may know:** everything. The time a bottleneck takes does not depend on the
+//! weights' values, so nothing is downloaded.
 
+use clip_model::{
+    CaptionTokenizer, ClipConfig, Content, ImageProcessor, Pooling, Pretrained, random_clip,
+};
+use m2ib::Device;
+use m2ib::image::{DynamicImage, Rgb, RgbImage};
+
+/// A published CLIP shape.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shape {
+    /// 12 blocks of width 768 over 50 tokens.
+    B32,
+    /// 12 blocks of width 768 over 197 tokens.
+    B16,
+    /// 24 blocks of width 1024 over 257 tokens.
+    L14,
+}
+
+impl Shape {
+    /// `config.json` of the shape.
+    pub fn config(self) -> ClipConfig {
+        let json = match self {
+            Self::B32 => "{}",
+            Self::B16 => r#"{"vision_config": {"patch_size": 16}}"#,
+            Self::L14 => {
+                r#"{"projection_dim": 768,
+                    "text_config": {"hidden_size": 768, "intermediate_size": 3072, "num_attention_heads": 12},
+                    "vision_config": {"hidden_size": 1024, "intermediate_size": 4096,
+                        "num_hidden_layers": 24, "num_attention_heads": 16, "patch_size": 14}}"#
+            }
+        };
+        ClipConfig::from_json(json.as_bytes(), "shape").expect("written out above")
+    }
+
+    /// A model of the shape with random weights. Its tokeniser is the embedded model's: ids within
+    /// the vocabulary are as good as any.
+    pub fn model(self, device: &Device) -> Pretrained {
+        let config = self.config();
+        let tokenizer = Content::Bytes("embedded tokenizer.json", m2ib_emoji::TOKENIZER);
+        let tokenizer = CaptionTokenizer::load(&tokenizer, config.text.max_position_embeddings)
+            .expect("the embedded tokenizer loads");
+        Pretrained {
+            name: format!("random {self:?}"),
+            pooling: Pooling::FirstEos(tokenizer.end_id()),
+            tokenizer,
+            processor: ImageProcessor::from_json(b"{}", "defaults").expect("defaults are valid"),
+            clip: random_clip(config, 0, device),
+        }
+    }
+}
+
+/// A caption of 12 tokens, start and end included.
+pub const CAPTION: &str = "a photo of a dog next to a red apple";
+
+/// A photo-sized picture with some structure in it.
+pub fn picture() -> DynamicImage {
+    let pixel = |x: u32, y: u32| Rgb([(x * 7 % 256) as u8, (y * 5 % 256) as u8, ((x ^ y) % 256) as u8]);
+    DynamicImage::ImageRgb8(RgbImage::from_fn(640, 480, pixel))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_caption_has_twelve_tokens() {
+        let content = Content::Bytes("embedded tokenizer.json", m2ib_emoji::TOKENIZER);
+        let tokenizer = CaptionTokenizer::load(&content, 77).unwrap();
+        assert_eq!(tokenizer.encode(CAPTION).unwrap().tokens.len(), 12);
+    }
+}

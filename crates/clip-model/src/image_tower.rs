@@ -8,6 +8,7 @@ use burn::tensor::{Tensor, module::conv2d, ops::ConvOptions};
 
 use crate::block::BlockShape;
 use crate::checkpoint::Checkpoint;
+use crate::linear::apply;
 use crate::{Encoder, Error, Result, Trace, TraceOptions, VisionConfig};
 
 /// The image tower: patches and a class token through pre-norm blocks; the class token is pooled.
@@ -129,7 +130,7 @@ impl ImageTower {
     /// - pooled: `[batch, width]`
     /// - output: `[batch, projection]`
     pub fn project(&self, pooled: Tensor<2>) -> Tensor<2> {
-        self.projection.forward(pooled)
+        apply(&self.projection, pooled)
     }
 
     /// Blocks `start..`, pooling and projection, computing of the last block only what leaves it.

@@ -22,6 +22,7 @@ mod encoder;
 mod error;
 mod files;
 mod image_tower;
+mod linear;
 mod mlp;
 mod open_image;
 mod openai;

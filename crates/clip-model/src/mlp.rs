@@ -5,6 +5,7 @@ use burn::nn::Linear;
 use burn::tensor::Tensor;
 
 use crate::Activation;
+use crate::linear::apply;
 
 /// fc2(act(fc1(x))).
 #[derive(Module, Debug)]
@@ -19,7 +20,6 @@ impl Mlp {
     /// # Shapes
     /// - x and output: `[.., width]`
     pub fn forward<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {
-        self.fc2
-            .forward(self.activation.forward(self.fc1.forward(x)))
+        apply(&self.fc2, self.activation.forward(apply(&self.fc1, x)))
     }
 }

@@ -8,6 +8,7 @@ use burn::tensor::{Device, Int, Tensor, TensorData, module::embedding};
 
 use crate::block::BlockShape;
 use crate::checkpoint::Checkpoint;
+use crate::linear::apply;
 use crate::{Encoder, Error, Result, TextConfig, Trace, TraceOptions};
 
 /// Which token of a caption is pooled.
@@ -164,7 +165,7 @@ impl TextTower {
     /// - pooled: `[batch, width]`
     /// - output: `[batch, projection]`
     pub fn project(&self, pooled: Tensor<2>) -> Tensor<2> {
-        self.projection.forward(pooled)
+        apply(&self.projection, pooled)
     }
 
     /// Blocks `start..`, pooling at `position` and projection, computing of the last block only

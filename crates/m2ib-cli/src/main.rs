@@ -1,1 +1,59 @@
-fn main() {}
+//! `m2ib`: explain CLIP from the command line.
+
+mod calibrate;
+mod explain;
+mod inspect;
+mod model;
+mod output;
+mod score;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use tracing_subscriber::EnvFilter;
+
+// burn allocates every intermediate anew; the system allocator maps and unmaps the large ones each
+// time, which costs a tenth of the whole run.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// What did a CLIP model look at, and which words mattered?
+#[derive(Parser)]
+#[command(version, arg_required_else_help = true)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Explain(explain::Explain),
+    Score(score::Score),
+    Calibrate(calibrate::Calibrate),
+    Inspect(inspect::Inspect),
+}
+
+fn main() -> ExitCode {
+    let filter = EnvFilter::try_from_env("M2IB_LOG").unwrap_or_else(|_| EnvFilter::new("off"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let result = match Arguments::parse().command {
+        Command::Explain(command) => command.run(),
+        Command::Score(command) => command.run(),
+        Command::Calibrate(command) => command.run(),
+        Command::Inspect(command) => command.run(),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let red = anstyle::AnsiColor::Red.on_default().bold();
+            anstream::eprintln!("{red}error{red:#}: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// A warning line on stderr.
+fn warn(text: impl std::fmt::Display) {
+    let yellow = anstyle::AnsiColor::Yellow.on_default().bold();
+    anstream::eprintln!("{yellow}warning{yellow:#}: {text}");
+}

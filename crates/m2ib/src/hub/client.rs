@@ -112,6 +112,7 @@ impl Client {
     ) -> Result<Answer, HubReason> {
         let revision = commit.unwrap_or(&self.revision).replace('/', "%2F");
         let mut url = format!("{}/{}/resolve/{revision}/{file}", self.endpoint, self.name);
+        let first = commit.is_none();
         let (mut commit, mut etag, mut size) = (None, None, None);
         for _ in 0..REDIRECTS {
             let response = self.request(&url, start)?;
@@ -132,7 +133,9 @@ impl Client {
                     });
                 }
                 (301 | 302 | 303 | 307 | 308, Some(location)) => url = join(&url, &location)?,
-                (status, _) => return Err(self.refusal(status, response.error_code.as_deref())),
+                (status, _) => {
+                    return Err(self.refusal(status, response.error_code.as_deref(), first));
+                }
             }
         }
         Err(HubReason::Answer {
@@ -191,7 +194,7 @@ impl Client {
         })
     }
 
-    fn refusal(&self, status: u16, code: Option<&str>) -> HubReason {
+    fn refusal(&self, status: u16, code: Option<&str>, first: bool) -> HubReason {
         let endpoint = self.endpoint.clone();
         match (status, code) {
             (401 | 403, _) if self.has_token => HubReason::TokenRefused { status },
@@ -200,6 +203,8 @@ impl Client {
                 revision: self.revision.clone(),
             },
             (404, Some("RepoNotFound")) => HubReason::NoSuchModel { endpoint },
+            // Mirrors may leave the code out.
+            (404, None) if first => HubReason::NoSuchModel { endpoint },
             (404, _) => HubReason::NoSuchFile,
             _ => HubReason::Status { endpoint, status },
         }

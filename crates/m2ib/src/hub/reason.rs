@@ -8,7 +8,7 @@ use std::path::PathBuf;
 pub enum HubReason {
     /// The name is none.
     #[error(
-        "this is not a model's name, expected \"owner/name\" or \"owner/name@revision\"; a folder on disk must exist to be taken as one"
+        "expected \"owner/name\" or \"owner/name@revision\"; if a folder is meant, there is none of this name"
     )]
     MalformedId,
     /// The model, as a whole, is not found.
@@ -81,14 +81,13 @@ pub enum HubReason {
     },
     /// The connection ended before the file did.
     #[error(
-        "the download stopped at byte {received}{}: {detail}; run it again to go on from there",
-        expected.map(|size| format!(" of {size}")).unwrap_or_default()
+        "the download stopped after {received} of {expected} bytes: {detail}; run it again to go on from there"
     )]
     Interrupted {
         /// Bytes that are there.
         received: u64,
-        /// Bytes there should be, if known.
-        expected: Option<u64>,
+        /// Bytes there should be.
+        expected: u64,
         /// What the connection reports.
         detail: String,
     },

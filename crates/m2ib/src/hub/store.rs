@@ -119,7 +119,7 @@ fn receive(
         _ => File::options().append(true).open(part),
     }
     .map_err(at(part))?;
-    progress.start(file, received, Some(expected));
+    progress.start(file, received, expected);
     let mut buffer = vec![0; 1 << 16];
     let mut problem = "the connection was closed".to_owned();
     loop {
@@ -145,7 +145,7 @@ fn receive(
         }
         return Err(HubReason::Interrupted {
             received,
-            expected: Some(expected),
+            expected,
             detail: problem,
         });
     }

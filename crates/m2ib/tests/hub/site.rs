@@ -7,17 +7,17 @@ use std::sync::{Arc, Mutex};
 
 use tiny_http::{Header, Request, Response, Server};
 
-pub const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
+pub(crate) const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
 
 /// One request, as far as the tests care.
 #[derive(Debug, Clone)]
-pub struct Asked {
-    pub path: String,
-    pub token: Option<String>,
+pub(crate) struct Asked {
+    pub(crate) path: String,
+    pub(crate) token: Option<String>,
     /// The byte asked from.
-    pub range: u64,
+    pub(crate) range: u64,
     /// Whether an uncompressed answer was asked for.
-    pub identity: bool,
+    pub(crate) identity: bool,
 }
 
 impl Asked {
@@ -65,7 +65,7 @@ struct Reply {
 
 /// `tiny/clip` with made-up files. Like the public hub it sends configurations itself, redirects
 /// to another path of its own for the tokenizer, and to another server for the weights.
-pub struct Hub {
+pub(crate) struct Hub {
     url: String,
     file_server: String,
     state: Arc<Mutex<State>>,
@@ -73,7 +73,7 @@ pub struct Hub {
 }
 
 impl Hub {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let state = Arc::new(Mutex::new(State {
             ranges: true,
             commit: true,
@@ -96,26 +96,26 @@ impl Hub {
         site
     }
 
-    pub fn url(&self) -> &str {
+    pub(crate) fn url(&self) -> &str {
         &self.url
     }
-    pub fn file_server(&self) -> &str {
+    pub(crate) fn file_server(&self) -> &str {
         &self.file_server
     }
-    pub fn put(&self, file: &str, bytes: &[u8]) {
+    pub(crate) fn put(&self, file: &str, bytes: &[u8]) {
         self.state
             .lock()
             .unwrap()
             .files
             .insert(file.into(), bytes.into());
     }
-    pub fn remove(&self, file: &str) {
+    pub(crate) fn remove(&self, file: &str) {
         self.state.lock().unwrap().files.remove(file);
     }
-    pub fn bytes(&self, file: &str) -> Vec<u8> {
+    pub(crate) fn bytes(&self, file: &str) -> Vec<u8> {
         self.state.lock().unwrap().files[file].clone()
     }
-    pub fn total_bytes(&self) -> u64 {
+    pub(crate) fn total_bytes(&self) -> u64 {
         self.state
             .lock()
             .unwrap()
@@ -124,22 +124,22 @@ impl Hub {
             .map(|file| file.len() as u64)
             .sum()
     }
-    pub fn redirect_to(&self, url: &str) {
+    pub(crate) fn redirect_to(&self, url: &str) {
         self.state.lock().unwrap().file_server = url.into();
     }
-    pub fn require_token(&self, token: &str) {
+    pub(crate) fn require_token(&self, token: &str) {
         self.state.lock().unwrap().token = Some(format!("Bearer {token}"));
     }
-    pub fn give_ranges(&self, ranges: bool) {
+    pub(crate) fn give_ranges(&self, ranges: bool) {
         self.state.lock().unwrap().ranges = ranges;
     }
-    pub fn forget_commit(&self) {
+    pub(crate) fn forget_commit(&self) {
         self.state.lock().unwrap().commit = false;
     }
-    pub fn asked(&self) -> Vec<Asked> {
+    pub(crate) fn asked(&self) -> Vec<Asked> {
         self.state.lock().unwrap().asked.clone()
     }
-    pub fn asked_of_file_server(&self) -> Vec<Asked> {
+    pub(crate) fn asked_of_file_server(&self) -> Vec<Asked> {
         self.state.lock().unwrap().asked_of_file_server.clone()
     }
 }
@@ -151,7 +151,7 @@ impl Drop for Hub {
 }
 
 /// The hub's name for a file's content.
-pub fn etag(file: &str) -> String {
+pub(crate) fn etag(file: &str) -> String {
     file.bytes().map(|byte| format!("{byte:02x}")).collect()
 }
 
@@ -265,7 +265,7 @@ fn file_reply(state: &mut State, asked: Asked) -> Reply {
 }
 
 /// The address of a server that sends a part of a file, once, and closes the connection.
-pub fn closing_midway(bytes: Vec<u8>, at: usize) -> String {
+pub(crate) fn closing_midway(bytes: Vec<u8>, at: usize) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     std::thread::spawn(move || {

@@ -1,0 +1,237 @@
+//! `m2ib explain`: one image and one caption to pictures, pages and numbers.
+
+use std::io::Cursor;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+use clap::{Args, ValueEnum};
+use indicatif::{ProgressBar, ProgressStyle};
+use m2ib::draw::ColorMap;
+use m2ib::image::{DynamicImage, ImageFormat};
+use m2ib::ndarray::Array1;
+use m2ib::{
+    Attribution, Calibration, Explainer, Layer, Modality, Noise, Overrides, Preset, open_image,
+};
+use ndarray_npy::WriteNpyExt;
+
+use crate::model::ModelArguments;
+use crate::output::{Output, file_stem};
+
+/// Show which parts of an image and which words of a caption the model relied on.
+#[derive(Args)]
+pub(crate) struct Explain {
+    /// The image: PNG, JPEG, WebP, GIF, BMP or TIFF.
+    #[arg(long, value_name = "FILE")]
+    image: PathBuf,
+    /// The caption.
+    #[arg(long, value_name = "CAPTION")]
+    text: String,
+    #[command(flatten)]
+    model: ModelArguments,
+    /// Folder for the results.
+    #[arg(long, default_value = "m2ib-out", value_name = "DIR")]
+    out: PathBuf,
+    /// Kinds of files to write, separated by commas.
+    #[arg(long, value_enum, value_delimiter = ',', default_values_t = [Format::Png, Format::Html])]
+    format: Vec<Format>,
+    /// Show the page (or the first file) when it is written.
+    #[arg(long)]
+    open: bool,
+    #[command(flatten)]
+    method: Method,
+    #[command(flatten)]
+    drawing: Drawing,
+}
+
+#[derive(Args)]
+#[command(next_help_heading = "Method")]
+struct Method {
+    /// Where the settings start from: "released" is the paper's (the default), "matched" is sharper
+    /// and needs a calibration (the default of the embedded model, which has one).
+    #[arg(long)]
+    preset: Option<Preset>,
+    /// Feature statistics for matched noise, from `m2ib calibrate`.
+    #[arg(long, value_name = "FILE")]
+    calibration: Option<PathBuf>,
+    /// Layer to mask in the image tower: "embedding", or a block counted from 0.
+    #[arg(long, value_name = "LAYER")]
+    layer_image: Option<Layer>,
+    /// Layer to mask in the text tower.
+    #[arg(long, value_name = "LAYER")]
+    layer_text: Option<Layer>,
+    /// Price of a nat: larger values leave less of the map.
+    #[arg(long, allow_negative_numbers = true)]
+    beta: Option<f64>,
+    /// Isotropic noise with this deviation.
+    #[arg(long, allow_negative_numbers = true)]
+    sigma: Option<f32>,
+    /// Learning rate of the optimiser.
+    #[arg(long, value_name = "RATE", allow_negative_numbers = true)]
+    learning_rate: Option<f64>,
+    /// Optimisation steps.
+    #[arg(long)]
+    steps: Option<usize>,
+    /// Noise samples per step.
+    #[arg(long)]
+    samples: Option<usize>,
+    /// Seed of the noise.
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+}
+
+#[derive(Args)]
+#[command(next_help_heading = "Drawing")]
+struct Drawing {
+    /// Colours of the heat map.
+    #[arg(long, default_value = "turbo", value_name = "NAME")]
+    color_map: ColorMap,
+    /// How much the heat map covers the image, 0 to 1.
+    #[arg(long, default_value_t = 0.55)]
+    opacity: f32,
+    /// Draw boxes around what is hotter than this, 0 to 1.
+    #[arg(long, value_name = "THRESHOLD")]
+    boxes: Option<f32>,
+}
+
+/// A kind of result.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// The heat map over the image, the words shaded beneath.
+    Png,
+    /// One self-contained page.
+    Html,
+    /// All numbers, with their provenance.
+    Json,
+    /// Nats per patch and per token, for NumPy.
+    Npy,
+}
+
+impl Explain {
+    pub(crate) fn run(self) -> Result<()> {
+        let output = Output::check(&self.out)?;
+        let image = open_image(&self.image)?;
+        let explainer = self.explainer()?;
+        let attribution = self.attribute(&explainer, &image)?;
+        for warning in &attribution.warnings {
+            crate::warn(warning);
+        }
+        anstream::println!(
+            "{}\n\nsimilarity {:.4}, by {} with the {} preset",
+            attribution.text.to_ansi(),
+            attribution.similarity,
+            attribution.provenance.model,
+            attribution.provenance.preset,
+        );
+        let files = self.render(&attribution, &image)?;
+        let mut paths = Vec::new();
+        for (name, bytes) in files {
+            paths.push(output.write(&name, &bytes)?);
+        }
+        for path in &paths {
+            anstream::println!("{}", path.display());
+        }
+        let page = paths.iter().find(|path| path.extension().is_some_and(|e| e == "html"));
+        if let (true, Some(path)) = (self.open, page.or(paths.first())) {
+            open::that(path).with_context(|| format!("cannot show {}", path.display()))?;
+        }
+        Ok(())
+    }
+
+    fn explainer(&self) -> Result<Explainer> {
+        let method = &self.method;
+        let emoji = self.model.is_emoji();
+        let preset = method.preset.unwrap_or(if emoji { Preset::Matched } else { Preset::Released });
+        let overrides = |layer| Overrides {
+            layer,
+            noise: method.sigma.map(|sigma| Noise::Isotropic { sigma }),
+            beta: method.beta,
+            learning_rate: method.learning_rate,
+            steps: method.steps,
+            samples: method.samples,
+        };
+        let calibration = match &method.calibration {
+            Some(file) => Some(Calibration::load(file)?),
+            None => embedded_calibration(emoji)?,
+        };
+        let mut builder = Explainer::builder(self.model.load()?)
+            .preset(preset)
+            .overrides(Modality::Image, overrides(method.layer_image))
+            .overrides(Modality::Text, overrides(method.layer_text))
+            .seed(method.seed);
+        if let Some(calibration) = calibration {
+            builder = builder.calibration(calibration);
+        }
+        Ok(builder.build()?)
+    }
+
+    fn attribute(&self, explainer: &Explainer, image: &DynamicImage) -> Result<Attribution> {
+        let text = explainer.encode_text(&self.text)?;
+        let image = explainer.encode_image(image)?;
+        let steps = |modality| explainer.settings(modality).bottleneck.steps as u64;
+        let bar = ProgressBar::new(steps(Modality::Image) + steps(Modality::Text)).with_style(
+            ProgressStyle::with_template("{msg:5} {bar:32} {pos}/{len} steps, {eta} left")?,
+        );
+        let attribution = explainer.attribute_with(&image, &text, &mut |progress| {
+            bar.set_message(progress.modality.to_string());
+            bar.inc(1);
+        });
+        bar.finish_and_clear();
+        Ok(attribution?)
+    }
+
+    /// Every file asked for, rendered before the first is written.
+    fn render(&self, attribution: &Attribution, image: &DynamicImage) -> Result<Vec<(String, Vec<u8>)>> {
+        let stem = file_stem(&self.image, &self.text);
+        let mut files = Vec::new();
+        for format in &self.format {
+            match format {
+                Format::Png => {
+                    let picture = self.drawing.overlay(attribution, image).render_with_caption()?;
+                    let mut bytes = Cursor::new(Vec::new());
+                    picture.write_to(&mut bytes, ImageFormat::Png)?;
+                    files.push((format!("{stem}.png"), bytes.into_inner()));
+                }
+                Format::Html => {
+                    let page = attribution.to_html(image)?;
+                    files.push((format!("{stem}.html"), page.into_bytes()));
+                }
+                Format::Json => {
+                    files.push((format!("{stem}.json"), serde_json::to_vec_pretty(attribution)?));
+                }
+                Format::Npy => {
+                    let mut bytes = Vec::new();
+                    attribution.image.nats().write_npy(&mut bytes)?;
+                    files.push((format!("{stem}.patches.npy"), bytes));
+                    let mut bytes = Vec::new();
+                    Array1::from_vec(attribution.text.nats.clone()).write_npy(&mut bytes)?;
+                    files.push((format!("{stem}.tokens.npy"), bytes));
+                }
+            }
+        }
+        Ok(files)
+    }
+}
+
+impl Drawing {
+    fn overlay<'a>(
+        &self,
+        attribution: &'a Attribution,
+        image: &'a DynamicImage,
+    ) -> m2ib::draw::Overlay<'a> {
+        let overlay =
+            attribution.overlay(image).color_map(self.color_map).opacity(self.opacity);
+        match self.boxes {
+            Some(threshold) => overlay.hot_regions(threshold),
+            None => overlay,
+        }
+    }
+}
+
+fn embedded_calibration(emoji: bool) -> Result<Option<Calibration>> {
+    #[cfg(feature = "emoji")]
+    if emoji {
+        return Ok(Some(m2ib::emoji::calibration()?));
+    }
+    let _ = emoji;
+    Ok(None)
+}

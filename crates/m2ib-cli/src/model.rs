@@ -1,0 +1,70 @@
+//! `--model` and `--device`: which model, loaded where.
+
+use std::path::Path;
+
+use anyhow::{Result, bail};
+use clap::Args;
+use indicatif::ProgressBar;
+use m2ib::{Backend, Pretrained};
+
+/// The embedded model's name.
+pub(crate) const EMOJI: &str = "emoji";
+
+/// Which model, and where it runs.
+#[derive(Args)]
+pub(crate) struct ModelArguments {
+    /// "emoji" (embedded), a Hugging Face model folder, or an id "owner/name" on the hub.
+    #[arg(long, default_value = EMOJI, value_name = "FOLDER-OR-ID")]
+    pub(crate) model: String,
+    /// Backend that computes: one of those compiled in.
+    #[arg(long, value_name = "BACKEND")]
+    pub(crate) device: Option<String>,
+}
+
+impl ModelArguments {
+    /// Whether the embedded model is meant (a folder of that name comes first).
+    pub(crate) fn is_emoji(&self) -> bool {
+        self.model == EMOJI && !Path::new(EMOJI).is_dir()
+    }
+
+    /// Loads it.
+    pub(crate) fn load(&self) -> Result<Pretrained> {
+        let backend = match &self.device {
+            Some(name) => name.parse()?,
+            None => Backend::preferred()?,
+        };
+        let device = backend.device();
+        if self.is_emoji() {
+            #[cfg(feature = "emoji")]
+            return Ok(m2ib::emoji::pretrained(&device)?);
+            #[cfg(not(feature = "emoji"))]
+            bail!(
+                "the embedded model is not compiled in; build with the cargo feature \"emoji\", or give --model a folder"
+            );
+        }
+        let spinner = ProgressBar::new_spinner().with_message(format!("loading {}", self.model));
+        spinner.enable_steady_tick(std::time::Duration::from_millis(100));
+        let loaded = self.load_other(&device);
+        spinner.finish_and_clear();
+        loaded
+    }
+
+    fn load_other(&self, device: &m2ib::Device) -> Result<Pretrained> {
+        let path = Path::new(&self.model);
+        let looks_like_an_id =
+            self.model.split('/').count() == 2 && !self.model.starts_with(['.', '/', '~']);
+        if path.exists() || !looks_like_an_id {
+            return Ok(Pretrained::load(path, device)?);
+        }
+        #[cfg(feature = "hub")]
+        {
+            let files = m2ib::hub::fetch(&self.model, &m2ib::hub::HubOptions::from_env(), None)?;
+            Ok(Pretrained::from_files(&files, device)?)
+        }
+        #[cfg(not(feature = "hub"))]
+        bail!(
+            "there is no folder {}; to download a model of that name, build with the cargo feature \"hub\"",
+            self.model
+        )
+    }
+}

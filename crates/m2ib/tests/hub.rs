@@ -1,0 +1,296 @@
+//! Downloads from a small hub on this machine that answers like the public one.
+#![cfg(feature = "hub")]
+#![allow(clippy::unwrap_used)]
+
+#[path = "hub/site.rs"]
+mod site;
+
+use std::path::Path;
+
+use m2ib::clip_model::ModelFiles;
+use m2ib::hub::{HubOptions, HubReason, Progress, fetch};
+use site::{COMMIT, Hub, closing_midway};
+
+const ID: &str = "tiny/clip";
+
+fn options(hub: &Hub, cache: &Path) -> HubOptions {
+    HubOptions {
+        endpoint: hub.url().into(),
+        cache: cache.into(),
+        token: None,
+        offline: false,
+    }
+}
+
+fn reason(result: m2ib::Result<ModelFiles>) -> (String, HubReason) {
+    let error = result.unwrap_err();
+    match error {
+        m2ib::Error::Hub { file, reason, .. } => (file, reason),
+        other => panic!("expected a hub error, found {other}"),
+    }
+}
+
+fn weights(files: &ModelFiles) -> Vec<Vec<u8>> {
+    let read = |file: &m2ib::clip_model::Content| file.read().unwrap();
+    files.weights.iter().map(read).collect()
+}
+
+/// What a progress bar is told: files with the bytes they begin with, and the bytes of all.
+#[derive(Default)]
+struct Told {
+    files: Vec<(String, u64)>,
+    bytes: u64,
+    finished: usize,
+}
+
+impl Progress for Told {
+    fn start(&mut self, file: &str, done: u64, total: u64) {
+        assert!(done < total);
+        self.files.push((file.into(), done));
+    }
+    fn advance(&mut self, bytes: u64) {
+        self.bytes += bytes;
+    }
+    fn finish(&mut self) {
+        self.finished += 1;
+    }
+}
+
+#[test]
+fn a_model_is_downloaded_once_and_then_found() {
+    let (hub, cache) = (Hub::new(), tempfile::tempdir().unwrap());
+    let options = options(&hub, cache.path());
+    let mut told = Told::default();
+    let files = fetch(ID, &options, Some(&mut told)).unwrap();
+    assert_eq!(files.name, ID);
+    for (file, name) in [
+        (&files.config, "config.json"),
+        (&files.preprocessor, "preprocessor_config.json"),
+        (&files.tokenizer, "tokenizer.json"),
+        (&files.weights[0], "model.safetensors"),
+    ] {
+        assert_eq!(file.read().unwrap(), hub.bytes(name));
+        assert!(told.files.contains(&(name.into(), 0)), "{name}");
+    }
+    assert_eq!((told.bytes, told.finished), (hub.total_bytes(), 4));
+
+    // Other clients of the hub find it too.
+    let other = hf_hub::Cache::new(cache.path().into()).model(ID.into());
+    assert!(other.get("model.safetensors").is_some());
+
+    let asked = hub.asked();
+    assert!(asked.iter().all(|asked| asked.identity && asked.range == 0));
+    let of_the_branch = |asked: &&site::Asked| asked.path.contains("/resolve/main/");
+    assert_eq!(asked.iter().filter(of_the_branch).count(), 1);
+
+    let again = fetch(ID, &options, None).unwrap();
+    assert_eq!(weights(&again), weights(&files));
+    assert_eq!(hub.asked().len(), asked.len());
+    let offline = HubOptions {
+        offline: true,
+        endpoint: "http://127.0.0.1:1".into(),
+        ..options
+    };
+    assert!(fetch(ID, &offline, None).is_ok());
+    assert!(fetch(&format!("{ID}@{COMMIT}"), &offline, None).is_ok());
+}
+
+#[test]
+fn a_revision_may_be_a_branch_with_slashes_or_a_commit() {
+    let (hub, cache) = (Hub::new(), tempfile::tempdir().unwrap());
+    let options = options(&hub, cache.path());
+    let offline = HubOptions {
+        offline: true,
+        ..options.clone()
+    };
+    let commit = format!("{ID}@{COMMIT}");
+    assert_eq!(fetch(&commit, &options, None).unwrap().name, commit);
+    let branch = format!("{ID}@refs/pr/1");
+    assert!(fetch(&branch, &offline, None).is_err());
+    assert_eq!(fetch(&branch, &options, None).unwrap().name, branch);
+    assert!(fetch(&branch, &offline, None).is_ok());
+}
+
+#[test]
+fn what_the_cache_lacks_is_downloaded_and_nothing_else() {
+    let (hub, cache) = (Hub::new(), tempfile::tempdir().unwrap());
+    let options = options(&hub, cache.path());
+    let files = fetch(ID, &options, None).unwrap();
+    std::fs::remove_file(files.tokenizer.name()).unwrap();
+    std::fs::remove_file(std::fs::canonicalize(files.weights[0].name()).unwrap()).unwrap();
+    let mut told = Told::default();
+    let files = fetch(ID, &options, Some(&mut told)).unwrap();
+    // The tokenizer's content is still there, only its link was not.
+    assert_eq!(told.files, [("model.safetensors".into(), 0)]);
+    assert_eq!(weights(&files), [hub.bytes("model.safetensors")]);
+}
+
+#[test]
+fn shards_are_downloaded_as_the_index_lists_them() {
+    let (hub, cache) = (Hub::new(), tempfile::tempdir().unwrap());
+    hub.remove("model.safetensors");
+    hub.put(
+        "model.safetensors.index.json",
+        br#"{"weight_map": {"a": "s2.safetensors", "b": "s1.safetensors", "c": "s2.safetensors"}}"#,
+    );
+    hub.put("s1.safetensors", b"one");
+    let options = options(&hub, cache.path());
+    let (file, why) = reason(fetch(ID, &options, None));
+    assert!(file == "s2.safetensors" && matches!(why, HubReason::NoSuchFile));
+    hub.put("s2.safetensors", b"two");
+    let files = fetch(ID, &options, None).unwrap();
+    assert_eq!(weights(&files), [b"one", b"two"]);
+}
+
+#[test]
+fn an_index_cannot_name_files_outside_the_cache() {
+    for shard in ["../../../x", "/etc/passwd", "..", r"a\\b"] {
+        let (hub, cache) = (Hub::new(), tempfile::tempdir().unwrap());
+        hub.remove("model.safetensors");
+        let index = format!(r#"{{"weight_map": {{"a": "{shard}"}}}}"#);
+        hub.put("model.safetensors.index.json", index.as_bytes());
+        let (file, why) = reason(fetch(ID, &options(&hub, cache.path()), None));
+        assert_eq!(file, "model.safetensors.index.json");
+        assert!(matches!(why, HubReason::Answer { .. }));
+    }
+}
+
+#[test]
+fn the_token_goes_to_the_hub_and_to_nobody_else() {
+    let (hub, cache) = (Hub::new(), tempfile::tempdir().unwrap());
+    hub.require_token("hf_right");
+    let with = |token: Option<&str>| HubOptions {
+        token: token.map(Into::into),
+        ..options(&hub, cache.path())
+    };
+    let (_, why) = reason(fetch(ID, &with(None), None));
+    assert!(matches!(why, HubReason::TokenNeeded { status: 401, .. }));
+    let (_, why) = reason(fetch(ID, &with(Some("hf_wrong")), None));
+    assert!(matches!(why, HubReason::TokenRefused { status: 401 }));
+    fetch(ID, &with(Some("hf_right")), None).unwrap();
+    let last = hub.asked().pop().unwrap();
+    assert_eq!(last.token.as_deref(), Some("Bearer hf_right"));
+    let elsewhere = hub.asked_of_file_server();
+    assert!(!elsewhere.is_empty() && elsewhere.iter().all(|asked| asked.token.is_none()));
+}
+
+#[test]
+fn what_is_not_there_is_named() {
+    let (hub, cache) = (Hub::new(), tempfile::tempdir().unwrap());
+    let options = options(&hub, cache.path());
+    let (file, why) = reason(fetch("no/such", &options, None));
+    assert_eq!(file, "config.json");
+    assert!(matches!(why, HubReason::NoSuchModel { .. }));
+    let (_, why) = reason(fetch("tiny/clip@v9", &options, None));
+    assert!(matches!(why, HubReason::NoSuchRevision { revision } if revision == "v9"));
+    hub.remove("model.safetensors");
+    let (file, why) = reason(fetch(ID, &options, None));
+    assert!(file == "model.safetensors" && matches!(why, HubReason::NoSuchFile));
+    hub.put("pytorch_model.bin", b"pickle");
+    let (file, why) = reason(fetch(ID, &options, None));
+    assert!(file == "model.safetensors" && matches!(why, HubReason::OnlyPickle));
+    assert!(why.to_string().contains("safe_serialization"));
+    hub.remove("preprocessor_config.json");
+    std::fs::remove_dir_all(cache.path()).unwrap();
+    let (file, why) = reason(fetch(ID, &options, None));
+    assert!(file == "preprocessor_config.json" && matches!(why, HubReason::NoSuchFile));
+}
+
+#[test]
+fn malformed_names_and_offline_ask_nobody() {
+    let (hub, cache) = (Hub::new(), tempfile::tempdir().unwrap());
+    let options = options(&hub, cache.path());
+    for id in ["", "clip", "a/b/c", "./model", "a/b@", "a/../b"] {
+        let (_, why) = reason(fetch(id, &options, None));
+        assert!(matches!(why, HubReason::MalformedId), "{id}");
+    }
+    let offline = HubOptions {
+        offline: true,
+        ..options
+    };
+    let (file, why) = reason(fetch(ID, &offline, None));
+    assert_eq!(file, "config.json");
+    assert!(matches!(&why, HubReason::Offline { .. }));
+    assert!(why.to_string().contains("HF_HUB_OFFLINE"));
+    assert!(hub.asked().is_empty());
+}
+
+#[test]
+fn no_hub_at_the_other_end_is_said() {
+    let (hub, cache) = (Hub::new(), tempfile::tempdir().unwrap());
+    let at = |endpoint: &str| HubOptions {
+        endpoint: endpoint.into(),
+        ..options(&hub, cache.path())
+    };
+    for endpoint in ["http://127.0.0.1:1", "not an address"] {
+        let (_, why) = reason(fetch(ID, &at(endpoint), None));
+        assert!(matches!(&why, HubReason::Unreachable { .. }));
+        assert!(why.to_string().contains("HF_ENDPOINT"));
+    }
+    let (_, why) = reason(fetch(ID, &at(hub.file_server()), None));
+    assert!(matches!(why, HubReason::NoSuchModel { .. }));
+    hub.forget_commit();
+    let (_, why) = reason(fetch(ID, &at(hub.url()), None));
+    assert!(matches!(why, HubReason::Answer { .. }));
+}
+
+#[test]
+fn a_broken_download_is_never_taken_for_a_file_and_goes_on() {
+    for ranges in [true, false] {
+        let (hub, cache) = (Hub::new(), tempfile::tempdir().unwrap());
+        hub.give_ranges(ranges);
+        let whole = hub.bytes("model.safetensors");
+        let half = whole.len() as u64 / 2;
+        hub.redirect_to(&closing_midway(whole.clone(), half as usize));
+        let options = options(&hub, cache.path());
+        let (file, why) = reason(fetch(ID, &options, None));
+        assert_eq!(file, "model.safetensors");
+        assert!(matches!(
+            why,
+            HubReason::Interrupted { received, expected, .. }
+                if received == half && expected == whole.len() as u64
+        ));
+        let offline = HubOptions {
+            offline: true,
+            ..options.clone()
+        };
+        assert!(fetch(ID, &offline, None).is_err());
+
+        hub.redirect_to(hub.file_server());
+        let mut told = Told::default();
+        let files = fetch(ID, &options, Some(&mut told)).unwrap();
+        assert_eq!(weights(&files), [whole]);
+        let done = if ranges { half } else { 0 };
+        assert_eq!(told.files, [("model.safetensors".into(), done)]);
+        let elsewhere = hub.asked_of_file_server();
+        assert!(elsewhere.iter().any(|asked| asked.range == half));
+    }
+}
+
+#[test]
+fn leftovers_of_every_length_end_in_the_right_bytes() {
+    let whole = Hub::new().bytes("model.safetensors");
+    let longer = [whole.as_slice(), b"more"].concat();
+    for leftover in [&whole[..0], &whole[..1], &whole, &longer] {
+        let (hub, cache) = (Hub::new(), tempfile::tempdir().unwrap());
+        let blobs = cache.path().join("models--tiny--clip/blobs");
+        std::fs::create_dir_all(&blobs).unwrap();
+        let part = blobs.join(site::etag("model.safetensors") + ".part");
+        std::fs::write(part, leftover).unwrap();
+        let files = fetch(ID, &options(&hub, cache.path()), None).unwrap();
+        assert_eq!(weights(&files)[0], whole, "{}", leftover.len());
+    }
+}
+
+#[test]
+fn two_at_once_get_one_model() {
+    let (hub, cache) = (Hub::new(), tempfile::tempdir().unwrap());
+    let options = options(&hub, cache.path());
+    let results = std::thread::scope(|scope| {
+        let one = || fetch(ID, &options, None).map(|files| weights(&files));
+        [scope.spawn(one), scope.spawn(one)].map(|thread| thread.join().unwrap())
+    });
+    for result in results {
+        assert_eq!(result.unwrap(), [hub.bytes("model.safetensors")]);
+    }
+}
