@@ -82,6 +82,21 @@ impl ImageAttribution {
     pub fn heat_map(&self) -> HeatMap {
         heat_map::in_original(&self.nats, &self.view)
     }
+
+    /// The map over the original image scaled to another size, for drawing.
+    pub fn heat_map_at(&self, width: u32, height: u32) -> HeatMap {
+        let across = f64::from(width) / f64::from(self.view.image_width);
+        let down = f64::from(height) / f64::from(self.view.image_height);
+        let scaled = View {
+            image_width: width,
+            image_height: height,
+            left: self.view.left * across,
+            top: self.view.top * down,
+            width: self.view.width * across,
+            height: self.view.height * down,
+        };
+        heat_map::in_original(&self.nats, &scaled)
+    }
 }
 
 /// The caption's side of an explanation.

@@ -106,6 +106,25 @@ pub enum Error {
         /// What is accepted.
         expected: &'static str,
     },
+    /// An image to draw on that is not the one explained.
+    #[error(
+        "the image to draw on has {} × {} pixels, the explained one {} × {}: draw on the image that was explained, upright as `open_image` gives it",
+        found[0], found[1], expected[0], expected[1]
+    )]
+    ImageSize {
+        /// Width and height of the image given.
+        found: [u32; 2],
+        /// Width and height of the image explained.
+        expected: [u32; 2],
+    },
+    /// A picture or plot that could not be drawn or encoded.
+    #[error("cannot draw {what}: {reason}")]
+    Drawing {
+        /// Which one.
+        what: &'static str,
+        /// Why.
+        reason: String,
+    },
     /// A model's file that the hub did not give.
     #[cfg(feature = "hub")]
     #[error("cannot get {file} of \"{id}\": {reason}")]

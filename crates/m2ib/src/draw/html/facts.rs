@@ -1,0 +1,82 @@
+//! The numbers beside the picture, and how the explanation was made.
+
+use clip_model::TokenKind;
+use maud::{Markup, Render, html};
+
+use crate::draw::number_format::NumberFormat;
+use crate::draw::visible::visible;
+use crate::{Attribution, ModalitySettings, Noise, Provenance};
+
+/// Similarity and what belongs to no patch and no word.
+pub(super) fn summary(attribution: &Attribution) -> Markup {
+    let text = &attribution.text;
+    let of = |kind| {
+        let token = text
+            .tokens()
+            .into_iter()
+            .find(|token| token.token.kind == kind);
+        nats(token.map_or(0.0, |token| token.nats))
+    };
+    html! {
+        dl.summary {
+            (entry("Cosine similarity", format!("{:.4}", attribution.similarity)))
+            (entry("Class token", nats(attribution.image.class_token_nats)))
+            (entry("Start token", of(TokenKind::Start)))
+            (entry("End token", of(TokenKind::End)))
+            (entry("End token's share", format!("{:.0} %", text.pooled_share() * 100.0)))
+        }
+        p.note {
+            "Nats measure how much information a patch or word had to pass on for the similarity to hold. "
+            "Class, start and end token belong to no patch and no word."
+        }
+    }
+}
+
+/// Everything needed to make the explanation again.
+pub(super) fn provenance(provenance: &Provenance) -> Markup {
+    html! {
+        h2 { "Provenance" }
+        div.provenance {
+            dl {
+                (entry("Model", visible(&provenance.model)))
+                (entry("Fingerprint", html! { code { (visible(&provenance.fingerprint)) } }))
+                (entry("Preset", provenance.preset.to_string()))
+                (entry("Calibration", visible(provenance.calibration.as_deref().unwrap_or("none"))))
+                (entry("Seed", provenance.seed))
+                (entry("Backend", visible(&provenance.backend)))
+                (entry("Version", format!("m2ib {}", visible(&provenance.version))))
+            }
+            (settings("Image bottleneck", &provenance.image))
+            (settings("Text bottleneck", &provenance.text))
+        }
+    }
+}
+
+fn settings(name: &str, settings: &ModalitySettings) -> Markup {
+    let noise = match settings.noise {
+        Noise::Isotropic { sigma } => format!("isotropic, σ = {sigma}"),
+        Noise::Matched => "matched".into(),
+    };
+    let bottleneck = settings.bottleneck;
+    html! {
+        div {
+            h3 { (name) }
+            dl {
+                (entry("Layer", settings.layer.to_string()))
+                (entry("Noise", noise))
+                (entry("β", bottleneck.beta.to_string()))
+                (entry("Learning rate", bottleneck.learning_rate.to_string()))
+                (entry("Steps", bottleneck.steps))
+                (entry("Samples", bottleneck.samples))
+            }
+        }
+    }
+}
+
+fn entry(name: &str, value: impl Render) -> Markup {
+    html! { div { dt { (name) } dd { (value) } } }
+}
+
+fn nats(value: f32) -> String {
+    format!("{} nats", NumberFormat::column([value]).write(value))
+}
