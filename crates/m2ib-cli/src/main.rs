@@ -1,6 +1,8 @@
 //! `m2ib`: explain CLIP from the command line.
 
 mod calibrate;
+#[cfg(feature = "hub")]
+mod download;
 mod explain;
 mod inspect;
 mod model;

@@ -2,9 +2,10 @@
 
 use std::path::Path;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
+#[cfg(not(all(feature = "emoji", feature = "hub")))]
+use anyhow::bail;
 use clap::Args;
-use indicatif::ProgressBar;
 use m2ib::{Backend, Pretrained};
 
 /// The embedded model's name.
@@ -42,11 +43,7 @@ impl ModelArguments {
                 "the embedded model is not compiled in; build with the cargo feature \"emoji\", or give --model a folder"
             );
         }
-        let spinner = ProgressBar::new_spinner().with_message(format!("loading {}", self.model));
-        spinner.enable_steady_tick(std::time::Duration::from_millis(100));
-        let loaded = self.load_other(&device);
-        spinner.finish_and_clear();
-        loaded
+        self.load_other(&device)
     }
 
     fn load_other(&self, device: &m2ib::Device) -> Result<Pretrained> {
@@ -58,7 +55,9 @@ impl ModelArguments {
         }
         #[cfg(feature = "hub")]
         {
-            let files = m2ib::hub::fetch(&self.model, &m2ib::hub::HubOptions::from_env(), None)?;
+            let options = m2ib::hub::HubOptions::from_env();
+            let mut bar = crate::download::DownloadBar::new()?;
+            let files = m2ib::hub::fetch(&self.model, &options, Some(&mut bar))?;
             Ok(Pretrained::from_files(&files, device)?)
         }
         #[cfg(not(feature = "hub"))]

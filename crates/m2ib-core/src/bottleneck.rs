@@ -11,14 +11,13 @@
 //! The gradient with respect to α is closed up to the readout's g = ∂fit/∂z:
 //! ∂z/∂λ = s(r − ε) and ∂λ/∂α = λ(1 − λ).
 
-use burn::tensor::{Tensor, TensorData, activation::sigmoid};
+use burn::tensor::{Device, Tensor, TensorData, activation::sigmoid};
 use ndarray::{Array1, Array2, Axis};
 use serde::{Deserialize, Serialize};
 
 use crate::adam::Adam;
-use crate::{
-    Error, NoiseModel, NoiseSource, Readout, Result, capacity, capacity_gradient, cosine_similarity,
-};
+use crate::noise_model::NoiseTensors;
+use crate::{Error, NoiseModel, NoiseSource, Readout, Result, capacity, capacity_gradient};
 
 /// α before the first step. A smaller one starts with information already lost; at 5, 1 − λ is
 /// 0.7 %.
@@ -144,57 +143,34 @@ impl Bottleneck {
             samples,
         } = self.settings;
         let [tokens, width] = problem.check()?;
+        let objective = Objective::new(problem, beta);
         let device = problem.latent.device();
-        let prior = problem.noise_model.tensors(width, &device);
-        let latent = problem.latent.clone().squeeze_dim::<2>(0);
-        let normalized = (latent - prior.mean.clone()) / prior.std.clone();
-        let price = beta / (tokens * width) as f64;
 
         let mut alpha = Tensor::<2>::full([tokens, width], INITIAL_ALPHA, &device);
         let mut adam = Adam::new(learning_rate);
-        let mut trace = Vec::with_capacity(steps);
+        let mut trace = Vec::new();
         for step in 0..steps {
-            let shape = [samples, tokens, width];
-            let noise = TensorData::new(noise.draw(step, shape)?, shape);
-            let noise = Tensor::<3>::from_data(noise, &device);
-            let lambda = sigmoid(alpha.clone());
-            let withheld = sigmoid(alpha.clone().neg());
-            let passed =
-                prior.mean.clone() + prior.std.clone() * lambda.clone() * normalized.clone();
-            let masked = noise.clone() * (prior.std.clone() * withheld.clone()).unsqueeze()
-                + passed.unsqueeze();
-            let nats = capacity(alpha.clone(), normalized.clone());
-
-            let last = step + 1 == steps;
-            let (fit, gradient) = if last {
-                let embedding = problem.readout.read(masked);
-                (
-                    cosine_similarity(embedding, problem.target.clone()).mean(),
-                    None,
-                )
-            } else {
-                let fit = problem.readout.fit(masked, &problem.target)?;
-                // ∂fit/∂λ = Σ over samples of g s (r − ε)
-                let along_noise = (fit.gradient.clone() * noise)
-                    .sum_dim(0)
-                    .squeeze_dim::<2>(0);
-                let along_latent = fit.gradient.sum_dim(0).squeeze_dim::<2>(0) * normalized.clone();
-                let slope = (along_latent - along_noise) * prior.std.clone() * lambda * withheld;
-                let gradient = capacity_gradient(alpha.clone(), normalized.clone()) * price - slope;
-                (fit.cosine, Some(gradient))
-            };
+            let noise = draw(noise, step, [samples, tokens, width], &device)?;
+            let wanted = step + 1 < steps;
+            let Evaluation {
+                nats,
+                fit,
+                gradient,
+            } = objective.evaluate(alpha.clone(), noise, wanted)?;
 
             // Sums carry a NaN on, a maximum may not.
-            let numbers = match &gradient {
-                Some(gradient) => vec![nats.clone().mean(), fit, gradient.clone().abs().sum()],
-                None => vec![nats.clone().mean(), fit],
-            };
+            let mut numbers = vec![nats.clone().mean(), fit, alpha.clone().abs().sum()];
+            numbers.extend(gradient.as_ref().map(|gradient| gradient.clone().abs().sum()));
             let numbers = values(Tensor::cat(numbers, 0))?;
-            for (what, number) in ["capacity", "fit", "gradient"].into_iter().zip(&numbers) {
+            for (what, number) in ["capacity", "fit", "alpha", "gradient"]
+                .into_iter()
+                .zip(&numbers)
+            {
                 finite(*number, what, step + 1)?;
             }
             let (compression, fit) = (numbers[0], numbers[1]);
             let total = (beta * f64::from(compression) - f64::from(fit)) as f32;
+            finite(total, "the objective", step + 1)?;
             let report = Step {
                 compression,
                 fit,
@@ -206,9 +182,11 @@ impl Bottleneck {
             match gradient {
                 Some(gradient) => alpha = adam.update(alpha, gradient),
                 None => {
-                    let capacity = matrix(values(nats)?, [tokens, width]);
-                    for nats in &capacity {
+                    let mut capacity = matrix(values(nats)?, [tokens, width]);
+                    for nats in &mut capacity {
                         finite(*nats, "capacity", step + 1)?;
+                        // A divergence is never negative; its rounding may be.
+                        *nats = nats.max(0.0);
                     }
                     let alpha = matrix(values(alpha)?, [tokens, width]);
                     return Ok(Solution {
@@ -220,6 +198,83 @@ impl Bottleneck {
             }
         }
         unreachable!("settings have at least one step, and the last one returns")
+    }
+}
+
+/// A problem in the terms of the formulas: r in place of h.
+struct Objective<'a> {
+    problem: &'a Problem<'a>,
+    prior: NoiseTensors,
+    /// r, `[tokens, width]`.
+    normalized: Tensor<2>,
+    /// β over the number of units: the price of one nat.
+    price: f64,
+}
+
+/// The objective's terms at one α and one draw of noise.
+struct Evaluation {
+    /// `[tokens, width]`
+    nats: Tensor<2>,
+    /// Mean over samples, `[1]`.
+    fit: Tensor<1>,
+    /// Of the objective with respect to α, `[tokens, width]`, where wanted.
+    gradient: Option<Tensor<2>>,
+}
+
+impl<'a> Objective<'a> {
+    fn new(problem: &'a Problem<'a>, beta: f64) -> Self {
+        let [_, tokens, width] = problem.latent.dims();
+        let prior = problem
+            .noise_model
+            .tensors(width, &problem.latent.device());
+        let latent = problem.latent.clone().squeeze_dim::<2>(0);
+        let normalized = (latent - prior.mean.clone()) / prior.std.clone();
+        let price = beta / (tokens * width) as f64;
+        Self {
+            problem,
+            prior,
+            normalized,
+            price,
+        }
+    }
+
+    /// # Shapes
+    /// - alpha: `[tokens, width]`
+    /// - noise: `[samples, tokens, width]`
+    fn evaluate(&self, alpha: Tensor<2>, noise: Tensor<3>, gradient: bool) -> Result<Evaluation> {
+        let Self {
+            problem,
+            prior,
+            normalized,
+            price,
+        } = self;
+        let lambda = sigmoid(alpha.clone());
+        let withheld = sigmoid(alpha.clone().neg());
+        let passed = prior.mean.clone() + prior.std.clone() * lambda.clone() * normalized.clone();
+        let masked = noise.clone() * (prior.std.clone() * withheld.clone()).unsqueeze()
+            + passed.unsqueeze();
+        let nats = capacity(alpha.clone(), normalized.clone());
+        if !gradient {
+            let fit = problem.readout.cosine(masked, &problem.target)?;
+            return Ok(Evaluation {
+                nats,
+                fit,
+                gradient: None,
+            });
+        }
+        let fit = problem.readout.fit(masked, &problem.target)?;
+        // ∂fit/∂λ = Σ over samples of g s (r − ε)
+        let along_noise = (fit.gradient.clone() * noise)
+            .sum_dim(0)
+            .squeeze_dim::<2>(0);
+        let along_latent = fit.gradient.sum_dim(0).squeeze_dim::<2>(0) * normalized.clone();
+        let slope = (along_latent - along_noise) * prior.std.clone() * lambda * withheld;
+        let gradient = capacity_gradient(alpha, normalized.clone()) * *price - slope;
+        Ok(Evaluation {
+            nats,
+            fit: fit.cosine,
+            gradient: Some(gradient),
+        })
     }
 }
 
@@ -258,6 +313,24 @@ impl Problem<'_> {
     }
 }
 
+/// A step's noise on the device.
+fn draw(
+    source: &mut dyn NoiseSource,
+    step: usize,
+    shape: [usize; 3],
+    device: &Device,
+) -> Result<Tensor<3>> {
+    let values = source.draw(step, shape)?;
+    if values.len() != shape.iter().product::<usize>() {
+        return Err(Error::Shape {
+            what: "noise",
+            found: vec![values.len()],
+            expected: shape.to_vec(),
+        });
+    }
+    Ok(Tensor::from_data(TensorData::new(values, shape), device))
+}
+
 fn finite(number: f32, what: &'static str, step: usize) -> Result<()> {
     if number.is_finite() {
         Ok(())
@@ -277,3 +350,6 @@ fn values<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>> {
 fn matrix(values: Vec<f32>, shape: [usize; 2]) -> Array2<f32> {
     Array2::from_shape_vec(shape, values).expect("a tensor has as many values as its shape says")
 }
+
+#[cfg(test)]
+mod tests;

@@ -11,6 +11,27 @@ pub trait Readout {
     /// - output: `[batch, embedding]`
     fn read(&self, latent: Tensor<3>) -> Tensor<2>;
 
+    /// The mean cosine similarity with `target`, `[1]`.
+    ///
+    /// # Shapes
+    /// - latent: `[batch, tokens, width]`
+    /// - target: `[1, embedding]`
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if the target is not as wide as the readout's embedding.
+    fn cosine(&self, latent: Tensor<3>, target: &Tensor<2>) -> Result<Tensor<1>> {
+        let embedding = self.read(latent);
+        let ([_, found], [_, expected]) = (target.dims(), embedding.dims());
+        if found != expected {
+            return Err(Error::Shape {
+                what: "target",
+                found: vec![1, found],
+                expected: vec![1, expected],
+            });
+        }
+        Ok(cosine_similarity(embedding, target.clone()).mean())
+    }
+
     /// The mean cosine similarity with `target`, and its gradient with respect to the latent.
     ///
     /// Traced by automatic differentiation unless overridden.
@@ -20,11 +41,10 @@ pub trait Readout {
     /// - target: `[1, embedding]`
     ///
     /// # Errors
-    /// [`Error::Device`] if the gradient cannot be had.
+    /// As [`cosine`](Self::cosine), and [`Error::Device`] if the gradient cannot be had.
     fn fit(&self, latent: Tensor<3>, target: &Tensor<2>) -> Result<Fit> {
         let leaf = latent.autodiff().require_grad();
-        let embedding = self.read(leaf.clone());
-        let cosine = cosine_similarity(embedding, target.clone()).mean();
+        let cosine = self.cosine(leaf.clone(), target)?;
         let mut gradients = cosine.backward();
         let gradient = leaf
             .grad_remove(&mut gradients)

@@ -6,6 +6,7 @@ use imageproc::drawing::draw_filled_rect_mut;
 use imageproc::rect::Rect as Area;
 
 use super::fonts::{Line, Typesetter};
+use super::number_format::NumberFormat;
 use super::{ColorMap, blend};
 use crate::{Attribution, TextAttribution};
 
@@ -67,11 +68,13 @@ pub(super) fn caption_panel(attribution: &Attribution, colors: ColorMap, width: 
 }
 
 fn tiles(type_: &mut Typesetter, text: &TextAttribution, em: f32, room: f32) -> Vec<Tile> {
-    text.words()
+    let words = text.words();
+    let format = NumberFormat::column(words.iter().map(|word| word.nats));
+    words
         .into_iter()
         .map(|word| Tile {
             word: type_.line(&word.text, em, room),
-            nats: type_.line(&nats(word.nats), em * 0.62, room),
+            nats: type_.line(&format.write(word.nats), em * 0.62, room),
             shade: blend(PAPER, WARM, 0.06 + 0.94 * word.score),
         })
         .collect()
@@ -95,23 +98,15 @@ fn scale(
     let patches = attribution.image.nats();
     let low = patches.iter().copied().fold(f32::INFINITY, f32::min);
     let high = patches.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let format = NumberFormat::column([low, high]);
     let mut label = |text: &str, align: f32| {
         let mut line = type_.line(text, em * 0.62, room);
         let x = left + (room - line.width) * align;
         type_.draw(canvas, &mut line, (x, top + bar * 1.5), FAINT);
     };
-    label(&nats(low), 0.0);
+    label(&format.write(low), 0.0);
     label("nats per patch", 0.5);
-    label(&nats(high), 1.0);
-}
-
-/// Three figures are as many as the method's noise leaves meaning in.
-fn nats(value: f32) -> String {
-    match value {
-        value if value >= 100.0 => format!("{value:.0}"),
-        value if value >= 10.0 => format!("{value:.1}"),
-        value => format!("{value:.2}"),
-    }
+    label(&format.write(high), 1.0);
 }
 
 fn fill(canvas: &mut RgbImage, (x, y): (f32, f32), (width, height): (f32, f32), color: Rgb<u8>) {
@@ -146,10 +141,5 @@ mod tests {
         let canvas = caption_panel(&attribution, ColorMap::Viridis, 900);
         let full = canvas.pixels().filter(|pixel| **pixel == WARM).count();
         assert!(full > 200, "one tile is shaded fully, found {full} pixels");
-    }
-
-    #[test]
-    fn nats_have_three_figures() {
-        assert_eq!([nats(123.4), nats(12.34), nats(1.234), nats(0.0)], ["123", "12.3", "1.23", "0.00"]);
     }
 }
