@@ -8,18 +8,30 @@ use m2ib_benches::{CAPTION, Shape, picture};
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn pair(criterion: &mut Criterion) {
-    let device = Backend::preferred().expect("a backend is compiled in").device();
-    let explainer = Explainer::builder(Shape::B32.model(&device)).build().expect("valid settings");
+    let device = Backend::preferred()
+        .expect("a backend is compiled in")
+        .device();
+    let explainer = Explainer::builder(Shape::B32.model(&device))
+        .build()
+        .expect("valid settings");
     let picture = picture();
     let mut group = criterion.benchmark_group("ViT-B/32");
     group.sample_size(10);
     group.bench_function("pair", |bencher| {
-        bencher.iter(|| explainer.attribute(&picture, CAPTION).expect("a pair to explain"));
+        bencher.iter(|| {
+            explainer
+                .attribute(&picture, CAPTION)
+                .expect("a pair to explain")
+        });
     });
     let image = explainer.encode_image(&picture).expect("a picture");
     let text = explainer.encode_text(CAPTION).expect("a caption");
     group.bench_function("pair, encoded", |bencher| {
-        bencher.iter(|| explainer.attribute_encoded(&image, &text).expect("a pair to explain"));
+        bencher.iter(|| {
+            explainer
+                .attribute_encoded(&image, &text)
+                .expect("a pair to explain")
+        });
     });
     group.bench_function("encode image", |bencher| {
         bencher.iter(|| explainer.encode_image(&picture).expect("a picture"));

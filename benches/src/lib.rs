@@ -3,6 +3,7 @@
 //! **What this crate may know:** everything. The time a bottleneck takes does not depend on the
 //! weights' values, so nothing is downloaded.
 
+use burn::tensor::{Distribution, Tensor};
 use clip_model::{
     CaptionTokenizer, ClipConfig, Content, ImageProcessor, Pooling, Pretrained, random_clip,
 };
@@ -58,8 +59,19 @@ pub const CAPTION: &str = "a photo of a dog next to a red apple";
 
 /// A photo-sized picture with some structure in it.
 pub fn picture() -> DynamicImage {
-    let pixel = |x: u32, y: u32| Rgb([(x * 7 % 256) as u8, (y * 5 % 256) as u8, ((x ^ y) % 256) as u8]);
+    let pixel = |x: u32, y: u32| {
+        Rgb([
+            (x * 7 % 256) as u8,
+            (y * 5 % 256) as u8,
+            ((x ^ y) % 256) as u8,
+        ])
+    };
     DynamicImage::ImageRgb8(RgbImage::from_fn(640, 480, pixel))
+}
+
+/// Normally distributed numbers.
+pub fn random<const D: usize>(shape: [usize; D], device: &Device) -> Tensor<D> {
+    Tensor::random(shape, Distribution::Normal(0.0, 1.0), device)
 }
 
 #[cfg(test)]

@@ -38,7 +38,9 @@ impl SideSettings {
     pub fn layer(&self) -> Result<Layer> {
         match self.layer {
             -1 => Ok(Layer::Embedding),
-            layer => Ok(Layer::Block(usize::try_from(layer).context("layer in case.json")?)),
+            layer => Ok(Layer::Block(
+                usize::try_from(layer).context("layer in case.json")?,
+            )),
         }
     }
 
@@ -49,7 +51,8 @@ impl SideSettings {
 
     /// The kind of noise.
     pub fn noise(&self) -> Noise {
-        self.sigma.map_or(Noise::Matched, |sigma| Noise::Isotropic { sigma })
+        self.sigma
+            .map_or(Noise::Matched, |sigma| Noise::Isotropic { sigma })
     }
 }
 
@@ -75,7 +78,11 @@ impl Case {
         };
         let settings = serde_json::from_slice(&read("case.json")?)
             .with_context(|| format!("{}/case.json", folder.display()))?;
-        Ok(Self { folder: folder.into(), bytes: read("case.safetensors")?, settings })
+        Ok(Self {
+            folder: folder.into(),
+            bytes: read("case.safetensors")?,
+            settings,
+        })
     }
 
     /// The model folder (without a tokenizer).
@@ -96,7 +103,8 @@ impl Case {
     /// # Errors
     /// If it is absent or not f32.
     pub fn tensor(&self, name: &str) -> Result<Values> {
-        self.optional(name)?.ok_or_else(|| anyhow!("{}: no {name}", self.folder.display()))
+        self.optional(name)?
+            .ok_or_else(|| anyhow!("{}: no {name}", self.folder.display()))
     }
 
     /// A tensor that may be absent.
@@ -105,13 +113,20 @@ impl Case {
     /// If it is not f32.
     pub fn optional(&self, name: &str) -> Result<Option<Values>> {
         let file = SafeTensors::deserialize(&self.bytes)?;
-        let Ok(view) = file.tensor(name) else { return Ok(None) };
+        let Ok(view) = file.tensor(name) else {
+            return Ok(None);
+        };
         if view.dtype() != Dtype::F32 {
             bail!("{name} holds {:?}, expected F32", view.dtype());
         }
         let words = view.data().chunks_exact(4);
-        let data = words.map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect();
-        Ok(Some(Values { shape: view.shape().to_vec(), data }))
+        let data = words
+            .map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]))
+            .collect();
+        Ok(Some(Values {
+            shape: view.shape().to_vec(),
+            data,
+        }))
     }
 
     /// The token ids, `[1, tokens]` flattened.
@@ -133,8 +148,10 @@ impl Case {
     /// If it is absent or of an odd shape.
     pub fn noise(&self, modality: m2ib::Modality) -> Result<RecordedNoise> {
         let values = self.tensor(&format!("noise.{modality}"))?;
-        let shape: [usize; 4] =
-            values.shape.try_into().map_err(|shape| anyhow!("noise has shape {shape:?}"))?;
+        let shape: [usize; 4] = values
+            .shape
+            .try_into()
+            .map_err(|shape| anyhow!("noise has shape {shape:?}"))?;
         Ok(RecordedNoise::new(&values.data, shape)?)
     }
 

@@ -5,9 +5,9 @@ use std::fmt;
 use anyhow::{Result, ensure};
 use burn::tensor::{Device, Tensor, TensorData};
 use clip_model::{Caption, Clip, Pooling, Token, TokenKind, TraceOptions};
+use m2ib::ndarray::Array2;
 use m2ib::{ImageReadout, Modality, TextAttribution, TextReadout, normalize, upsample};
 use m2ib_core::{Bottleneck, Problem, Readout, Solution};
-use m2ib::ndarray::Array2;
 
 use crate::case::{Case, Values};
 
@@ -39,8 +39,15 @@ impl Check {
 impl fmt::Display for Check {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let verdict = if self.holds() { "ok" } else { "BROKEN" };
-        let Self { quantity, difference, bound } = self;
-        write!(f, "{quantity:<28} {difference:>9.2e}  ≤ {bound:.0e}  {verdict}")
+        let Self {
+            quantity,
+            difference,
+            bound,
+        } = self;
+        write!(
+            f,
+            "{quantity:<28} {difference:>9.2e}  ≤ {bound:.0e}  {verdict}"
+        )
     }
 }
 
@@ -61,12 +68,25 @@ pub fn run(case: &Case, device: &Device) -> Result<Vec<Check>> {
     let whole = clip.image.project(clip.image.pool(trace.output()));
     let image_start = image.layer()?.next_block();
     let image_latent = clip.image.blocks(0..image_start, embedded);
-    let image_readout = ImageReadout { tower: &clip.image, start: image_start };
+    let image_readout = ImageReadout {
+        tower: &clip.image,
+        start: image_start,
+    };
     let image_embedding = image_readout.read(image_latent.clone());
     let expected = case.tensor("expected.image_embeds")?;
-    checks.push(of_largest("image embedding", &host(whole)?, &expected, FORWARD)?);
+    checks.push(of_largest(
+        "image embedding",
+        &host(whole)?,
+        &expected,
+        FORWARD,
+    )?);
     let split = host(image_embedding.clone())?;
-    checks.push(of_largest("image embedding, split", &split, &expected, FORWARD)?);
+    checks.push(of_largest(
+        "image embedding, split",
+        &split,
+        &expected,
+        FORWARD,
+    )?);
 
     let ids = case.ids()?;
     let position = Pooling::new(&clip.config.text, None).position(&ids)?;
@@ -76,15 +96,34 @@ pub fn run(case: &Case, device: &Device) -> Result<Vec<Check>> {
     let whole = clip.text.project(clip.text.pool(trace.output(), position));
     let text_start = text.layer()?.next_block();
     let text_latent = clip.text.blocks(0..text_start, embedded);
-    let text_readout = TextReadout { tower: &clip.text, start: text_start, position };
+    let text_readout = TextReadout {
+        tower: &clip.text,
+        start: text_start,
+        position,
+    };
     let text_embedding = text_readout.read(text_latent.clone());
     let expected = case.tensor("expected.text_embeds")?;
-    checks.push(of_largest("text embedding", &host(whole)?, &expected, FORWARD)?);
+    checks.push(of_largest(
+        "text embedding",
+        &host(whole)?,
+        &expected,
+        FORWARD,
+    )?);
     let split = host(text_embedding.clone())?;
-    checks.push(of_largest("text embedding, split", &split, &expected, FORWARD)?);
+    checks.push(of_largest(
+        "text embedding, split",
+        &split,
+        &expected,
+        FORWARD,
+    )?);
 
-    let solution =
-        solve(case, Modality::Image, image_latent, &image_readout, text_embedding.clone())?;
+    let solution = solve(
+        case,
+        Modality::Image,
+        image_latent,
+        &image_readout,
+        text_embedding.clone(),
+    )?;
     compare_solution(case, Modality::Image, &solution, &mut checks)?;
     let saliency = solution.saliency().to_vec();
     let patches = &saliency[1..];
@@ -99,19 +138,46 @@ pub fn run(case: &Case, device: &Device) -> Result<Vec<Check>> {
     let size = clip.config.vision.image_size;
     let (heat_map, _) = normalize(&upsample(&nats, size, size));
     let heat_map = heat_map.into_raw_vec_and_offset().0;
-    checks.push(absolute("image heat map", &heat_map, &case.tensor("expected.image.heatmap")?)?);
+    checks.push(absolute(
+        "image heat map",
+        &heat_map,
+        &case.tensor("expected.image.heatmap")?,
+    )?);
 
-    let solution = solve(case, Modality::Text, text_latent, &text_readout, image_embedding)?;
+    let solution = solve(
+        case,
+        Modality::Text,
+        text_latent,
+        &text_readout,
+        image_embedding,
+    )?;
     compare_solution(case, Modality::Text, &solution, &mut checks)?;
     let nats = solution.saliency().to_vec();
-    checks.push(relative("text saliency", &nats, &case.tensor("expected.text.saliency")?, SOLUTION)?);
-    let text = TextAttribution { caption: caption_of(&ids), nats, trace: solution.trace };
+    checks.push(relative(
+        "text saliency",
+        &nats,
+        &case.tensor("expected.text.saliency")?,
+        SOLUTION,
+    )?);
+    let text = TextAttribution {
+        caption: caption_of(&ids),
+        nats,
+        trace: solution.trace,
+    };
     let scores = text.released_scores();
-    checks.push(absolute("text scores", &scores, &case.tensor("expected.text.scores")?)?);
+    checks.push(absolute(
+        "text scores",
+        &scores,
+        &case.tensor("expected.text.scores")?,
+    )?);
     Ok(checks)
 }
 
-const HIDDEN: TraceOptions = TraceOptions { hidden: true, attention: false, gradients: false };
+const HIDDEN: TraceOptions = TraceOptions {
+    hidden: true,
+    attention: false,
+    gradients: false,
+};
 
 fn solve(
     case: &Case,
@@ -122,7 +188,12 @@ fn solve(
 ) -> Result<Solution> {
     let bottleneck = Bottleneck::new(case.side(modality).bottleneck())?;
     let noise_model = case.noise_model(modality)?;
-    let problem = Problem { latent, noise_model: &noise_model, readout, target };
+    let problem = Problem {
+        latent,
+        noise_model: &noise_model,
+        readout,
+        target,
+    };
     Ok(bottleneck.solve(&problem, &mut case.noise(modality)?, &mut |_| {})?)
 }
 
@@ -152,7 +223,12 @@ fn compare_solution(
     checks.push(compare_losses(case, modality, solution)?);
     let capacity = solution.capacity.iter().copied().collect::<Vec<_>>();
     let expected = case.tensor(&format!("expected.{modality}.capacity"))?;
-    checks.push(of_largest(&format!("{modality} capacity"), &capacity, &expected, SOLUTION)?);
+    checks.push(of_largest(
+        &format!("{modality} capacity"),
+        &capacity,
+        &expected,
+        SOLUTION,
+    )?);
     Ok(())
 }
 
@@ -176,20 +252,33 @@ fn compare_losses(case: &Case, modality: Modality, solution: &Solution) -> Resul
         differences.push((f64::from(step.total) - total).abs() / terms);
     }
     let difference = differences.into_iter().fold(0.0, worse);
-    Ok(Check { quantity: format!("{modality} losses"), difference, bound: SOLUTION })
+    Ok(Check {
+        quantity: format!("{modality} losses"),
+        difference,
+        bound: SOLUTION,
+    })
 }
 
 fn of_largest(quantity: &str, found: &[f32], expected: &Values, bound: f64) -> Result<Check> {
-    let largest = expected.data.iter().fold(0.0f64, |m, &x| m.max(f64::from(x).abs()));
-    compare(quantity, found, expected, bound, |difference, _| difference / largest)
+    let largest = expected
+        .data
+        .iter()
+        .fold(0.0f64, |m, &x| m.max(f64::from(x).abs()));
+    compare(quantity, found, expected, bound, |difference, _| {
+        difference / largest
+    })
 }
 
 fn relative(quantity: &str, found: &[f32], expected: &Values, bound: f64) -> Result<Check> {
-    compare(quantity, found, expected, bound, |difference, expected| difference / expected.abs())
+    compare(quantity, found, expected, bound, |difference, expected| {
+        difference / expected.abs()
+    })
 }
 
 fn absolute(quantity: &str, found: &[f32], expected: &Values) -> Result<Check> {
-    compare(quantity, found, expected, SCORES, |difference, _| difference)
+    compare(quantity, found, expected, SCORES, |difference, _| {
+        difference
+    })
 }
 
 fn compare(
@@ -210,15 +299,27 @@ fn compare(
         .zip(&expected.data)
         .map(|(&found, &expected)| {
             let difference = (f64::from(found) - f64::from(expected)).abs();
-            if difference == 0.0 { 0.0 } else { measure(difference, f64::from(expected)) }
+            if difference == 0.0 {
+                0.0
+            } else {
+                measure(difference, f64::from(expected))
+            }
         })
         .fold(0.0, worse);
-    Ok(Check { quantity: quantity.into(), difference, bound })
+    Ok(Check {
+        quantity: quantity.into(),
+        difference,
+        bound,
+    })
 }
 
 /// The larger of two differences; a NaN is worst (`max` would drop it).
 fn worse(a: f64, b: f64) -> f64 {
-    if a.is_nan() || b.is_nan() { f64::NAN } else { a.max(b) }
+    if a.is_nan() || b.is_nan() {
+        f64::NAN
+    } else {
+        a.max(b)
+    }
 }
 
 fn host<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>> {
@@ -238,5 +339,9 @@ fn caption_of(ids: &[i64]) -> Caption {
         span: 0..0,
         word: None,
     };
-    Caption { text: String::new(), tokens: ids.iter().enumerate().map(token).collect(), cut: None }
+    Caption {
+        text: String::new(),
+        tokens: ids.iter().enumerate().map(token).collect(),
+        cut: None,
+    }
 }

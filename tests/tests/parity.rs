@@ -12,7 +12,9 @@ fn our_numbers_are_the_references(
     #[values("tiny", "tiny-gelu", "tiny-matched", "tiny-sigma")] case: &str,
     #[values("cpu", "ndarray")] backend: Backend,
 ) {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("data/parity").join(case);
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("data/parity")
+        .join(case);
     let checks = parity::run(&Case::open(folder).unwrap(), &backend.device()).unwrap();
     let broken: Vec<_> = checks.iter().filter(|check| !check.holds()).collect();
     assert!(broken.is_empty(), "{broken:#?}");

@@ -1,10 +1,9 @@
 //! Multi-head self-attention: softmax(Q Kᵀ / √d) V, heads side by side.
 
 use burn::module::Module;
-use burn::nn::Linear;
 use burn::tensor::{Tensor, activation::softmax};
 
-use crate::linear::apply;
+use crate::linear::Linear;
 
 /// Attention of one block.
 #[derive(Module, Debug)]
@@ -35,16 +34,17 @@ impl Attention {
         let [batch, tokens, width] = x.dims();
         let (heads, depth) = (self.heads, width / self.heads);
         let split = |x: Tensor<3>| x.reshape([batch, tokens, heads, depth]).swap_dims(1, 2);
-        let query = split(apply(&self.q_proj, x.clone())) / (depth as f64).sqrt();
-        let key = split(apply(&self.k_proj, x.clone()));
-        let value = split(apply(&self.v_proj, x));
+        let query = split(self.q_proj.forward(x.clone())) / (depth as f64).sqrt();
+        let key = split(self.k_proj.forward(x.clone()));
+        let value = split(self.v_proj.forward(x));
         let logits = query.matmul(key.swap_dims(2, 3));
         let logits = match bias {
             Some(bias) => logits + bias.clone(),
             None => logits,
         };
         let attended = see(softmax(logits, 3)).matmul(value);
-        apply(&self.out_proj, attended.swap_dims(1, 2).reshape([batch, tokens, width]))
+        self.out_proj
+            .forward(attended.swap_dims(1, 2).reshape([batch, tokens, width]))
     }
 
     /// Attends from the token at `position` alone, to the first `visible` tokens.
@@ -59,17 +59,15 @@ impl Attention {
     pub fn forward_at(&self, x: Tensor<3>, position: usize, visible: usize) -> Tensor<2> {
         let [batch, tokens, width] = x.dims();
         let (heads, depth) = (self.heads, width / self.heads);
-        let query = apply(&self.q_proj, x.clone().narrow(1, position, 1).squeeze_dim::<2>(1));
+        let query = self
+            .q_proj
+            .forward(x.clone().narrow(1, position, 1).squeeze_dim::<2>(1));
         let x = if visible < tokens {
             x.narrow(1, 0, visible)
         } else {
             x
         };
-        // Weights are transposed views, so that seen from the other side they split into heads
-        // without a copy.
-        let heads_first = |layer: &Linear| {
-            layer.weight.val().transpose().reshape([heads, depth, width])
-        };
+        let heads_first = |layer: &Linear| layer.by_output().reshape([heads, depth, width]);
         let w_key = heads_first(&self.k_proj);
         let query = query.reshape([batch, heads, depth]).swap_dims(0, 1) / (depth as f64).sqrt();
         let folded = query.matmul(w_key).swap_dims(0, 1); // [batch, heads, width]
@@ -77,10 +75,6 @@ impl Attention {
         let mean = attention.matmul(x).swap_dims(0, 1); // [heads, batch, width]
         let w_value = heads_first(&self.v_proj).swap_dims(1, 2); // [heads, width, depth]
         let value = mean.matmul(w_value).swap_dims(0, 1).reshape([batch, width]);
-        let value = match &self.v_proj.bias {
-            Some(bias) => value + bias.val().unsqueeze(),
-            None => value,
-        };
-        apply(&self.out_proj, value)
+        self.out_proj.forward(self.v_proj.add_bias(value))
     }
 }

@@ -1,10 +1,10 @@
 //! One pre-norm transformer block: x + attn(norm₁ x), then + mlp(norm₂ x).
 
 use burn::module::Module;
-use burn::nn::LayerNorm;
 use burn::tensor::Tensor;
 
 use crate::checkpoint::Checkpoint;
+use crate::layer_norm::LayerNorm;
 use crate::{Activation, Attention, Mlp};
 
 /// A block of either tower.

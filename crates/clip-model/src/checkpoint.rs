@@ -4,7 +4,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use burn::module::Param;
-use burn::nn::{LayerNorm, LayerNormConfig, Linear};
 use burn::tensor::{DType, Device, Tensor, TensorData};
 use burn_store::burn_pack::Tensor as Stored;
 use burn_store::{ModuleStore, SafetensorsStore, bridge};
@@ -13,13 +12,15 @@ use rand_chacha::ChaCha8Rng;
 use rand_distr::StandardNormal;
 use sha2::{Digest, Sha256};
 
+use crate::layer_norm::LayerNorm;
+use crate::linear::Linear;
 use crate::openai::{self, Part};
 use crate::random::initial;
 use crate::{ClipConfig, Content, Error, Result, TensorProblem};
 
 /// Opened weights, handed out tensor by tensor under Hugging Face's names.
 ///
-/// Misfits do not stop the hand-out (zeros stand in), so that [`finish`](Self::finish) can name
+/// Misfits do not stop the hand-out (a zero stands in), so that [`finish`](Self::finish) can name
 /// all of them at once.
 pub(crate) struct Checkpoint {
     source: Source,
@@ -96,7 +97,8 @@ impl Checkpoint {
     pub(crate) fn tensor<const D: usize>(&mut self, name: &str, shape: [usize; D]) -> Tensor<D> {
         match self.data(name, &shape) {
             Some(data) => Tensor::from_data(data, &self.device),
-            None => Tensor::zeros(shape, &self.device),
+            // Never run, so of no size: a misfit may be a configuration with absurd dimensions.
+            None => Tensor::zeros([1; D], &self.device),
         }
     }
 
@@ -108,30 +110,21 @@ impl Checkpoint {
     }
 
     /// `name.weight` (`[output, input]` in the file) and, where the layer has one, `name.bias`.
-    ///
-    /// The weight stays in the file's layout, seen through a transposed view: rows as long as the
-    /// input keep the matrix product fast, and nothing is copied twice.
     pub(crate) fn linear(&mut self, name: &str, input: usize, output: usize, bias: bool) -> Linear {
-        let weight = self
-            .tensor(&format!("{name}.weight"), [output, input])
-            .transpose();
+        let weight = self.tensor(&format!("{name}.weight"), [output, input]);
         let bias = bias.then(|| self.tensor(&format!("{name}.bias"), [output]));
-        Linear {
-            weight: Param::from_tensor(weight),
-            bias: bias.map(Param::from_tensor),
-        }
+        Linear::new(weight, bias)
     }
 
     /// `name.weight` and `name.bias` of a layer norm.
     pub(crate) fn layer_norm(&mut self, name: &str, width: usize, epsilon: f64) -> LayerNorm {
-        let mut norm = LayerNormConfig::new(width)
-            .with_epsilon(epsilon)
-            .init(&self.device);
-        norm.gamma = Param::from_tensor(self.tensor(&format!("{name}.weight"), [width]));
-        norm.beta = Some(Param::from_tensor(
-            self.tensor(&format!("{name}.bias"), [width]),
-        ));
-        norm
+        let mut parameter =
+            |part| Param::from_tensor(self.tensor(&format!("{name}.{part}"), [width]));
+        LayerNorm {
+            weight: parameter("weight"),
+            bias: parameter("bias"),
+            epsilon,
+        }
     }
 
     /// Reports all misfits, tensors without a place among them; otherwise a fingerprint of the

@@ -48,7 +48,14 @@ impl Clip {
         let logit_scale = weights.scalar("logit_scale").exp();
         let device = weights.device().clone();
         let fingerprint = weights.finish()?;
-        Ok(Self { image, text, logit_scale, config, fingerprint, device })
+        Ok(Self {
+            image,
+            text,
+            logit_scale,
+            config,
+            fingerprint,
+            device,
+        })
     }
 
     /// Identifies the weights: hexadecimal digits that differ between models, equal for the same

@@ -1,7 +1,7 @@
 //! `config.json` as Hugging Face writes it: every absent key takes the default of transformers'
 //! `CLIPTextConfig` or `CLIPVisionConfig`.
 
-use std::f64::consts::FRAC_1_SQRT_2;
+use std::f64::consts::{FRAC_1_SQRT_2, FRAC_2_SQRT_PI};
 use std::fmt;
 
 use burn::tensor::{Tensor, activation};
@@ -28,6 +28,25 @@ impl Activation {
             // Spelt out, since burn's `gelu` has the derivative of the tanh approximation on every
             // backend that does not override it (parity's capacities move by 1e-3).
             Self::Gelu => ((x.clone() * FRAC_1_SQRT_2).erf() + 1.0) * x * 0.5,
+        }
+    }
+
+    /// Applies it, and gives its derivative beside: for x s with s = sigmoid(1.702 x) that is
+    /// s + 1.702 x s (1 − s), for x Φ(x) it is Φ(x) + x φ(x) with the normal density φ.
+    pub(crate) fn with_slope<const D: usize>(self, x: Tensor<D>) -> (Tensor<D>, Tensor<D>) {
+        match self {
+            Self::QuickGelu => {
+                let gate = activation::sigmoid(x.clone() * 1.702);
+                let output = x * gate.clone();
+                let slope = output.clone() * (gate.clone() * -1.702 + 1.702) + gate;
+                (output, slope)
+            }
+            Self::Gelu => {
+                let share = ((x.clone() * FRAC_1_SQRT_2).erf() + 1.0) * 0.5;
+                let density =
+                    (x.clone().square() * -0.5).exp() * (FRAC_2_SQRT_PI * FRAC_1_SQRT_2 * 0.5);
+                (x.clone() * share.clone(), share + x * density)
+            }
         }
     }
 }

@@ -120,6 +120,14 @@ impl ModelFiles {
                 source,
             })?;
         let shards: BTreeSet<&String> = index.weight_map.values().collect();
+        if shards.is_empty() {
+            return Err(Error::Config {
+                file: content.name(),
+                field: "weight_map",
+                found: "empty".into(),
+                expected: "the shard of every tensor".into(),
+            });
+        }
         shards
             .into_iter()
             .map(|shard| {

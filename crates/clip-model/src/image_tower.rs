@@ -3,12 +3,13 @@
 use std::ops::Range;
 
 use burn::module::{Module, Param};
-use burn::nn::{LayerNorm, Linear};
 use burn::tensor::{Tensor, module::conv2d, ops::ConvOptions};
 
 use crate::block::BlockShape;
 use crate::checkpoint::Checkpoint;
-use crate::linear::apply;
+use crate::layer_norm::LayerNorm;
+use crate::linear::Linear;
+use crate::pullback::{self, ReadOut};
 use crate::{Encoder, Error, Result, Trace, TraceOptions, VisionConfig};
 
 /// The image tower: patches and a class token through pre-norm blocks; the class token is pooled.
@@ -130,7 +131,7 @@ impl ImageTower {
     /// - pooled: `[batch, width]`
     /// - output: `[batch, projection]`
     pub fn project(&self, pooled: Tensor<2>) -> Tensor<2> {
-        apply(&self.projection, pooled)
+        self.projection.forward(pooled)
     }
 
     /// Blocks `start..`, pooling and projection, computing of the last block only what leaves it.
@@ -144,6 +145,16 @@ impl ImageTower {
             .encoder
             .forward_at(start..self.depth(), x, None, 0, tokens);
         self.project(self.post_layernorm.forward(pooled))
+    }
+
+    /// As [`read_out`](Self::read_out), with the way back for gradients.
+    ///
+    /// # Shapes
+    /// - x: `[batch, tokens, width]`
+    pub fn read_out_with_pullback(&self, start: usize, x: Tensor<3>) -> ReadOut<'_> {
+        let place = (0, x.dims()[1]);
+        let (norm, projection) = (&self.post_layernorm, &self.projection);
+        pullback::read_out(&self.encoder, norm, projection, start, x, None, place)
     }
 
     /// The whole tower.

@@ -1,25 +1,103 @@
-//! Applying a dense layer.
+//! A dense layer, y = x W + b.
 
-use burn::nn::Linear;
+use std::sync::{Arc, OnceLock};
+
+use burn::module::{Module, Param};
 use burn::tensor::Tensor;
 
-/// x W + b over the last axis.
-///
-/// burn's own `Linear::forward` reshapes the weight to x's rank for small batches, and that copies
-/// a weight that is a transposed view; here the rows of x are folded instead.
-///
-/// # Shapes
-/// - x: `[.., input]`, output: `[.., output]`
-pub(crate) fn apply<const D: usize>(layer: &Linear, x: Tensor<D>) -> Tensor<D> {
-    let weight = layer.weight.val();
-    let [input, output] = weight.dims();
+/// The weight lies in memory as `[input, output]`: seen as a transposed view of the file's
+/// `[output, input]`, a matrix product spends up to half its time on bringing it in order (and
+/// burn's own layer copies it whole for small batches).
+#[derive(Module, Debug)]
+pub(crate) struct Linear {
+    weight: Param<Tensor<2>>,
+    bias: Option<Param<Tensor<1>>>,
+    #[module(skip)]
+    by_output: Cache,
+}
+
+/// A second copy of a weight, made when it is first needed.
+#[derive(Debug, Clone, Default)]
+struct Cache(Arc<OnceLock<Tensor<2>>>);
+
+impl Linear {
+    /// # Shapes
+    /// - weight: `[output, input]`, as in a file
+    /// - bias: `[output]`
+    pub(crate) fn new(weight: Tensor<2>, bias: Option<Tensor<1>>) -> Self {
+        Self {
+            weight: Param::from_tensor(transposed(weight)),
+            bias: bias.map(Param::from_tensor),
+            by_output: Cache::default(),
+        }
+    }
+
+    /// # Shapes
+    /// - x: `[.., input]`, output: `[.., output]`
+    pub(crate) fn forward<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {
+        self.add_bias(rows_times(x, self.weight.val()))
+    }
+
+    /// From the gradient with respect to the output to that of the input: x̄ = ȳ Wᵀ.
+    ///
+    /// # Shapes
+    /// - gradient: `[.., output]`, output: `[.., input]`
+    pub(crate) fn pull_back<const D: usize>(&self, gradient: Tensor<D>) -> Tensor<D> {
+        rows_times(gradient, self.by_output())
+    }
+
+    /// # Shapes
+    /// - x and output: `[.., output]`
+    pub(crate) fn add_bias<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {
+        match &self.bias {
+            Some(bias) => x + bias.val().unsqueeze(),
+            None => x,
+        }
+    }
+
+    /// The weight as `[output, input]`, in that order in memory. The copy is kept, so this is for
+    /// the few blocks behind a mask, not for whole towers.
+    pub(crate) fn by_output(&self) -> Tensor<2> {
+        let weight = self.weight.val();
+        let kept = self.by_output.0.get_or_init(|| transposed(weight.clone()));
+        if kept.device() == weight.device() {
+            kept.clone()
+        } else {
+            // The layer was moved to another device since.
+            transposed(weight)
+        }
+    }
+}
+
+/// `[.., inner]` times `[inner, columns]`.
+fn rows_times<const D: usize>(x: Tensor<D>, weight: Tensor<2>) -> Tensor<D> {
+    let [inner, columns] = weight.dims();
     let mut shape = x.dims();
-    let rows = shape.iter().product::<usize>() / input;
-    let folded = x.reshape([rows, input]).matmul(weight);
-    let folded = match &layer.bias {
-        Some(bias) => folded + bias.val().unsqueeze(),
-        None => folded,
-    };
-    shape[D - 1] = output;
-    folded.reshape(shape)
+    let rows = shape.iter().product::<usize>() / inner;
+    shape[D - 1] = columns;
+    x.reshape([rows, inner]).matmul(weight).reshape(shape)
+}
+
+/// Transposed in memory, not only in view: a view cannot be flattened without bringing it in order.
+fn transposed(x: Tensor<2>) -> Tensor<2> {
+    let [rows, columns] = x.dims();
+    x.transpose()
+        .reshape([rows * columns])
+        .reshape([columns, rows])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn forward_and_back_use_the_same_weight() {
+        let device = m2ib_cpu::flex();
+        let weight = Tensor::from_floats([[1.0, 2.0, 3.0], [0.0, -1.0, 5.0]], &device);
+        let layer = Linear::new(weight, Some(Tensor::from_floats([0.5, 0.0], &device)));
+        let y = layer.forward(Tensor::<3>::from_floats([[[1.0, 1.0, 1.0]]], &device));
+        assert_eq!(y.into_data().try_to_vec::<f32>().unwrap(), [6.5, 4.0]);
+        let x = layer.pull_back(Tensor::<2>::from_floats([[1.0, 2.0]], &device));
+        assert_eq!(x.into_data().try_to_vec::<f32>().unwrap(), [1.0, 0.0, 13.0]);
+    }
 }

@@ -1,11 +1,10 @@
 //! The two-layer perceptron of a block.
 
 use burn::module::Module;
-use burn::nn::Linear;
 use burn::tensor::Tensor;
 
 use crate::Activation;
-use crate::linear::apply;
+use crate::linear::Linear;
 
 /// fc2(act(fc1(x))).
 #[derive(Module, Debug)]
@@ -20,6 +19,7 @@ impl Mlp {
     /// # Shapes
     /// - x and output: `[.., width]`
     pub fn forward<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {
-        apply(&self.fc2, self.activation.forward(apply(&self.fc1, x)))
+        self.fc2
+            .forward(self.activation.forward(self.fc1.forward(x)))
     }
 }

@@ -1,16 +1,19 @@
 //! Image files to pixels: format by content, size checked before anything is allocated, EXIF
 //! orientation applied.
 
-use std::io::{BufRead, BufReader, Cursor, Seek};
+use std::io::{self, BufRead, BufReader, Cursor, Seek};
 use std::path::Path;
 
-use image::error::{ImageError, LimitErrorKind};
-use image::{DynamicImage, ImageDecoder, ImageReader};
+use image::error::ImageError;
+use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits};
 
-use crate::{Error, Result};
+use crate::{Error, Result, jpeg};
 
 /// Images with more pixels than this are refused from their header alone.
 pub const MAX_PIXELS: u64 = 200_000_000;
+
+/// The widest pixel that is decoded: four channels of f32.
+const MAX_PIXEL_BYTES: u64 = 16;
 
 /// Reads a PNG, JPEG, WebP, GIF (first frame), BMP or TIFF file, upright.
 ///
@@ -44,14 +47,25 @@ fn decode(reader: impl BufRead + Seek, name: &str) -> Result<DynamicImage> {
         file: name.into(),
         reason,
     };
+    let broken = |reason: String| Error::BrokenImage {
+        file: name.into(),
+        reason,
+    };
     let reader = ImageReader::new(reader)
         .with_guessed_format()
         .map_err(|error| not_an_image(error.to_string()))?;
-    if reader.format().is_none() {
+    let Some(format) = reader.format() else {
         return Err(not_an_image(
             "its first bytes are of no known format".into(),
         ));
+    };
+    let mut file = reader.into_inner();
+    let whole = format != ImageFormat::Jpeg
+        || is_whole_jpeg(&mut file).map_err(|error| broken(error.to_string()))?;
+    if !whole {
+        return Err(broken("it ends before its end marker".into()));
     }
+    let reader = ImageReader::with_format(file, format);
     let mut decoder = reader.into_decoder().map_err(|error| refine(error, name))?;
     let (width, height) = decoder.dimensions();
     if u64::from(width) * u64::from(height) > MAX_PIXELS {
@@ -65,10 +79,22 @@ fn decode(reader: impl BufRead + Seek, name: &str) -> Result<DynamicImage> {
     if width == 0 || height == 0 {
         return Err(not_an_image(format!("it has {width}×{height} pixels")));
     }
+    // What passed is decoded whatever its pixels are made of; the default is 512 MiB.
+    let mut limits = Limits::default();
+    limits.max_alloc = Some(MAX_PIXELS * MAX_PIXEL_BYTES);
+    decoder
+        .set_limits(limits)
+        .map_err(|error| refine(error, name))?;
     let orientation = decoder.orientation().map_err(|error| refine(error, name))?;
     let mut image = DynamicImage::from_decoder(decoder).map_err(|error| refine(error, name))?;
     image.apply_orientation(orientation);
     Ok(image)
+}
+
+fn is_whole_jpeg(file: &mut (impl BufRead + Seek)) -> io::Result<bool> {
+    let whole = jpeg::is_whole(&mut *file)?;
+    file.rewind()?;
+    Ok(whole)
 }
 
 fn refine(error: ImageError, name: &str) -> Error {
@@ -77,14 +103,6 @@ fn refine(error: ImageError, name: &str) -> Error {
             file: name.into(),
             reason: error.to_string(),
         },
-        ImageError::Limits(error) if error.kind() == LimitErrorKind::DimensionError => {
-            Error::ImageTooLarge {
-                file: name.into(),
-                width: 0,
-                height: 0,
-                limit: MAX_PIXELS,
-            }
-        }
         error => Error::BrokenImage {
             file: name.into(),
             reason: error.to_string(),
@@ -97,7 +115,7 @@ mod tests {
     use std::io::Write;
 
     use super::*;
-    use image::{ImageFormat, Rgb, RgbImage};
+    use image::{Rgb, RgbImage};
     use rstest::rstest;
 
     fn encoded(image: &DynamicImage, format: ImageFormat) -> Vec<u8> {

@@ -5,7 +5,8 @@ use burn::tensor::{Device, Tensor, TensorData};
 use image::{DynamicImage, GenericImage, RgbImage};
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, Filter, Result, resize};
+use crate::resize::resize_part;
+use crate::{Error, Filter, Result};
 
 /// Turns images into the image tower's input.
 #[derive(Debug, Clone, PartialEq)]
@@ -146,21 +147,18 @@ impl ImageProcessor {
     pub fn crop(&self, image: &DynamicImage) -> (RgbImage, View) {
         let rgb = image.to_rgb8();
         let (image_width, image_height) = rgb.dimensions();
-        let resized = match self.resize {
-            Some((size, filter)) => {
-                let (width, height) = size.of(image_width, image_height);
-                resize(&rgb, width, height, filter)
-            }
-            None => rgb,
+        let (resized, filter) = match self.resize {
+            Some((size, filter)) => (size.of(image_width, image_height), filter),
+            None => (rgb.dimensions(), Filter::Bicubic),
         };
-        let (width, height) = self.crop.unwrap_or(resized.dimensions());
+        let (width, height) = self.crop.unwrap_or(resized);
         // Floored also where the image is the smaller one and is padded, as transformers does.
         let offset = |whole: u32, part: u32| (i64::from(whole) - i64::from(part)).div_euclid(2);
-        let left = offset(resized.width(), width);
-        let top = offset(resized.height(), height);
+        let left = offset(resized.0, width);
+        let top = offset(resized.1, height);
         let (scale_x, scale_y) = (
-            f64::from(image_width) / f64::from(resized.width()),
-            f64::from(image_height) / f64::from(resized.height()),
+            f64::from(image_width) / f64::from(resized.0),
+            f64::from(image_height) / f64::from(resized.1),
         );
         let view = View {
             image_width,
@@ -170,7 +168,14 @@ impl ImageProcessor {
             width: f64::from(width) * scale_x,
             height: f64::from(height) * scale_y,
         };
-        (cut_out(&resized, left, top, width, height), view)
+        let inside = |start: i64, length: u32, whole: u32| {
+            let start = start.max(0) as u32;
+            start..start + length.min(whole)
+        };
+        let columns = inside(left, width, resized.0);
+        let rows = inside(top, height, resized.1);
+        let part = resize_part(&rgb, resized, filter, columns, rows);
+        (pad(part, left, top, width, height), view)
     }
 
     /// Preprocesses an image.
@@ -216,13 +221,9 @@ impl Size {
     }
 }
 
-/// A part of `image`; what lies outside is black.
-fn cut_out(image: &RgbImage, left: i64, top: i64, width: u32, height: u32) -> RgbImage {
-    use image::GenericImageView;
-    let (x, y) = (left.max(0) as u32, top.max(0) as u32);
-    let (w, h) = (width.min(image.width() - x), height.min(image.height() - y));
-    let part = image.view(x, y, w, h).to_image();
-    if (w, h) == (width, height) {
+/// Puts a part that is smaller than the crop, which starts outside the image, on black.
+fn pad(part: RgbImage, left: i64, top: i64, width: u32, height: u32) -> RgbImage {
+    if part.dimensions() == (width, height) {
         return part;
     }
     let mut padded = RgbImage::new(width, height);

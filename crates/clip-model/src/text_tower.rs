@@ -3,12 +3,13 @@
 use std::ops::Range;
 
 use burn::module::{Module, Param};
-use burn::nn::{LayerNorm, Linear};
 use burn::tensor::{Device, Int, Tensor, TensorData, module::embedding};
 
 use crate::block::BlockShape;
 use crate::checkpoint::Checkpoint;
-use crate::linear::apply;
+use crate::layer_norm::LayerNorm;
+use crate::linear::Linear;
+use crate::pullback::{self, ReadOut};
 use crate::{Encoder, Error, Result, TextConfig, Trace, TraceOptions};
 
 /// Which token of a caption is pooled.
@@ -165,7 +166,7 @@ impl TextTower {
     /// - pooled: `[batch, width]`
     /// - output: `[batch, projection]`
     pub fn project(&self, pooled: Tensor<2>) -> Tensor<2> {
-        apply(&self.projection, pooled)
+        self.projection.forward(pooled)
     }
 
     /// Blocks `start..`, pooling at `position` and projection, computing of the last block only
@@ -181,6 +182,30 @@ impl TextTower {
             .encoder
             .forward_at(range, x, Some(&mask), position, position + 1);
         self.project(self.final_layer_norm.forward(pooled))
+    }
+
+    /// As [`read_out`](Self::read_out), with the way back for gradients.
+    ///
+    /// # Shapes
+    /// - x: `[batch, tokens, width]`
+    pub fn read_out_with_pullback(
+        &self,
+        start: usize,
+        x: Tensor<3>,
+        position: usize,
+    ) -> ReadOut<'_> {
+        let mask = causal_bias(x.dims()[1], &x.device());
+        let place = (position, position + 1);
+        let (norm, projection) = (&self.final_layer_norm, &self.projection);
+        pullback::read_out(
+            &self.encoder,
+            norm,
+            projection,
+            start,
+            x,
+            Some(&mask),
+            place,
+        )
     }
 
     /// The whole tower.

@@ -130,3 +130,67 @@ fn keep<const D: usize>(kept: &mut Vec<Kept<D>>, x: Tensor<D>, gradients: bool) 
     kept.push(entry);
     value
 }
+
+#[cfg(test)]
+mod tests {
+    use burn::tensor::TensorData;
+
+    use super::*;
+    use crate::{Clip, ClipConfig, random_clip};
+
+    fn tiny() -> Clip {
+        let json = br#"{"projection_dim": 6, "vision_config": {"hidden_size": 8,
+            "intermediate_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2,
+            "image_size": 4, "patch_size": 2}, "text_config": {"vocab_size": 5, "hidden_size": 4,
+            "num_attention_heads": 1, "num_hidden_layers": 1, "intermediate_size": 4}}"#;
+        let config = ClipConfig::from_json(json, "config.json").unwrap();
+        random_clip(config, 3, &m2ib_cpu::flex())
+    }
+
+    /// Values that follow no pattern.
+    fn scattered<const D: usize>(shape: [usize; D]) -> Tensor<D> {
+        let count = shape.iter().product::<usize>();
+        let values: Vec<f32> = (0..count).map(|i| (i as f32 * 2.7).sin()).collect();
+        Tensor::from_data(TensorData::new(values, shape), &m2ib_cpu::flex())
+    }
+
+    #[test]
+    fn gradients_of_attention_are_slopes() {
+        let clip = tiny();
+        let tower = &clip.image;
+        let x = tower.embed(scattered([1, 3, 4, 4])).unwrap();
+        let score = |x: Tensor<3>| tower.project(tower.pool(x)).sum();
+        let options = TraceOptions {
+            attention: true,
+            gradients: true,
+            hidden: false,
+        };
+        let trace = tower.trace(x.clone(), options);
+        let gradients = score(trace.output()).backward();
+        for index in 0..2 {
+            let gradient = trace.attention_gradient(index, &gradients).unwrap();
+            let direction = scattered(gradient.dims());
+            let at = |step: f64| {
+                let change = direction.clone() * step;
+                let blocks = tower.encoder().layers.iter().enumerate();
+                let x = blocks.fold(x.clone(), |x, (block, layer)| {
+                    let see = |a| {
+                        if block == index {
+                            a + change.clone()
+                        } else {
+                            a
+                        }
+                    };
+                    layer.forward(x, None, see)
+                });
+                f64::from(score(x).into_scalar::<f32>())
+            };
+            let slope = (at(1e-2) - at(-1e-2)) / 2e-2;
+            let product = f64::from((gradient * direction).sum().into_scalar::<f32>());
+            assert!(
+                (slope - product).abs() < 1e-3 * slope.abs().max(0.1),
+                "block {index}: {slope} {product}"
+            );
+        }
+    }
+}

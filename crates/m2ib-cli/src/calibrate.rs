@@ -63,8 +63,14 @@ impl Calibrate {
 fn add(calibrator: &mut Calibrator<'_>, file: &Path) -> Result<()> {
     if file.extension().is_some_and(|extension| extension == "txt") {
         let text = std::fs::read_to_string(file)?;
-        for (index, caption) in text.lines().enumerate().filter(|(_, l)| !l.trim().is_empty()) {
-            calibrator.add_caption(caption).with_context(|| format!("line {}", index + 1))?;
+        for (index, caption) in text
+            .lines()
+            .enumerate()
+            .filter(|(_, l)| !l.trim().is_empty())
+        {
+            calibrator
+                .add_caption(caption)
+                .with_context(|| format!("line {}", index + 1))?;
         }
     } else {
         calibrator.add_image(&open_image(file)?)?;
@@ -74,13 +80,20 @@ fn add(calibrator: &mut Calibrator<'_>, file: &Path) -> Result<()> {
 
 /// Files below a folder that look like images or captions.
 fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
-    const KNOWN: [&str; 10] =
-        ["txt", "png", "jpg", "jpeg", "webp", "gif", "bmp", "tif", "tiff", "jpe"];
+    const KNOWN: [&str; 10] = [
+        "txt", "png", "jpg", "jpeg", "webp", "gif", "bmp", "tif", "tiff", "jpe",
+    ];
     let entries = std::fs::read_dir(folder)
         .with_context(|| format!("cannot read the folder {}", folder.display()))?;
     for entry in entries {
-        let path = entry.with_context(|| format!("in {}", folder.display()))?.path();
-        let extension = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
+        let path = entry
+            .with_context(|| format!("in {}", folder.display()))?
+            .path();
+        let extension = path
+            .extension()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .to_lowercase();
         if path.is_dir() {
             collect(&path, files)?;
         } else if KNOWN.contains(&extension.as_str()) {

@@ -22,7 +22,9 @@ impl DownloadBar {
 
 impl Progress for DownloadBar {
     fn start(&mut self, file: &str, done: u64, total: u64) {
-        self.bar = ProgressBar::new(total).with_style(self.style.clone()).with_position(done);
+        self.bar = ProgressBar::new(total)
+            .with_style(self.style.clone())
+            .with_position(done);
         // What came in an earlier attempt says nothing about this one's speed.
         self.bar.reset_eta();
         self.bar.set_message(file.to_owned());

@@ -130,7 +130,9 @@ impl Explain {
         for path in &paths {
             anstream::println!("{}", path.display());
         }
-        let page = paths.iter().find(|path| path.extension().is_some_and(|e| e == "html"));
+        let page = paths
+            .iter()
+            .find(|path| path.extension().is_some_and(|e| e == "html"));
         if let (true, Some(path)) = (self.open, page.or(paths.first())) {
             open::that(path).with_context(|| format!("cannot show {}", path.display()))?;
         }
@@ -140,7 +142,11 @@ impl Explain {
     fn explainer(&self) -> Result<Explainer> {
         let method = &self.method;
         let emoji = self.model.is_emoji();
-        let preset = method.preset.unwrap_or(if emoji { Preset::Matched } else { Preset::Released });
+        let preset = method.preset.unwrap_or(if emoji {
+            Preset::Matched
+        } else {
+            Preset::Released
+        });
         let overrides = |layer| Overrides {
             layer,
             noise: method.sigma.map(|sigma| Noise::Isotropic { sigma }),
@@ -180,13 +186,20 @@ impl Explain {
     }
 
     /// Every file asked for, rendered before the first is written.
-    fn render(&self, attribution: &Attribution, image: &DynamicImage) -> Result<Vec<(String, Vec<u8>)>> {
+    fn render(
+        &self,
+        attribution: &Attribution,
+        image: &DynamicImage,
+    ) -> Result<Vec<(String, Vec<u8>)>> {
         let stem = file_stem(&self.image, &self.text);
         let mut files = Vec::new();
         for format in &self.format {
             match format {
                 Format::Png => {
-                    let picture = self.drawing.overlay(attribution, image).render_with_caption()?;
+                    let picture = self
+                        .drawing
+                        .overlay(attribution, image)
+                        .render_with_caption()?;
                     let mut bytes = Cursor::new(Vec::new());
                     picture.write_to(&mut bytes, ImageFormat::Png)?;
                     files.push((format!("{stem}.png"), bytes.into_inner()));
@@ -196,7 +209,10 @@ impl Explain {
                     files.push((format!("{stem}.html"), page.into_bytes()));
                 }
                 Format::Json => {
-                    files.push((format!("{stem}.json"), serde_json::to_vec_pretty(attribution)?));
+                    files.push((
+                        format!("{stem}.json"),
+                        serde_json::to_vec_pretty(attribution)?,
+                    ));
                 }
                 Format::Npy => {
                     let mut bytes = Vec::new();
@@ -218,8 +234,10 @@ impl Drawing {
         attribution: &'a Attribution,
         image: &'a DynamicImage,
     ) -> m2ib::draw::Overlay<'a> {
-        let overlay =
-            attribution.overlay(image).color_map(self.color_map).opacity(self.opacity);
+        let overlay = attribution
+            .overlay(image)
+            .color_map(self.color_map)
+            .opacity(self.opacity);
         match self.boxes {
             Some(threshold) => overlay.hot_regions(threshold),
             None => overlay,

@@ -20,8 +20,11 @@ pub(crate) struct Inspect {
 impl Inspect {
     pub(crate) fn run(self) -> Result<()> {
         let model = self.model.load()?;
-        let (clip, vision, text) =
-            (&model.clip, &model.clip.config.vision, &model.clip.config.text);
+        let (clip, vision, text) = (
+            &model.clip,
+            &model.clip.config.vision,
+            &model.clip.config.text,
+        );
         let per_side = vision.patches_per_side();
         anstream::println!("model           {}", model.name);
         anstream::println!("weights         {}", clip.fingerprint());
@@ -59,9 +62,10 @@ impl Inspect {
             model.pooling
         );
         anstream::println!();
-        for (modality, depth) in
-            [(Modality::Image, clip.image.depth()), (Modality::Text, clip.text.depth())]
-        {
+        for (modality, depth) in [
+            (Modality::Image, clip.image.depth()),
+            (Modality::Text, clip.text.depth()),
+        ] {
             let layer = |preset| ModalitySettings::preset(preset, modality, depth).layer;
             let last = match depth {
                 0 | 1 => String::new(),
@@ -113,7 +117,12 @@ fn grouped(number: usize) -> String {
 mod tests {
     #[test]
     fn digits_are_grouped_from_the_right() {
-        for (number, text) in [(0, "0"), (999, "999"), (1000, "1,000"), (1_691_361, "1,691,361")] {
+        for (number, text) in [
+            (0, "0"),
+            (999, "999"),
+            (1000, "1,000"),
+            (1_691_361, "1,691,361"),
+        ] {
             assert_eq!(super::grouped(number), text);
         }
     }

@@ -151,16 +151,20 @@ impl Bottleneck {
         let mut trace = Vec::new();
         for step in 0..steps {
             let noise = draw(noise, step, [samples, tokens, width], &device)?;
-            let wanted = step + 1 < steps;
+            let improve = step + 1 < steps;
             let Evaluation {
                 nats,
                 fit,
                 gradient,
-            } = objective.evaluate(alpha.clone(), noise, wanted)?;
+            } = objective.evaluate(alpha.clone(), noise, improve)?;
 
             // Sums carry a NaN on, a maximum may not.
             let mut numbers = vec![nats.clone().mean(), fit, alpha.clone().abs().sum()];
-            numbers.extend(gradient.as_ref().map(|gradient| gradient.clone().abs().sum()));
+            numbers.extend(
+                gradient
+                    .as_ref()
+                    .map(|gradient| gradient.clone().abs().sum()),
+            );
             let numbers = values(Tensor::cat(numbers, 0))?;
             for (what, number) in ["capacity", "fit", "alpha", "gradient"]
                 .into_iter()
@@ -224,9 +228,7 @@ struct Evaluation {
 impl<'a> Objective<'a> {
     fn new(problem: &'a Problem<'a>, beta: f64) -> Self {
         let [_, tokens, width] = problem.latent.dims();
-        let prior = problem
-            .noise_model
-            .tensors(width, &problem.latent.device());
+        let prior = problem.noise_model.tensors(width, &problem.latent.device());
         let latent = problem.latent.clone().squeeze_dim::<2>(0);
         let normalized = (latent - prior.mean.clone()) / prior.std.clone();
         let price = beta / (tokens * width) as f64;
@@ -251,8 +253,8 @@ impl<'a> Objective<'a> {
         let lambda = sigmoid(alpha.clone());
         let withheld = sigmoid(alpha.clone().neg());
         let passed = prior.mean.clone() + prior.std.clone() * lambda.clone() * normalized.clone();
-        let masked = noise.clone() * (prior.std.clone() * withheld.clone()).unsqueeze()
-            + passed.unsqueeze();
+        let masked =
+            noise.clone() * (prior.std.clone() * withheld.clone()).unsqueeze() + passed.unsqueeze();
         let nats = capacity(alpha.clone(), normalized.clone());
         if !gradient {
             let fit = problem.readout.cosine(masked, &problem.target)?;

@@ -15,6 +15,7 @@
 mod adam;
 mod bottleneck;
 mod capacity;
+mod cosine;
 mod error;
 mod noise_model;
 mod noise_source;
@@ -22,7 +23,8 @@ mod readout;
 
 pub use bottleneck::{Bottleneck, Problem, Settings, Solution, Step};
 pub use capacity::{capacity, capacity_gradient};
+pub use cosine::{cosine_similarity, mean_cosine};
 pub use error::{Error, Result};
 pub use noise_model::NoiseModel;
 pub use noise_source::{NoiseSource, RecordedNoise, SeededNoise};
-pub use readout::{Fit, Readout, cosine_similarity};
+pub use readout::{Fit, Readout};

@@ -2,7 +2,7 @@
 
 use burn::tensor::Tensor;
 
-use crate::{Error, Result};
+use crate::{Error, Result, cosine_similarity};
 
 /// Maps a latent to an embedding; the weights in it are constants.
 pub trait Readout {
@@ -65,16 +65,4 @@ pub struct Fit {
     pub cosine: Tensor<1>,
     /// Its gradient with respect to the latent, `[batch, tokens, width]`.
     pub gradient: Tensor<3>,
-}
-
-/// Cosine similarity of each row of `a` with the same row of `b`; a single row meets all.
-///
-/// # Shapes
-/// - a, b: `[batch, width]` or `[1, width]`
-/// - output: `[batch]`
-pub fn cosine_similarity(a: Tensor<2>, b: Tensor<2>) -> Tensor<1> {
-    let norm = |x: Tensor<2>| x.square().sum_dim(1).sqrt();
-    let dot = (a.clone() * b.clone()).sum_dim(1);
-    // As torch.nn.functional.cosine_similarity: a zero vector is similar to nothing.
-    (dot / (norm(a) * norm(b)).clamp_min(1e-8)).squeeze_dim(1)
 }

@@ -94,7 +94,12 @@ pub const SCENES: &[Scene] = &[
     scene!(
         "scene7",
         (0, "scooter", "scooter", "a photo of a scooter"),
-        (1, "shopping_cart", "shopping cart", "a photo of a shopping cart")
+        (
+            1,
+            "shopping_cart",
+            "shopping cart",
+            "a photo of a shopping cart"
+        )
     ),
 ];
 
@@ -102,7 +107,10 @@ const CLASSES: &str = include_str!("../classes.tsv");
 
 /// The nouns the model knows, in plain English.
 pub fn class_names() -> impl Iterator<Item = &'static str> {
-    CLASSES.lines().skip(1).filter_map(|line| line.split('\t').nth(1))
+    CLASSES
+        .lines()
+        .skip(1)
+        .filter_map(|line| line.split('\t').nth(1))
 }
 
 #[cfg(test)]
@@ -113,7 +121,11 @@ mod tests {
     fn every_named_object_is_a_class() {
         assert_eq!(class_names().count(), 221);
         for object in SCENES.iter().flat_map(|scene| scene.objects) {
-            assert!(class_names().any(|name| name == object.name), "{}", object.name);
+            assert!(
+                class_names().any(|name| name == object.name),
+                "{}",
+                object.name
+            );
             assert!(object.caption.contains(object.name));
         }
     }

@@ -36,10 +36,13 @@ impl Backend {
     /// # Errors
     /// [`Error::Backend`] if none is compiled in.
     pub fn preferred() -> Result<Self, Error> {
-        Self::COMPILED.first().copied().ok_or_else(|| Error::Backend {
-            found: "none".into(),
-            reason: "m2ib was built without one; enable the cargo feature \"cpu\"".into(),
-        })
+        Self::COMPILED
+            .first()
+            .copied()
+            .ok_or_else(|| Error::Backend {
+                found: "none".into(),
+                reason: "m2ib was built without one; enable the cargo feature \"cpu\"".into(),
+            })
     }
 
     /// Its device.
@@ -69,7 +72,10 @@ impl FromStr for Backend {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self, Error> {
-        if let Some(found) = Self::COMPILED.iter().find(|backend| backend.to_string() == text) {
+        if let Some(found) = Self::COMPILED
+            .iter()
+            .find(|backend| backend.to_string() == text)
+        {
             return Ok(*found);
         }
         let reason = match KNOWN.iter().find(|(name, _)| *name == text) {
@@ -81,7 +87,10 @@ impl FromStr for Backend {
                 format!("expected one of: {}", names.join(", "))
             }
         };
-        Err(Error::Backend { found: text.into(), reason })
+        Err(Error::Backend {
+            found: text.into(),
+            reason,
+        })
     }
 }
 
@@ -95,7 +104,10 @@ mod tests {
             assert_eq!(backend.to_string().parse::<Backend>().unwrap(), *backend);
         }
         let error = "cuda".parse::<Backend>().unwrap_err().to_string();
-        assert!(error.contains("cuda") && error.contains("cpu, ndarray"), "{error}");
+        assert!(
+            error.contains("cuda") && error.contains("cpu, ndarray"),
+            "{error}"
+        );
     }
 
     #[cfg(not(feature = "ndarray"))]

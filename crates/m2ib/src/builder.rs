@@ -119,10 +119,19 @@ impl ExplainerBuilder {
     pub fn build(self) -> Result<Explainer> {
         let image = self.side(Modality::Image)?;
         let text = self.side(Modality::Text)?;
-        let matched = [&image, &text].iter().any(|side| side.settings.noise == Noise::Matched);
-        let calibration = self.calibration.as_ref().filter(|_| matched).map(|calibration| {
-            format!("{} images and {} captions", calibration.images, calibration.captions)
-        });
+        let matched = [&image, &text]
+            .iter()
+            .any(|side| side.settings.noise == Noise::Matched);
+        let calibration = self
+            .calibration
+            .as_ref()
+            .filter(|_| matched)
+            .map(|calibration| {
+                format!(
+                    "{} images and {} captions",
+                    calibration.images, calibration.captions
+                )
+            });
         let provenance = Provenance {
             model: self.model.name.clone(),
             fingerprint: self.model.clip.fingerprint().into(),
@@ -134,7 +143,13 @@ impl ExplainerBuilder {
             backend: format!("{:?}", self.model.clip.device().as_dispatch()),
             version: env!("CARGO_PKG_VERSION").into(),
         };
-        Ok(Explainer { model: self.model, image, text, seed: self.seed, provenance })
+        Ok(Explainer {
+            model: self.model,
+            image,
+            text,
+            seed: self.seed,
+            provenance,
+        })
     }
 
     fn both(mut self, set: impl Fn(&mut Overrides)) -> Self {
@@ -146,7 +161,11 @@ impl ExplainerBuilder {
     fn side(&self, modality: Modality) -> Result<Side> {
         let clip = &self.model.clip;
         let (depth, width, overrides) = match modality {
-            Modality::Image => (clip.image.depth(), clip.config.vision.hidden_size, self.image),
+            Modality::Image => (
+                clip.image.depth(),
+                clip.config.vision.hidden_size,
+                self.image,
+            ),
             Modality::Text => (clip.text.depth(), clip.config.text.hidden_size, self.text),
         };
         let settings = overrides.apply(ModalitySettings::preset(self.preset, modality, depth));
@@ -156,8 +175,7 @@ impl ExplainerBuilder {
         let noise = match (settings.noise, &self.calibration) {
             (Noise::Isotropic { sigma }, _) => Some(NoiseModel::Isotropic(sigma)),
             (Noise::Matched, Some(calibration)) => {
-                let statistics =
-                    calibration.statistics(&self.model, modality, settings.layer)?;
+                let statistics = calibration.statistics(&self.model, modality, settings.layer)?;
                 Some(statistics.noise_model())
             }
             (Noise::Matched, None) if modality == Modality::Image => None,
@@ -166,6 +184,10 @@ impl ExplainerBuilder {
         if let Some(noise) = &noise {
             noise.check(width).map_err(in_side)?;
         }
-        Ok(Side { settings, bottleneck, noise })
+        Ok(Side {
+            settings,
+            bottleneck,
+            noise,
+        })
     }
 }

@@ -41,7 +41,10 @@ pub struct Statistics {
 impl Statistics {
     /// As the noise of a bottleneck.
     pub fn noise_model(&self) -> NoiseModel {
-        NoiseModel::Matched { mean: self.mean.clone(), std: self.std.clone() }
+        NoiseModel::Matched {
+            mean: self.mean.clone(),
+            std: self.std.clone(),
+        }
     }
 
     /// Statistics of `values`, rows of `width` features.
@@ -62,7 +65,11 @@ struct Moments {
 
 impl Moments {
     fn new(width: usize) -> Self {
-        Self { count: 0, mean: vec![0.0; width], squares: vec![0.0; width] }
+        Self {
+            count: 0,
+            mean: vec![0.0; width],
+            squares: vec![0.0; width],
+        }
     }
 
     /// Welford's update.
@@ -77,7 +84,11 @@ impl Moments {
 
     fn finish(&self) -> Statistics {
         let degrees = self.count.saturating_sub(1).max(1) as f64;
-        let std: Vec<f64> = self.squares.iter().map(|sum| (sum / degrees).sqrt()).collect();
+        let std: Vec<f64> = self
+            .squares
+            .iter()
+            .map(|sum| (sum / degrees).sqrt())
+            .collect();
         // A feature that (nearly) never varies would make (h − m)/s explode elsewhere.
         let floor = 1e-3 * std.iter().sum::<f64>() / std.len() as f64;
         let floor = if floor > 0.0 { floor } else { 1.0 };
@@ -149,11 +160,19 @@ impl<'a> Calibrator<'a> {
     pub fn finish(self) -> Result<Calibration> {
         for (what, found) in [("images", self.images), ("captions", self.captions)] {
             if found < 2 {
-                return Err(Error::TooFewSamples { what, found, expected: 2 });
+                return Err(Error::TooFewSamples {
+                    what,
+                    found,
+                    expected: 2,
+                });
             }
         }
         let layers = |moments: &[Moments]| {
-            moments.iter().enumerate().map(|(i, m)| (hidden_state(i), m.finish())).collect()
+            moments
+                .iter()
+                .enumerate()
+                .map(|(i, m)| (hidden_state(i), m.finish()))
+                .collect()
         };
         Ok(Calibration {
             model: self.model.name.clone(),
@@ -166,7 +185,11 @@ impl<'a> Calibrator<'a> {
     }
 }
 
-const HIDDEN: TraceOptions = TraceOptions { hidden: true, attention: false, gradients: false };
+const HIDDEN: TraceOptions = TraceOptions {
+    hidden: true,
+    attention: false,
+    gradients: false,
+};
 
 /// The layer whose output is hidden state `index`.
 fn hidden_state(index: usize) -> Layer {
@@ -180,7 +203,9 @@ fn add_states(
     modality: Modality,
 ) -> Result<()> {
     for (index, moments) in moments.iter_mut().enumerate() {
-        let state = trace.hidden_state(index).expect("hidden states were asked for");
+        let state = trace
+            .hidden_state(index)
+            .expect("hidden states were asked for");
         let [_, _, width] = state.dims();
         let values = crate::explainer::host(state, modality)?;
         for (token, row) in values.chunks_exact(width).enumerate() {
@@ -242,9 +267,13 @@ impl Calibration {
     /// [`Error::Write`].
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
         let path = path.as_ref();
-        let failed = |reason: String| Error::Write { path: path.into(), reason };
+        let failed = |reason: String| Error::Write {
+            path: path.into(),
+            reason,
+        };
         let bytes = if is_safetensors(path) {
-            self.to_safetensors().map_err(|error| failed(error.to_string()))?
+            self.to_safetensors()
+                .map_err(|error| failed(error.to_string()))?
         } else {
             serde_json::to_vec_pretty(self).map_err(|error| failed(error.to_string()))?
         };
@@ -263,7 +292,11 @@ impl Calibration {
         } else {
             serde_json::from_slice(&bytes).map_err(|error| error.to_string())
         };
-        parsed.map_err(|reason| Error::Parse { path: path.into(), what: "calibration", reason })
+        parsed.map_err(|reason| Error::Parse {
+            path: path.into(),
+            what: "calibration",
+            reason,
+        })
     }
 
     fn to_safetensors(&self) -> Result<Vec<u8>, safetensors::SafeTensorError> {
@@ -271,7 +304,10 @@ impl Calibration {
         for (modality, layers) in [(Modality::Image, &self.image), (Modality::Text, &self.text)] {
             for (layer, statistics) in layers {
                 for (kind, values) in [("mean", &statistics.mean), ("std", &statistics.std)] {
-                    let bytes = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+                    let bytes = values
+                        .iter()
+                        .flat_map(|value| value.to_le_bytes())
+                        .collect();
                     tensors.push((format!("{modality}.{layer}.{kind}"), bytes, values.len()));
                 }
             }
@@ -279,7 +315,10 @@ impl Calibration {
         let views = tensors
             .iter()
             .map(|(name, bytes, length)| {
-                Ok((name.as_str(), TensorView::new(Dtype::F32, vec![*length], bytes)?))
+                Ok((
+                    name.as_str(),
+                    TensorView::new(Dtype::F32, vec![*length], bytes)?,
+                ))
             })
             .collect::<Result<Vec<_>, safetensors::SafeTensorError>>()?;
         let metadata = [
@@ -301,7 +340,9 @@ impl Calibration {
             value.ok_or_else(|| format!("its metadata lacks \"{key}\""))
         };
         let number = |key: &str| {
-            entry(key)?.parse().map_err(|_| format!("its metadata's \"{key}\" is no number"))
+            entry(key)?
+                .parse()
+                .map_err(|_| format!("its metadata's \"{key}\" is no number"))
         };
         let values = |name: &str| {
             let tensor = tensors.tensor(name).map_err(|error| error.to_string())?;
@@ -309,7 +350,9 @@ impl Calibration {
                 return Err(format!("{name} holds {:?}, expected F32", tensor.dtype()));
             }
             let bytes = tensor.data().chunks_exact(4);
-            Ok(bytes.map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect())
+            Ok(bytes
+                .map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]))
+                .collect())
         };
         let mut calibration = Self {
             model: entry("model")?,
@@ -320,9 +363,14 @@ impl Calibration {
             text: BTreeMap::new(),
         };
         for name in tensors.names() {
-            let Some(layer_name) = name.strip_suffix(".mean") else { continue };
+            let Some(layer_name) = name.strip_suffix(".mean") else {
+                continue;
+            };
             let std = values(&format!("{layer_name}.std"))?;
-            let statistics = Statistics { mean: values(name)?, std };
+            let statistics = Statistics {
+                mean: values(name)?,
+                std,
+            };
             match layer_name.split_once('.') {
                 Some(("image", layer)) => calibration.image.insert(layer.parse()?, statistics),
                 Some(("text", layer)) => calibration.text.insert(layer.parse()?, statistics),
@@ -334,7 +382,8 @@ impl Calibration {
 }
 
 fn is_safetensors(path: &Path) -> bool {
-    path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("safetensors"))
+    path.extension()
+        .is_some_and(|extension| extension.eq_ignore_ascii_case("safetensors"))
 }
 
 #[cfg(test)]
@@ -346,20 +395,30 @@ mod tests {
         let statistics = Statistics::of_rows(&[1.0, 5.0, 3.0, 5.0, 5.0, 5.0], 2);
         assert_eq!(statistics.mean, [3.0, 5.0]);
         assert_eq!(statistics.std[0], 2.0);
-        assert!((statistics.std[1] - 1e-3).abs() < 1e-9, "{}", statistics.std[1]);
+        assert!(
+            (statistics.std[1] - 1e-3).abs() < 1e-9,
+            "{}",
+            statistics.std[1]
+        );
     }
 
     #[test]
     fn both_file_formats_round_trip() {
         let folder = tempfile::tempdir().unwrap();
-        let statistics = Statistics { mean: vec![0.1, -2.0], std: vec![1.0, 0.5] };
+        let statistics = Statistics {
+            mean: vec![0.1, -2.0],
+            std: vec![1.0, 0.5],
+        };
         let calibration = Calibration {
             model: "m".into(),
             fingerprint: "f00".into(),
             images: 3,
             captions: 4,
-            image: [(Layer::Embedding, statistics.clone()), (Layer::Block(11), statistics.clone())]
-                .into(),
+            image: [
+                (Layer::Embedding, statistics.clone()),
+                (Layer::Block(11), statistics.clone()),
+            ]
+            .into(),
             text: [(Layer::Block(0), statistics)].into(),
         };
         for name in ["c.json", "c.safetensors"] {
@@ -368,7 +427,10 @@ mod tests {
             assert_eq!(Calibration::load(&path).unwrap(), calibration);
             std::fs::write(&path, "{").unwrap();
             let error = Calibration::load(&path).unwrap_err().to_string();
-            assert!(error.contains(name) && error.contains("is not a calibration"), "{error}");
+            assert!(
+                error.contains(name) && error.contains("is not a calibration"),
+                "{error}"
+            );
         }
     }
 }

@@ -14,9 +14,15 @@ pub fn pretrained(device: &Device) -> Result<Pretrained> {
     let files = ModelFiles {
         name: "emoji".into(),
         config: Content::Bytes("embedded config.json", m2ib_emoji::CONFIG),
-        preprocessor: Content::Bytes("embedded preprocessor_config.json", m2ib_emoji::PREPROCESSOR),
+        preprocessor: Content::Bytes(
+            "embedded preprocessor_config.json",
+            m2ib_emoji::PREPROCESSOR,
+        ),
         tokenizer: Content::Bytes("embedded tokenizer.json", m2ib_emoji::TOKENIZER),
-        weights: vec![Content::Bytes("embedded model.safetensors", m2ib_emoji::WEIGHTS)],
+        weights: vec![Content::Bytes(
+            "embedded model.safetensors",
+            m2ib_emoji::WEIGHTS,
+        )],
     };
     Ok(Pretrained::from_files(&files, device)?)
 }

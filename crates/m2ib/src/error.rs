@@ -32,8 +32,8 @@ pub enum Error {
     },
     /// A layer that cannot be masked.
     #[error(
-        "{modality} layer {found} is out of range: expected \"embedding\" or block 0 to {}, since the tower has {depth} blocks and something must lie behind the mask",
-        depth.saturating_sub(2)
+        "{modality} layer {found} is out of range: expected {}, since the tower has {depth} blocks and something must lie behind the mask",
+        layers(*depth)
     )]
     Layer {
         /// The modality.
@@ -136,4 +136,13 @@ pub enum Error {
         /// Why, and what to do.
         reason: crate::hub::HubReason,
     },
+}
+
+/// The layers of a tower that can be masked.
+fn layers(depth: usize) -> String {
+    match depth {
+        0 | 1 => "\"embedding\"".into(),
+        2 => "\"embedding\" or block 0".into(),
+        _ => format!("\"embedding\" or block 0 to {}", depth - 2),
+    }
 }

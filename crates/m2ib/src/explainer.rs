@@ -154,14 +154,25 @@ impl Explainer {
     /// [`Error::Model`] if the preprocessed image does not fit the tower.
     pub fn encode_image(&self, image: &DynamicImage) -> Result<EncodedImage> {
         let pixels = self.model.processor.process(image);
-        let Pixels { height, width, view, .. } = pixels;
+        let Pixels {
+            height,
+            width,
+            view,
+            ..
+        } = pixels;
         let tower = &self.model.clip.image;
         let start = self.image.settings.layer.next_block();
         let embedded = tower.embed(pixels.to_tensor(&self.model.clip.device()))?;
         let latent = tower.blocks(0..start, embedded);
         let embedding = ImageReadout { tower, start }.read(latent.clone());
         let origin = self.origin(Modality::Image);
-        Ok(EncodedImage { embedding, latent, origin, input_size: [height, width], view })
+        Ok(EncodedImage {
+            embedding,
+            latent,
+            origin,
+            input_size: [height, width],
+            view,
+        })
     }
 
     /// Runs a caption through its tower.
@@ -175,9 +186,20 @@ impl Explainer {
         let tower = &self.model.clip.text;
         let start = self.text.settings.layer.next_block();
         let latent = tower.blocks(0..start, tower.embed(tower.ids(&ids)?));
-        let embedding = TextReadout { tower, start, position }.read(latent.clone());
+        let embedding = TextReadout {
+            tower,
+            start,
+            position,
+        }
+        .read(latent.clone());
         let origin = self.origin(Modality::Text);
-        Ok(EncodedText { embedding, latent, origin, position, caption })
+        Ok(EncodedText {
+            embedding,
+            latent,
+            origin,
+            position,
+            caption,
+        })
     }
 
     /// Cosine similarity of an image and a caption.
@@ -221,7 +243,13 @@ impl Explainer {
             tracing::warn!("{warning}");
         }
         let provenance = self.provenance.clone();
-        Ok(Attribution { image: by_image, text: by_text, similarity, warnings, provenance })
+        Ok(Attribution {
+            image: by_image,
+            text: by_text,
+            similarity,
+            warnings,
+            provenance,
+        })
     }
 
     /// Feature statistics of this explainer's model over images and captions.
@@ -236,8 +264,12 @@ impl Explainer {
         captions: impl IntoIterator<Item = &'a str>,
     ) -> Result<Calibration> {
         let mut calibrator = Calibrator::new(&self.model);
-        images.into_iter().try_for_each(|image| calibrator.add_image(image))?;
-        captions.into_iter().try_for_each(|caption| calibrator.add_caption(caption))?;
+        images
+            .into_iter()
+            .try_for_each(|image| calibrator.add_image(image))?;
+        captions
+            .into_iter()
+            .try_for_each(|caption| calibrator.add_caption(caption))?;
         calibrator.finish()
     }
 
@@ -260,14 +292,25 @@ impl Explainer {
             start: self.image.settings.layer.next_block(),
         };
         let latent = image.latent.clone();
-        let problem = Problem { latent, noise_model, readout: &readout, target: target.clone() };
+        let problem = Problem {
+            latent,
+            noise_model,
+            readout: &readout,
+            target: target.clone(),
+        };
         let solution = self.solve(Modality::Image, &problem, progress)?;
         let saliency = solution.saliency();
         let side = self.model.clip.config.vision.patches_per_side();
         let nats = Array2::from_shape_fn((side, side), |(row, column)| {
             saliency[1 + row * side + column]
         });
-        Ok(ImageAttribution::new(nats, saliency[0], image.input_size, image.view, solution.trace))
+        Ok(ImageAttribution::new(
+            nats,
+            saliency[0],
+            image.input_size,
+            image.view,
+            solution.trace,
+        ))
     }
 
     fn explain_text(
@@ -283,10 +326,19 @@ impl Explainer {
             position: text.position,
         };
         let latent = text.latent.clone();
-        let problem = Problem { latent, noise_model, readout: &readout, target: target.clone() };
+        let problem = Problem {
+            latent,
+            noise_model,
+            readout: &readout,
+            target: target.clone(),
+        };
         let solution = self.solve(Modality::Text, &problem, progress)?;
         let nats = solution.saliency().to_vec();
-        Ok(TextAttribution { caption: text.caption.clone(), nats, trace: solution.trace })
+        Ok(TextAttribution {
+            caption: text.caption.clone(),
+            nats,
+            trace: solution.trace,
+        })
     }
 
     fn solve(
@@ -303,7 +355,12 @@ impl Explainer {
         let (mut step, steps) = (0, side.settings.bottleneck.steps);
         let mut on_step = |report: &Step| {
             step += 1;
-            progress(Progress { modality, step, steps, report: *report });
+            progress(Progress {
+                modality,
+                step,
+                steps,
+                report: *report,
+            });
         };
         side.bottleneck
             .solve(problem, &mut noise, &mut on_step)
@@ -312,7 +369,10 @@ impl Explainer {
 
     fn origin(&self, modality: Modality) -> Origin {
         let fingerprint = self.model.clip.fingerprint().into();
-        Origin { fingerprint, layer: self.settings(modality).layer }
+        Origin {
+            fingerprint,
+            layer: self.settings(modality).layer,
+        }
     }
 
     fn check(&self, modality: Modality, found: &Origin) -> Result<()> {
@@ -321,7 +381,11 @@ impl Explainer {
             return Ok(());
         }
         let name = |origin: &Origin| format!("weights {} at {}", origin.fingerprint, origin.layer);
-        Err(Error::Encoded { modality, found: name(found), expected: name(&expected) })
+        Err(Error::Encoded {
+            modality,
+            found: name(found),
+            expected: name(&expected),
+        })
     }
 }
 
@@ -335,12 +399,22 @@ fn own_statistics(latent: &Tensor<3>) -> Result<NoiseModel> {
 
 fn warnings(image: &ImageAttribution, text: &TextAttribution) -> Vec<Warning> {
     let cut = text.caption.cut.as_ref().map(|cut| Warning::CaptionCut {
-        left_out: text.caption.text.get(cut.span.clone()).unwrap_or_default().into(),
+        left_out: text
+            .caption
+            .text
+            .get(cut.span.clone())
+            .unwrap_or_default()
+            .into(),
         tokens: cut.tokens,
         positions: cut.positions,
     });
     let share = text.pooled_share();
-    let pieces = text.caption.tokens.iter().filter(|token| token.kind == TokenKind::Text).count();
+    let pieces = text
+        .caption
+        .tokens
+        .iter()
+        .filter(|token| token.kind == TokenKind::Text)
+        .count();
     // With one or two pieces, the end token's half is nothing unusual.
     let dominates = (share > POOLED_SHARE_WARNING && pieces > 2)
         .then_some(Warning::PooledTokenDominates { share });
@@ -351,7 +425,9 @@ fn warnings(image: &ImageAttribution, text: &TextAttribution) -> Vec<Warning> {
 /// A tensor's values on the host.
 pub(crate) fn host<const D: usize>(tensor: Tensor<D>, modality: Modality) -> Result<Vec<f32>> {
     tensor.try_into_vec_as::<f32>().map_err(|error| {
-        let source = m2ib_core::Error::Device { reason: error.to_string() };
+        let source = m2ib_core::Error::Device {
+            reason: error.to_string(),
+        };
         Error::Bottleneck { modality, source }
     })
 }

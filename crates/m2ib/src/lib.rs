@@ -29,8 +29,8 @@ pub use attribution::{
 };
 pub use backend::Backend;
 pub use builder::ExplainerBuilder;
-pub use calibration::{Calibration, Calibrator, Statistics};
 pub use burn::tensor::Device;
+pub use calibration::{Calibration, Calibrator, Statistics};
 pub use clip_model;
 pub use clip_model::{Pretrained, decode_image, open_image};
 pub use error::{Error, Result};

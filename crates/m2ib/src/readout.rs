@@ -1,8 +1,8 @@
 //! The two towers behind a mask, as the bottleneck sees them.
 
 use burn::tensor::Tensor;
-use clip_model::{ImageTower, TextTower};
-use m2ib_core::Readout;
+use clip_model::{ImageTower, ReadOut, TextTower};
+use m2ib_core::{Fit, Readout, Result, mean_cosine};
 
 /// The image tower from block `start` on.
 #[derive(Debug, Clone, Copy)]
@@ -16,6 +16,13 @@ pub struct ImageReadout<'a> {
 impl Readout for ImageReadout<'_> {
     fn read(&self, latent: Tensor<3>) -> Tensor<2> {
         self.tower.read_out(self.start, latent)
+    }
+
+    fn fit(&self, latent: Tensor<3>, target: &Tensor<2>) -> Result<Fit> {
+        Ok(fit(
+            self.tower.read_out_with_pullback(self.start, latent),
+            target,
+        ))
     }
 }
 
@@ -33,5 +40,21 @@ pub struct TextReadout<'a> {
 impl Readout for TextReadout<'_> {
     fn read(&self, latent: Tensor<3>) -> Tensor<2> {
         self.tower.read_out(self.start, latent, self.position)
+    }
+
+    fn fit(&self, latent: Tensor<3>, target: &Tensor<2>) -> Result<Fit> {
+        Ok(fit(
+            self.tower
+                .read_out_with_pullback(self.start, latent, self.position),
+            target,
+        ))
+    }
+}
+
+fn fit(read_out: ReadOut<'_>, target: &Tensor<2>) -> Fit {
+    let (cosine, gradient) = mean_cosine(read_out.embedding.clone(), target.clone());
+    Fit {
+        cosine,
+        gradient: read_out.pull_back(gradient),
     }
 }

@@ -164,20 +164,16 @@ pub struct ModalitySettings {
 impl ModalitySettings {
     /// A preset's settings for a tower of `depth` blocks.
     pub fn preset(preset: Preset, modality: Modality, depth: usize) -> Self {
-        let (layer, noise, beta, steps) = match (preset, modality) {
-            (Preset::Released, _) => (
-                Layer::Block(depth.saturating_sub(3)),
-                Noise::Isotropic { sigma: 1.0 },
-                0.1,
-                10,
-            ),
-            (Preset::Matched, Modality::Image) if depth < 2 => {
-                (Layer::Embedding, Noise::Matched, 1.0, 40)
-            }
-            (Preset::Matched, Modality::Image) => {
-                (Layer::Block(depth / 2 - 1), Noise::Matched, 1.0, 40)
-            }
-            (Preset::Matched, Modality::Text) => (Layer::Embedding, Noise::Matched, 1.0, 40),
+        let layer = match (preset, modality) {
+            // Behind the only block lies none.
+            _ if depth < 2 => Layer::Embedding,
+            (Preset::Released, _) => Layer::Block(depth.saturating_sub(3)),
+            (Preset::Matched, Modality::Image) => Layer::Block(depth / 2 - 1),
+            (Preset::Matched, Modality::Text) => Layer::Embedding,
+        };
+        let (noise, beta, steps) = match preset {
+            Preset::Released => (Noise::Isotropic { sigma: 1.0 }, 0.1, 10),
+            Preset::Matched => (Noise::Matched, 1.0, 40),
         };
         let bottleneck = Settings {
             beta,

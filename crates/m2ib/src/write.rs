@@ -9,7 +9,10 @@ use crate::{Error, Result};
 /// # Errors
 /// [`Error::Write`]; nothing half-written is left behind.
 pub fn atomically(path: &Path, bytes: &[u8]) -> Result<()> {
-    let failed = |reason: std::io::Error| Error::Write { path: path.into(), reason: reason.to_string() };
+    let failed = |reason: std::io::Error| Error::Write {
+        path: path.into(),
+        reason: reason.to_string(),
+    };
     let folder = match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
@@ -18,7 +21,10 @@ pub fn atomically(path: &Path, bytes: &[u8]) -> Result<()> {
     // A temporary file is private by default; this one is to be as any other the user writes.
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    let mut file = builder.prefix(".m2ib-").tempfile_in(folder).map_err(failed)?;
+    let mut file = builder
+        .prefix(".m2ib-")
+        .tempfile_in(folder)
+        .map_err(failed)?;
     std::io::Write::write_all(&mut file, bytes).map_err(failed)?;
     file.persist(path).map_err(|error| failed(error.error))?;
     Ok(())

@@ -36,7 +36,9 @@ pub(super) fn caption_panel(attribution: &Attribution, colors: ColorMap, width: 
     let room = width as f32 - 2.0 * margin;
     let mut type_ = Typesetter::new();
     let tiles = tiles(&mut type_, &attribution.text, em, room - 2.0 * padding);
-    let right_to_left = type_.line(&attribution.text.caption.text, em, room).right_to_left;
+    let right_to_left = type_
+        .line(&attribution.text.caption.text, em, room)
+        .right_to_left;
 
     let mut places = Vec::new();
     let (mut left, mut top, mut bottom) = (0.0, margin, margin);
@@ -45,7 +47,11 @@ pub(super) fn caption_panel(attribution: &Attribution, colors: ColorMap, width: 
         if left > 0.0 && left + tile_width > room {
             (left, top) = (0.0, bottom + em * 0.45);
         }
-        let x = if right_to_left { room - left - tile_width } else { left };
+        let x = if right_to_left {
+            room - left - tile_width
+        } else {
+            left
+        };
         places.push((margin + x, top));
         left += tile_width + em * 0.3;
         bottom = bottom.max(top + tile.word.height + tile.nats.height + padding);
@@ -56,14 +62,31 @@ pub(super) fn caption_panel(attribution: &Attribution, colors: ColorMap, width: 
     let mut canvas = RgbImage::from_pixel(width, height, PAPER);
     for (mut tile, (x, y)) in tiles.into_iter().zip(places) {
         let tile_width = tile.width() + 2.0 * padding;
-        fill(&mut canvas, (x, y), (tile_width, tile.word.height + padding), tile.shade);
+        fill(
+            &mut canvas,
+            (x, y),
+            (tile_width, tile.word.height + padding),
+            tile.shade,
+        );
         let middle = |line: &Line| x + (tile_width - line.width) / 2.0;
         let (word_x, nats_x) = (middle(&tile.word), middle(&tile.nats));
-        type_.draw(&mut canvas, &mut tile.word, (word_x, y + padding / 2.0), INK);
+        type_.draw(
+            &mut canvas,
+            &mut tile.word,
+            (word_x, y + padding / 2.0),
+            INK,
+        );
         let nats_y = y + tile.word.height + padding;
         type_.draw(&mut canvas, &mut tile.nats, (nats_x, nats_y), FAINT);
     }
-    scale(&mut canvas, &mut type_, attribution, colors, (margin, scale_top), (room, em));
+    scale(
+        &mut canvas,
+        &mut type_,
+        attribution,
+        colors,
+        (margin, scale_top),
+        (room, em),
+    );
     canvas
 }
 
@@ -93,7 +116,12 @@ fn scale(
     let bar = em * 0.3;
     for column in 0..room as u32 {
         let [r, g, b] = table[(column as f32 / room * 255.0) as usize];
-        fill(canvas, (left + column as f32, top), (1.0, bar), Rgb([r, g, b]));
+        fill(
+            canvas,
+            (left + column as f32, top),
+            (1.0, bar),
+            Rgb([r, g, b]),
+        );
     }
     let patches = attribution.image.nats();
     let low = patches.iter().copied().fold(f32::INFINITY, f32::min);
@@ -131,7 +159,10 @@ mod tests {
             let border = canvas.enumerate_pixels().filter(|(x, y, _)| {
                 *x == 0 || *y == 0 || *x == canvas.width() - 1 || *y == canvas.height() - 1
             });
-            assert!(border.into_iter().all(|(_, _, pixel)| *pixel == PAPER), "nothing is cut off");
+            assert!(
+                border.into_iter().all(|(_, _, pixel)| *pixel == PAPER),
+                "nothing is cut off"
+            );
         }
     }
 

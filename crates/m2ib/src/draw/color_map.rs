@@ -26,8 +26,13 @@ pub enum ColorMap {
 
 impl ColorMap {
     /// All of them.
-    pub const ALL: [Self; 5] =
-        [Self::Turbo, Self::Viridis, Self::Inferno, Self::Magma, Self::Plasma];
+    pub const ALL: [Self; 5] = [
+        Self::Turbo,
+        Self::Viridis,
+        Self::Inferno,
+        Self::Magma,
+        Self::Plasma,
+    ];
 
     /// The name that [`FromStr`] reads.
     pub fn name(self) -> &'static str {
@@ -66,11 +71,14 @@ impl FromStr for ColorMap {
     type Err = Error;
 
     fn from_str(name: &str) -> Result<Self> {
-        Self::ALL.into_iter().find(|map| map.name() == name).ok_or_else(|| Error::Option {
-            name: "color map",
-            found: format!("\"{name}\""),
-            expected: "turbo, viridis, inferno, magma or plasma",
-        })
+        Self::ALL
+            .into_iter()
+            .find(|map| map.name() == name)
+            .ok_or_else(|| Error::Option {
+                name: "color map",
+                found: format!("\"{name}\""),
+                expected: "turbo, viridis, inferno, magma or plasma",
+            })
     }
 }
 
@@ -84,7 +92,10 @@ mod tests {
             assert_eq!(map.to_string().parse::<ColorMap>().unwrap(), map);
         }
         let error = "jet".parse::<ColorMap>().unwrap_err().to_string();
-        assert!(error.contains("\"jet\"") && error.contains("viridis"), "{error}");
+        assert!(
+            error.contains("\"jet\"") && error.contains("viridis"),
+            "{error}"
+        );
     }
 
     #[test]
@@ -92,12 +103,20 @@ mod tests {
         let luma = |[r, g, b]: [u8; 3]| {
             0.2126 * f32::from(r) + 0.7152 * f32::from(g) + 0.0722 * f32::from(b)
         };
-        for map in [ColorMap::Viridis, ColorMap::Inferno, ColorMap::Magma, ColorMap::Plasma] {
+        for map in [
+            ColorMap::Viridis,
+            ColorMap::Inferno,
+            ColorMap::Magma,
+            ColorMap::Plasma,
+        ] {
             let table = map.table();
             let steps: Vec<f32> = table.iter().step_by(51).map(|&color| luma(color)).collect();
             assert!(steps.is_sorted(), "{map}: {steps:?}");
         }
         let [first, .., last] = ColorMap::Turbo.table();
-        assert!(first[2] > first[1] && last[0] > last[2], "cold is blue, hot is red");
+        assert!(
+            first[2] > first[1] && last[0] > last[2],
+            "cold is blue, hot is red"
+        );
     }
 }

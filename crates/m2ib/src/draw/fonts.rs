@@ -30,7 +30,10 @@ pub(super) struct Line {
 
 impl Typesetter {
     pub(super) fn new() -> Self {
-        let fonts = [epaint_default_fonts::UBUNTU_LIGHT, epaint_default_fonts::NOTO_EMOJI_REGULAR];
+        let fonts = [
+            epaint_default_fonts::UBUNTU_LIGHT,
+            epaint_default_fonts::NOTO_EMOJI_REGULAR,
+        ];
         let mut database = Database::new();
         for font in fonts {
             database.load_font_source(Source::Binary(Arc::new(font)));
@@ -58,7 +61,9 @@ impl Typesetter {
         let mut buffer = Buffer::new(&mut self.fonts, Metrics::relative(size, 1.25));
         buffer.set_wrap(Wrap::WordOrGlyph);
         buffer.set_size(Some(width), None);
-        let attributes = Attrs::new().family(Family::Name("Ubuntu")).weight(Weight::LIGHT);
+        let attributes = Attrs::new()
+            .family(Family::Name("Ubuntu"))
+            .weight(Weight::LIGHT);
         buffer.set_text(text, &attributes, Shaping::Advanced, None);
         buffer.shape_until_scroll(&mut self.fonts, false);
         let (mut right, mut height, mut complete, mut right_to_left) = (0f32, 0f32, true, false);
@@ -73,7 +78,15 @@ impl Typesetter {
             buffer.set_size(Some(right.ceil()), None);
             buffer.shape_until_scroll(&mut self.fonts, false);
         }
-        (Line { buffer, width: right, height, right_to_left }, complete)
+        (
+            Line {
+                buffer,
+                width: right,
+                height,
+                right_to_left,
+            },
+            complete,
+        )
     }
 
     /// Draws the text with its upper left corner at a place; what lies outside is left out.
@@ -86,13 +99,20 @@ impl Typesetter {
     ) {
         let (left, top) = (left.round() as i32, top.round() as i32);
         let color = Color::rgb(r, g, b);
-        line.buffer.draw(&mut self.fonts, &mut self.cache, color, |x, y, _, _, color| {
-            let (Ok(x), Ok(y)) = (u32::try_from(x + left), u32::try_from(y + top)) else { return };
-            if let Some(pixel) = canvas.get_pixel_mut_checked(x, y) {
-                let cover = f32::from(color.a()) / 255.0;
-                *pixel = super::blend(*pixel, Rgb([color.r(), color.g(), color.b()]), cover);
-            }
-        });
+        line.buffer.draw(
+            &mut self.fonts,
+            &mut self.cache,
+            color,
+            |x, y, _, _, color| {
+                let (Ok(x), Ok(y)) = (u32::try_from(x + left), u32::try_from(y + top)) else {
+                    return;
+                };
+                if let Some(pixel) = canvas.get_pixel_mut_checked(x, y) {
+                    let cover = f32::from(color.a()) / 255.0;
+                    *pixel = super::blend(*pixel, Rgb([color.r(), color.g(), color.b()]), cover);
+                }
+            },
+        );
     }
 }
 

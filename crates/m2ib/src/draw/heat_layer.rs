@@ -27,8 +27,16 @@ mod tests {
 
     #[test]
     fn seen_pixels_take_the_maps_colours_and_others_none() {
-        let seen = Rect { left: 0, top: 0, right: 2, bottom: 1 };
-        let map = HeatMap { values: array![[0.0, 1.0, 0.0]], seen };
+        let seen = Rect {
+            left: 0,
+            top: 0,
+            right: 2,
+            bottom: 1,
+        };
+        let map = HeatMap {
+            values: array![[0.0, 1.0, 0.0]],
+            seen,
+        };
         let layer = heat_layer(&map, ColorMap::Viridis);
         let table = ColorMap::Viridis.table();
         assert_eq!(layer.get_pixel(0, 0).0[..3], table[0]);

@@ -28,5 +28,7 @@ pub use overlay::Overlay;
 /// Mixes a colour over another, `cover` from 0 to 1.
 fn blend(under: image::Rgb<u8>, over: image::Rgb<u8>, cover: f32) -> image::Rgb<u8> {
     let mix = |a: u8, b: u8| (f32::from(a) + (f32::from(b) - f32::from(a)) * cover).round() as u8;
-    image::Rgb(std::array::from_fn(|channel| mix(under.0[channel], over.0[channel])))
+    image::Rgb(std::array::from_fn(|channel| {
+        mix(under.0[channel], over.0[channel])
+    }))
 }

@@ -36,10 +36,20 @@ impl NumberFormat {
 
     /// Writes a number.
     pub(super) fn write(self, value: impl Into<f64>) -> String {
-        // Adding zero turns a negative zero into zero.
-        let value = value.into() + 0.0;
+        let value = value.into();
         match self {
-            Self::Fixed(decimals) => format!("{value:.decimals$}"),
+            Self::Fixed(decimals) => {
+                let written = format!("{value:.decimals$}");
+                // Rounding leaves a zero its sign.
+                match written.strip_prefix('-') {
+                    Some(digits)
+                        if !digits.contains(|digit: char| digit != '0' && digit != '.') =>
+                    {
+                        digits.into()
+                    }
+                    _ => written,
+                }
+            }
             Self::Scientific(_) if value == 0.0 => "0".into(),
             Self::Scientific(decimals) => format!("{value:.decimals$e}"),
         }
@@ -68,6 +78,14 @@ mod tests {
     fn ticks_close_together_stay_apart() {
         let format = NumberFormat::new(0.98, 1e-4);
         assert_eq!(format.write(0.9801), "0.9801");
-        assert_eq!(format.write(-0.0), "0.0000");
+    }
+
+    #[test]
+    fn what_rounds_to_zero_has_no_sign() {
+        let format = NumberFormat::column([205.1, -0.001]);
+        assert_eq!(format.write(-0.001f32), "0.0");
+        assert_eq!(format.write(-0.06), "-0.1");
+        assert_eq!(NumberFormat::Fixed(0).write(-0.0), "0");
+        assert_eq!(NumberFormat::Fixed(0).write(f64::NEG_INFINITY), "-inf");
     }
 }

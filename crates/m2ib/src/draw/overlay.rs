@@ -101,7 +101,11 @@ impl Overlay<'_> {
             _ => imageops::resize(&self.image.to_rgb8(), width, height, nearest),
         };
         let layer = heat_layer(&map, self.color_map);
-        let opacity = if self.attribution.image.is_flat() { 0.0 } else { self.opacity };
+        let opacity = if self.attribution.image.is_flat() {
+            0.0
+        } else {
+            self.opacity
+        };
         for (pixel, heat) in canvas.pixels_mut().zip(layer.pixels()) {
             let [r, g, b, seen] = heat.0;
             *pixel = match seen {
@@ -110,11 +114,18 @@ impl Overlay<'_> {
             };
         }
         let thickness = (width.min(height) / 200).max(1);
-        let whole = Rect { left: 0, top: 0, right: width, bottom: height };
+        let whole = Rect {
+            left: 0,
+            top: 0,
+            right: width,
+            bottom: height,
+        };
         if map.seen != whole {
             frame(&mut canvas, map.seen, 1, Rgb([255; 3]));
         }
-        let hot = self.threshold.map_or(Vec::new(), |threshold| hot_regions(&map, threshold));
+        let hot = self
+            .threshold
+            .map_or(Vec::new(), |threshold| hot_regions(&map, threshold));
         let given = self.boxes.iter().map(|area| Rect {
             left: area.left * factor,
             top: area.top * factor,
@@ -133,13 +144,22 @@ impl Overlay<'_> {
         check_size(self.attribution, self.image)?;
         let share = |name, value: f32| match value {
             0.0..=1.0 => Ok(()),
-            _ => Err(Error::Option { name, found: value.to_string(), expected: "0 to 1" }),
+            _ => Err(Error::Option {
+                name,
+                found: value.to_string(),
+                expected: "0 to 1",
+            }),
         };
         share("opacity", self.opacity)?;
         share("threshold for boxes", self.threshold.unwrap_or(0.0))?;
         let (width, height) = (self.image.width(), self.image.height());
         for area in &self.boxes {
-            let Rect { left, top, right, bottom } = *area;
+            let Rect {
+                left,
+                top,
+                right,
+                bottom,
+            } = *area;
             if left >= right || top >= bottom || right > width || bottom > height {
                 return Err(Error::Option {
                     name: "box",
@@ -217,10 +237,18 @@ mod tests {
         let image = gray(100, 100);
         let clear = attribution.overlay(&image).opacity(0.0).render().unwrap();
         assert_eq!(clear, image.to_rgb8());
-        let full = attribution.overlay(&image).opacity(1.0).color_map(ColorMap::Magma);
+        let full = attribution
+            .overlay(&image)
+            .opacity(1.0)
+            .color_map(ColorMap::Magma);
         let full = full.render().unwrap();
         let map = attribution.image.heat_map();
-        let hottest = map.values.indexed_iter().max_by(|a, b| a.1.total_cmp(b.1)).unwrap().0;
+        let hottest = map
+            .values
+            .indexed_iter()
+            .max_by(|a, b| a.1.total_cmp(b.1))
+            .unwrap()
+            .0;
         let pixel = full.get_pixel(hottest.1 as u32, hottest.0 as u32);
         assert_eq!(pixel.0, ColorMap::Magma.table()[255]);
     }
@@ -228,7 +256,10 @@ mod tests {
     #[test]
     fn small_images_are_enlarged_to_carry_their_caption() {
         let attribution = fixture::attribution(96, 64);
-        let picture = attribution.overlay(&gray(96, 64)).render_with_caption().unwrap();
+        let picture = attribution
+            .overlay(&gray(96, 64))
+            .render_with_caption()
+            .unwrap();
         assert_eq!(picture.width(), 480);
         assert!(picture.height() > 5 * 64 + 40);
     }
@@ -237,7 +268,12 @@ mod tests {
     fn boxes_are_drawn_where_asked_and_checked() {
         let attribution = fixture::attribution(100, 100);
         let image = gray(100, 100);
-        let area = Rect { left: 10, top: 20, right: 60, bottom: 70 };
+        let area = Rect {
+            left: 10,
+            top: 20,
+            right: 60,
+            bottom: 70,
+        };
         let overlay = attribution.overlay(&image).opacity(0.0);
         let picture = overlay.clone().boxes([area]).render().unwrap();
         assert_eq!(picture.get_pixel(10, 40).0, [0; 3]);
@@ -245,7 +281,10 @@ mod tests {
         assert_eq!(picture.get_pixel(30, 40).0, [120, 140, 160]);
         let outside = Rect { right: 101, ..area };
         let error = overlay.boxes([outside]).render().unwrap_err().to_string();
-        assert!(error.contains("10..101") && error.contains("within the image"), "{error}");
+        assert!(
+            error.contains("10..101") && error.contains("within the image"),
+            "{error}"
+        );
     }
 
     #[test]
@@ -254,8 +293,16 @@ mod tests {
         let image = gray(100, 100);
         for bad in [-0.1, 1.1, f32::NAN, f32::INFINITY] {
             let overlay = attribution.overlay(&image);
-            let error = overlay.clone().opacity(bad).render().unwrap_err().to_string();
-            assert!(error.contains("opacity") && error.contains("0 to 1"), "{error}");
+            let error = overlay
+                .clone()
+                .opacity(bad)
+                .render()
+                .unwrap_err()
+                .to_string();
+            assert!(
+                error.contains("opacity") && error.contains("0 to 1"),
+                "{error}"
+            );
             assert!(overlay.hot_regions(bad).render().is_err());
         }
     }
@@ -263,7 +310,14 @@ mod tests {
     #[test]
     fn another_images_size_is_an_error() {
         let attribution = fixture::attribution(100, 100);
-        let error = attribution.overlay(&gray(99, 100)).render().unwrap_err().to_string();
-        assert!(error.contains("99 × 100") && error.contains("100 × 100"), "{error}");
+        let error = attribution
+            .overlay(&gray(99, 100))
+            .render()
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("99 × 100") && error.contains("100 × 100"),
+            "{error}"
+        );
     }
 }

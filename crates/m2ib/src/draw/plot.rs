@@ -14,13 +14,16 @@ use crate::{Error, Modality, Result};
 const WIDTH: u32 = 840;
 const PANEL: u32 = 210;
 const LABELS: u32 = 132;
-const FOOTER: u32 = 64;
+const BELOW: u32 = 16;
+const FOOTER: u32 = 40;
 /// Plotters takes an em of 1.24 times the font size it writes.
 const FONT: f64 = 24.0 * 1.24;
 const LINE: u32 = 4;
 
 /// Stands for the page's text colour, which plotters cannot name.
 const INK: RGBColor = RGBColor(1, 2, 3);
+/// Cover of labels, so that they stand back.
+const FAINT: f64 = 0.75;
 const INK_IN_SVG: &str = "#010203";
 
 type Drawn<T = ()> = std::result::Result<T, DrawingAreaErrorKind<io::Error>>;
@@ -106,22 +109,16 @@ fn panel(
     // One step alone would be a range without extent.
     let range = if last == 1 { 0..2 } else { 1..last };
 
-    let bold = ("sans-serif", FONT)
-        .into_font()
-        .style(FontStyle::Bold)
-        .color(&series.color);
-    let text = ("sans-serif", FONT).into_font().color(&INK);
-    let faint = INK.mix(0.28);
-    area.draw_text(series.name, &bold, (LABELS as i32, 10))?;
-    if let Some((_, end)) = points.last() {
-        let end = format!("{}{} at the end", axis.format.write(*end), series.unit);
-        let right = text.pos(Pos::new(HPos::Right, VPos::Top));
-        area.draw_text(&end, &right, (WIDTH as i32 - 12, 10))?;
+    title(area, series, points.last().map(|(_, end)| *end))?;
+    if footer > 0 {
+        let style = text(INK.mix(FAINT)).pos(Pos::new(HPos::Right, VPos::Top));
+        let top = PANEL as i32 - BELOW as i32 + 12;
+        area.draw_text("step", &style, (LABELS as i32 - 14, top))?;
     }
 
     let mut chart = ChartBuilder::on(area)
         .margin_top(46)
-        .margin_bottom(16)
+        .margin_bottom(BELOW)
         .margin_right(14)
         .set_label_area_size(LabelAreaPosition::Left, LABELS)
         .set_label_area_size(LabelAreaPosition::Bottom, footer)
@@ -134,8 +131,8 @@ fn panel(
         .disable_x_mesh()
         .bold_line_style(INK.mix(0.14).stroke_width(2))
         .light_line_style(TRANSPARENT)
-        .axis_style(faint.stroke_width(2))
-        .label_style(("sans-serif", FONT).into_font().color(&INK.mix(0.75)))
+        .axis_style(INK.mix(0.28).stroke_width(2))
+        .label_style(text(INK.mix(FAINT)))
         .y_labels(4)
         .y_label_formatter(&|value| axis.format.write(value * axis.unit))
         .draw()?;
@@ -151,6 +148,23 @@ fn panel(
         .map(|at| Circle::new(at, LINE * 2, series.color.filled()));
     chart.draw_series(end)?;
     Ok(())
+}
+
+/// The quantity's name, and its value at the last step.
+fn title(area: &DrawingArea<SVGBackend<'_>, Shift>, series: &Series, end: Option<f64>) -> Drawn {
+    let name = ("sans-serif", FONT).into_font().style(FontStyle::Bold);
+    area.draw_text(series.name, &name.color(&series.color), (LABELS as i32, 10))?;
+    if let Some(end) = end {
+        let format = NumberFormat::new(end.abs(), end.abs() / 100.0);
+        let end = format!("{}{} at the end", format.write(end), series.unit);
+        let right = text(INK.mix(1.0)).pos(Pos::new(HPos::Right, VPos::Top));
+        area.draw_text(&end, &right, (WIDTH as i32 - 12, 10))?;
+    }
+    Ok(())
+}
+
+fn text(color: RGBAColor) -> TextStyle<'static> {
+    ("sans-serif", FONT).into_font().color(&color)
 }
 
 /// Round step numbers, six at most.
@@ -188,7 +202,7 @@ impl Axis {
             low,
             high,
             unit: 10f64.powf(spread.log10().floor()),
-            format: NumberFormat::new(low.abs().max(high.abs()), spread / 10.0),
+            format: NumberFormat::new(low.abs().max(high.abs()), spread / 5.0),
         }
     }
 }
@@ -273,6 +287,24 @@ mod tests {
                 "{numbers:?}"
             );
         }
+    }
+
+    /// What is written at the ticks of each vertical axis.
+    fn value_labels(svg: &str) -> Vec<Vec<&str>> {
+        let text = |text: &&str| text.contains("text-anchor=\"end\"");
+        let words = |text: &'_ str| text.len();
+        let _ = (text, words);
+        svg.split("font-weight=\"bold\"")
+            .skip(1)
+            .map(|panel| {
+                let texts = panel.split("<text").skip(1);
+                texts
+                    .filter_map(|text| text.split(['>', '<']).nth(1))
+                    .map(str::trim)
+                    .filter(|text| text.contains(['.', 'e']) && text.parse::<f64>().is_ok())
+                    .collect()
+            })
+            .collect()
     }
 
     proptest! {

@@ -17,9 +17,16 @@ pub(super) fn hot_regions(map: &HeatMap, threshold: f32) -> Vec<Rect> {
     let labels = connected_components(&mask, Connectivity::Eight, Luma([0]));
     let mut regions: Vec<(usize, Rect)> = Vec::new();
     for (x, y, &Luma([label])) in labels.enumerate_pixels() {
-        let Some(index) = (label as usize).checked_sub(1) else { continue };
+        let Some(index) = (label as usize).checked_sub(1) else {
+            continue;
+        };
         if index >= regions.len() {
-            let empty = Rect { left: u32::MAX, top: u32::MAX, right: 0, bottom: 0 };
+            let empty = Rect {
+                left: u32::MAX,
+                top: u32::MAX,
+                right: 0,
+                bottom: 0,
+            };
             regions.resize(index + 1, (0, empty));
         }
         let (pixels, region) = &mut regions[index];
@@ -46,12 +53,27 @@ mod tests {
         values.slice_mut(ndarray::s![2..12, 3..23]).fill(0.9);
         values.slice_mut(ndarray::s![20..25, 30..35]).fill(0.6);
         values[[28, 1]] = 1.0;
-        let seen = Rect { left: 0, top: 0, right: 40, bottom: 30 };
+        let seen = Rect {
+            left: 0,
+            top: 0,
+            right: 40,
+            bottom: 30,
+        };
         let map = HeatMap { values, seen };
         let boxes = hot_regions(&map, 0.5);
         let expected = [
-            Rect { left: 3, top: 2, right: 23, bottom: 12 },
-            Rect { left: 30, top: 20, right: 35, bottom: 25 },
+            Rect {
+                left: 3,
+                top: 2,
+                right: 23,
+                bottom: 12,
+            },
+            Rect {
+                left: 30,
+                top: 20,
+                right: 35,
+                bottom: 25,
+            },
         ];
         assert_eq!(boxes, expected, "the single pixel is a speck");
         assert_eq!(hot_regions(&map, 0.8)[..1], expected[..1]);
@@ -59,8 +81,16 @@ mod tests {
 
     #[test]
     fn what_was_not_seen_is_never_hot() {
-        let seen = Rect { left: 2, top: 0, right: 4, bottom: 4 };
-        let map = HeatMap { values: Array2::zeros((4, 6)), seen };
+        let seen = Rect {
+            left: 2,
+            top: 0,
+            right: 4,
+            bottom: 4,
+        };
+        let map = HeatMap {
+            values: Array2::zeros((4, 6)),
+            seen,
+        };
         assert_eq!(hot_regions(&map, 0.0), [seen]);
         assert!(hot_regions(&map, 0.1).is_empty());
     }

@@ -37,7 +37,9 @@ pub(super) fn provenance(provenance: &Provenance) -> Markup {
     html! {
         h2 { "Provenance" }
         div.provenance {
-            dl {
+            div {
+                h3 { "Explanation" }
+                dl {
                 (entry("Model", visible(&provenance.model)))
                 (entry("Fingerprint", html! { code { (visible(&provenance.fingerprint)) } }))
                 (entry("Preset", provenance.preset.to_string()))
@@ -45,6 +47,7 @@ pub(super) fn provenance(provenance: &Provenance) -> Markup {
                 (entry("Seed", provenance.seed))
                 (entry("Backend", visible(&provenance.backend)))
                 (entry("Version", format!("m2ib {}", visible(&provenance.version))))
+                }
             }
             (settings("Image bottleneck", &provenance.image))
             (settings("Text bottleneck", &provenance.text))

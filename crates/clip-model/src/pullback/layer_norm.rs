@@ -1,0 +1,26 @@
+//! y = γ x̂ + β with x̂ = (x − mean)/σ, σ = √(var + ε). With g = γ ȳ,
+//! x̄ = (g − mean(g) − x̂ mean(g x̂))/σ, means over the features.
+
+use burn::tensor::Tensor;
+
+use crate::layer_norm::LayerNorm;
+
+/// # Shapes
+/// - x, output and both gradients: `[.., width]`
+pub(super) fn layer_norm<const D: usize>(
+    layer: &LayerNorm,
+    x: Tensor<D>,
+) -> (Tensor<D>, impl FnOnce(Tensor<D>) -> Tensor<D> + '_) {
+    let output = layer.forward(x.clone());
+    let pull_back = move |gradient: Tensor<D>| {
+        let centred = x.clone() - x.mean_dim(D - 1);
+        let variance = centred.clone().square().mean_dim(D - 1);
+        let inverse = (variance + layer.epsilon).sqrt().recip();
+        let normed = centred * inverse.clone();
+        let scaled = gradient * layer.weight.val().unsqueeze();
+        let along = (scaled.clone() * normed.clone()).mean_dim(D - 1);
+        let mean = scaled.clone().mean_dim(D - 1);
+        (scaled - mean - normed * along) * inverse
+    };
+    (output, pull_back)
+}

@@ -1,0 +1,497 @@
+//! The optimisation against its own mathematics, on a readout small enough to be worked out in
+//! f64: embedding = Σ over tokens of tanh(z) W.
+
+use std::cell::Cell;
+
+use super::*;
+use crate::{RecordedNoise, SeededNoise};
+
+const TOKENS: usize = 2;
+const WIDTH: usize = 3;
+const EMBEDDING: usize = 2;
+const WEIGHTS: [[f64; EMBEDDING]; WIDTH] = [[0.7, -0.4], [0.2, 0.9], [-0.5, 0.3]];
+const LATENT: [[f64; WIDTH]; TOKENS] = [[0.8, -1.2, 0.4], [0.3, 1.5, -0.9]];
+const TARGET: [f64; EMBEDDING] = [1.0, 0.4];
+
+fn tensor<const R: usize, const C: usize>(rows: [[f64; C]; R]) -> Tensor<2> {
+    Tensor::from_floats(
+        rows.map(|row| row.map(|value| value as f32)),
+        &m2ib_cpu::flex(),
+    )
+}
+
+fn latent() -> Tensor<3> {
+    tensor(LATENT).unsqueeze()
+}
+
+fn target() -> Tensor<2> {
+    tensor([TARGET])
+}
+
+/// The readout, which counts how often it is read.
+#[derive(Default)]
+struct Toy {
+    reads: Cell<usize>,
+}
+
+impl Readout for Toy {
+    fn read(&self, latent: Tensor<3>) -> Tensor<2> {
+        self.reads.set(self.reads.get() + 1);
+        let pooled = latent.tanh().sum_dim(1).squeeze_dim::<2>(1);
+        pooled.matmul(tensor(WEIGHTS))
+    }
+}
+
+/// A readout that breaks at one of its reads.
+struct BreaksAt {
+    read: usize,
+    toy: Toy,
+}
+
+impl Readout for BreaksAt {
+    fn read(&self, latent: Tensor<3>) -> Tensor<2> {
+        let embedding = self.toy.read(latent);
+        if self.toy.reads.get() == self.read {
+            embedding * f32::NAN
+        } else {
+            embedding
+        }
+    }
+}
+
+fn isotropic() -> NoiseModel {
+    NoiseModel::Isotropic(0.8)
+}
+
+fn matched() -> NoiseModel {
+    NoiseModel::Matched {
+        mean: vec![0.2, -0.1, 0.5],
+        std: vec![0.6, 1.3, 0.9],
+    }
+}
+
+fn settings() -> Settings {
+    Settings {
+        beta: 0.3,
+        learning_rate: 1.0,
+        steps: 6,
+        samples: 4,
+    }
+}
+
+fn solve_with(
+    settings: Settings,
+    noise_model: &NoiseModel,
+    readout: &dyn Readout,
+    seed: u64,
+) -> Result<Solution> {
+    let problem = Problem {
+        latent: latent(),
+        noise_model,
+        readout,
+        target: target(),
+    };
+    Bottleneck::new(settings)?.solve(&problem, &mut SeededNoise::new(seed, 0), &mut |_| {})
+}
+
+/// Mean and deviation of a feature's noise.
+fn prior(noise_model: &NoiseModel, feature: usize) -> (f64, f64) {
+    match noise_model {
+        NoiseModel::Isotropic(sigma) => (0.0, f64::from(*sigma)),
+        NoiseModel::Matched { mean, std } => (f64::from(mean[feature]), f64::from(std[feature])),
+    }
+}
+
+fn sigmoid64(x: f64) -> f64 {
+    1.0 / (1.0 + (-x).exp())
+}
+
+/// Capacity of one unit, from the textbook divergence of two Gaussians N(a, b²) and N(m, s²).
+fn divergence(alpha: f64, h: f64, (m, s): (f64, f64)) -> f64 {
+    let lambda = sigmoid64(alpha);
+    let a = lambda * h + (1.0 - lambda) * m;
+    let b = (1.0 - lambda) * s;
+    (s / b).ln() + (b * b + (a - m).powi(2)) / (2.0 * s * s) - 0.5
+}
+
+/// Compression and fit, word for word from the definition.
+fn terms(
+    alpha: &[[f64; WIDTH]; TOKENS],
+    noise_model: &NoiseModel,
+    noise: &[[[f64; WIDTH]; TOKENS]],
+) -> (f64, f64) {
+    let mut nats = 0.0;
+    for token in 0..TOKENS {
+        for feature in 0..WIDTH {
+            let prior = prior(noise_model, feature);
+            nats += divergence(alpha[token][feature], LATENT[token][feature], prior);
+        }
+    }
+    let cosines = noise.iter().map(|noise| {
+        let mut embedding = [0.0; EMBEDDING];
+        for token in 0..TOKENS {
+            for feature in 0..WIDTH {
+                let (m, s) = prior(noise_model, feature);
+                let lambda = sigmoid64(alpha[token][feature]);
+                let z = lambda * LATENT[token][feature]
+                    + (1.0 - lambda) * (m + s * noise[token][feature]);
+                for (sum, weight) in embedding.iter_mut().zip(WEIGHTS[feature]) {
+                    *sum += z.tanh() * weight;
+                }
+            }
+        }
+        let dot: f64 = embedding.iter().zip(TARGET).map(|(a, b)| a * b).sum();
+        let norm = |x: [f64; EMBEDDING]| x.iter().map(|x| x * x).sum::<f64>().sqrt();
+        dot / (norm(embedding) * norm(TARGET))
+    });
+    (
+        nats / (TOKENS * WIDTH) as f64,
+        cosines.sum::<f64>() / noise.len() as f64,
+    )
+}
+
+#[test]
+fn the_gradient_is_the_slope_of_the_objective_under_either_noise() {
+    let alpha = [[-1.0, 0.5, 2.0], [1.5, -0.3, 0.1]];
+    let noise = [
+        [[0.3, -1.1, 0.6], [1.4, 0.2, -0.7]],
+        [[-0.9, 0.5, 1.2], [-0.2, -1.6, 0.8]],
+    ];
+    let beta = 0.3;
+    for noise_model in [isotropic(), matched()] {
+        let toy = Toy::default();
+        let problem = Problem {
+            latent: latent(),
+            noise_model: &noise_model,
+            readout: &toy,
+            target: target(),
+        };
+        let draws = noise.map(|rows| tensor(rows).unsqueeze::<3>());
+        let found = Objective::new(&problem, beta)
+            .evaluate(tensor(alpha), Tensor::cat(draws.into(), 0), true)
+            .unwrap();
+
+        let (compression, fit) = terms(&alpha, &noise_model, &noise);
+        let mean = f64::from(found.nats.mean().into_scalar::<f32>());
+        assert!((mean - compression).abs() < 1e-5, "{mean} {compression}");
+        let cosine = f64::from(found.fit.into_scalar::<f32>());
+        assert!((cosine - fit).abs() < 1e-6, "{cosine} {fit}");
+
+        let gradient = values(found.gradient.unwrap()).unwrap();
+        let step = 1e-4;
+        for (index, found) in gradient.into_iter().enumerate() {
+            let at = |change: f64| {
+                let mut alpha = alpha;
+                alpha[index / WIDTH][index % WIDTH] += change;
+                let (compression, fit) = terms(&alpha, &noise_model, &noise);
+                beta * compression - fit
+            };
+            let slope = (at(step) - at(-step)) / (2.0 * step);
+            let found = f64::from(found);
+            assert!(
+                (found - slope).abs() < 1e-5,
+                "{noise_model:?}, unit {index}: {found} {slope}"
+            );
+        }
+    }
+}
+
+#[test]
+fn capacities_are_the_divergence_at_the_alpha_found() {
+    for noise_model in [isotropic(), matched()] {
+        let solution = solve_with(settings(), &noise_model, &Toy::default(), 1).unwrap();
+        assert_eq!(solution.capacity.dim(), (TOKENS, WIDTH));
+        for ((token, feature), &nats) in solution.capacity.indexed_iter() {
+            let alpha = f64::from(solution.alpha[[token, feature]]);
+            let expected = divergence(alpha, LATENT[token][feature], prior(&noise_model, feature));
+            assert!(
+                (f64::from(nats) - expected).abs() < 1e-5,
+                "{nats} {expected}"
+            );
+        }
+        let total: f32 = solution.capacity.row(1).sum();
+        assert!((solution.saliency()[1] - total).abs() < 1e-5);
+    }
+}
+
+#[test]
+fn so_many_steps_are_so_many_evaluations_and_one_update_fewer() {
+    for steps in [1, 2, 7] {
+        let toy = Toy::default();
+        let solution = solve_with(
+            Settings {
+                steps,
+                ..settings()
+            },
+            &isotropic(),
+            &toy,
+            0,
+        )
+        .unwrap();
+        assert_eq!(toy.reads.get(), steps);
+        assert_eq!(solution.trace.len(), steps);
+        let initial = solution.alpha.iter().all(|&alpha| alpha == INITIAL_ALPHA);
+        assert_eq!(initial, steps == 1, "{:?}", solution.alpha);
+    }
+}
+
+#[test]
+fn the_first_update_is_a_learning_rate_against_the_gradients_sign() {
+    // Adam's bias corrections leave g/√g² at the first step, so after it every unit has moved by
+    // the learning rate.
+    let steps = Settings {
+        steps: 2,
+        learning_rate: 0.25,
+        ..settings()
+    };
+    let solution = solve_with(steps, &matched(), &Toy::default(), 3).unwrap();
+    for alpha in solution.alpha {
+        let moved = (f64::from(alpha) - f64::from(INITIAL_ALPHA)).abs();
+        assert!((moved - 0.25).abs() < 1e-4, "{moved}");
+    }
+}
+
+#[test]
+fn the_map_is_the_capacity_at_the_last_evaluation() {
+    let solution = solve_with(settings(), &matched(), &Toy::default(), 2).unwrap();
+    let last = solution.trace.last().unwrap();
+    let mean = solution.capacity.mean().unwrap();
+    assert!((mean - last.compression).abs() < 1e-6, "{mean} {last:?}");
+    // Fewer steps are the same way, stopped earlier.
+    let shorter = Settings {
+        steps: 4,
+        ..settings()
+    };
+    let shorter = solve_with(shorter, &matched(), &Toy::default(), 2).unwrap();
+    assert_eq!(shorter.trace, solution.trace[..4]);
+}
+
+#[test]
+fn the_trace_adds_up_and_is_told_as_it_happens() {
+    let noise_model = isotropic();
+    let toy = Toy::default();
+    let problem = Problem {
+        latent: latent(),
+        noise_model: &noise_model,
+        readout: &toy,
+        target: target(),
+    };
+    let mut told = Vec::new();
+    let solution = Bottleneck::new(settings())
+        .unwrap()
+        .solve(&problem, &mut SeededNoise::new(0, 0), &mut |step| {
+            told.push((toy.reads.get(), *step));
+        })
+        .unwrap();
+    let (reads, steps): (Vec<_>, Vec<_>) = told.into_iter().unzip();
+    assert_eq!(reads, [1, 2, 3, 4, 5, 6]);
+    assert_eq!(steps, solution.trace);
+    for step in &solution.trace {
+        let total = settings().beta * f64::from(step.compression) - f64::from(step.fit);
+        assert!((total - f64::from(step.total)).abs() < 1e-6, "{step:?}");
+        assert!(step.fit.abs() <= 1.0 + 1e-6, "{step:?}");
+    }
+}
+
+#[test]
+fn a_number_that_is_not_finite_is_named_with_its_step() {
+    for read in [1, 3, 6] {
+        let readout = BreaksAt {
+            read,
+            toy: Toy::default(),
+        };
+        let error = solve_with(settings(), &isotropic(), &readout, 0).unwrap_err();
+        let (what, step) = ("fit", read);
+        assert_eq!(error, Error::NotFinite { what, step });
+        assert!(
+            error.to_string().contains(&format!("step {read}")),
+            "{error}"
+        );
+    }
+}
+
+#[test]
+fn inputs_that_are_not_finite_are_refused_before_the_first_step() {
+    let noise_model = isotropic();
+    let toy = Toy::default();
+    for (what, latent, target) in [
+        ("latent", latent() * f32::INFINITY, target()),
+        ("target embedding", latent(), target() * f32::NAN),
+    ] {
+        let problem = Problem {
+            latent,
+            noise_model: &noise_model,
+            readout: &toy,
+            target,
+        };
+        let found = Bottleneck::new(settings()).unwrap().solve(
+            &problem,
+            &mut SeededNoise::new(0, 0),
+            &mut |_| {},
+        );
+        assert_eq!(found, Err(Error::NotFinite { what, step: 0 }));
+    }
+    assert_eq!(toy.reads.get(), 0);
+}
+
+#[test]
+fn extreme_settings_end_in_an_error_or_in_finite_numbers() {
+    for (beta, learning_rate, steps) in [
+        (1e300, 1.0, 1),
+        (1e300, 1.0, 3),
+        (1e-300, 1.0, 3),
+        (0.1, 1e300, 3),
+        (0.1, 1e30, 3),
+        (0.1, 1e-300, 3),
+    ] {
+        let extreme = Settings {
+            beta,
+            learning_rate,
+            steps,
+            samples: 2,
+        };
+        match solve_with(extreme, &matched(), &Toy::default(), 0) {
+            Ok(solution) => {
+                let trace = solution
+                    .trace
+                    .iter()
+                    .flat_map(|step| [step.compression, step.fit, step.total]);
+                let numbers = solution.capacity.iter().chain(&solution.alpha).copied();
+                assert!(numbers.chain(trace).all(f32::is_finite), "{solution:?}");
+            }
+            Err(error) => assert!(matches!(error, Error::NotFinite { .. }), "{error}"),
+        }
+    }
+    let beta = Settings {
+        beta: 1e300,
+        steps: 1,
+        ..settings()
+    };
+    assert!(solve_with(beta, &isotropic(), &Toy::default(), 0).is_err());
+}
+
+#[test]
+fn where_a_nat_costs_too_much_nothing_passes() {
+    let costly = Settings {
+        beta: 1e4,
+        steps: 40,
+        ..settings()
+    };
+    let free = Settings {
+        beta: 1e-4,
+        ..costly
+    };
+    let nats = |settings| {
+        let solution = solve_with(settings, &matched(), &Toy::default(), 0).unwrap();
+        solution.capacity.sum()
+    };
+    let (costly, free) = (nats(costly), nats(free));
+    assert!(costly < 1e-2, "{costly}");
+    assert!(free > 1.0, "{free}");
+}
+
+#[test]
+fn the_seed_decides_every_bit() {
+    let solve = |seed| solve_with(settings(), &matched(), &Toy::default(), seed).unwrap();
+    assert_eq!(solve(7), solve(7));
+    assert_ne!(solve(7), solve(8));
+}
+
+#[test]
+fn settings_out_of_range_are_refused_by_name() {
+    for bad in [f64::NAN, f64::INFINITY, 0.0, -0.1] {
+        let beta = Settings {
+            beta: bad,
+            ..settings()
+        };
+        let learning_rate = Settings {
+            learning_rate: bad,
+            ..settings()
+        };
+        for (name, settings) in [("beta", beta), ("learning rate", learning_rate)] {
+            let error = Bottleneck::new(settings).unwrap_err().to_string();
+            let expected = format!("{name} is {bad}, expected a positive, finite number");
+            assert_eq!(error, expected);
+        }
+    }
+    let steps = Settings {
+        steps: 0,
+        ..settings()
+    };
+    let samples = Settings {
+        samples: 0,
+        ..settings()
+    };
+    for (name, settings) in [("steps", steps), ("samples", samples)] {
+        let error = Bottleneck::new(settings).unwrap_err().to_string();
+        assert_eq!(error, format!("{name} is 0, expected at least 1"));
+    }
+}
+
+/// A source whose draws are one value short.
+struct Short;
+
+impl NoiseSource for Short {
+    fn draw(&mut self, _: usize, shape: [usize; 3]) -> Result<Vec<f32>> {
+        Ok(vec![0.0; shape.iter().product::<usize>() - 1])
+    }
+}
+
+#[test]
+fn what_does_not_fit_together_is_refused_with_both_shapes() {
+    let device = m2ib_cpu::flex();
+    let (noise_model, toy) = (isotropic(), Toy::default());
+    let narrow = NoiseModel::Matched {
+        mean: vec![0.0; 2],
+        std: vec![1.0; 2],
+    };
+    let problem = || Problem {
+        latent: latent(),
+        noise_model: &noise_model,
+        readout: &toy,
+        target: target(),
+    };
+    let batch = Problem {
+        latent: Tensor::zeros([2, TOKENS, WIDTH], &device),
+        ..problem()
+    };
+    let empty = Problem {
+        latent: Tensor::zeros([1, 0, WIDTH], &device),
+        ..problem()
+    };
+    let targets = Problem {
+        target: Tensor::zeros([3, EMBEDDING], &device),
+        ..problem()
+    };
+    let wide = Problem {
+        target: Tensor::ones([1, EMBEDDING + 1], &device),
+        ..problem()
+    };
+    let statistics = Problem {
+        noise_model: &narrow,
+        ..problem()
+    };
+    let shape = |what, found: &[usize], expected: &[usize]| Error::Shape {
+        what,
+        found: found.into(),
+        expected: expected.into(),
+    };
+    let bottleneck = Bottleneck::new(settings()).unwrap();
+    let mut seeded = SeededNoise::new(0, 0);
+    for (problem, error) in [
+        (batch, shape("latent", &[2, 2, 3], &[1, 2, 3])),
+        (empty, shape("latent", &[1, 0, 3], &[1, 1, 3])),
+        (targets, shape("target", &[3, 2], &[1, 2])),
+        (wide, shape("target", &[1, 3], &[1, 2])),
+        (statistics, shape("noise mean", &[2], &[3])),
+    ] {
+        let found = bottleneck.solve(&problem, &mut seeded, &mut |_| {});
+        assert_eq!(found, Err(error));
+    }
+    let found = bottleneck.solve(&problem(), &mut Short, &mut |_| {});
+    assert_eq!(found, Err(shape("noise", &[23], &[4, 2, 3])));
+    let mut recorded = RecordedNoise::new(&[0.0; 24], [1, 4, 2, 3]).unwrap();
+    let found = bottleneck.solve(&problem(), &mut recorded, &mut |_| {});
+    let (recorded, wanted) = (1, 2);
+    assert_eq!(found, Err(Error::NoiseExhausted { recorded, wanted }));
+}

@@ -1,0 +1,302 @@
+//! Pictures to pixels, against what Pillow and transformers make of them, and across formats.
+
+use std::io::Cursor;
+use std::path::{Path, PathBuf};
+
+use clip_model::ImageProcessor;
+use m2ib::decode_image;
+use m2ib::image::codecs::gif::GifEncoder;
+use m2ib::image::codecs::jpeg::JpegEncoder;
+use m2ib::image::codecs::png::PngEncoder;
+use m2ib::image::codecs::webp::WebPEncoder;
+use m2ib::image::{
+    DynamicImage, ExtendedColorType, Frame, GrayImage, ImageEncoder, ImageFormat, Luma, Rgb,
+    RgbImage, Rgba, RgbaImage,
+};
+use rstest::rstest;
+use safetensors::SafeTensors;
+
+const MEAN: [f64; 3] = [0.48145466, 0.4578275, 0.40821073];
+const DEVIATION: [f64; 3] = [0.26862954, 0.26130258, 0.27577711];
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("data/preprocess")
+}
+
+/// CLIP's own, at a size of 32.
+fn processor() -> ImageProcessor {
+    ImageProcessor::from_json(br#"{"size": 32, "crop_size": 32}"#, "test").unwrap()
+}
+
+/// What transformers makes of the file, `[3, 32, 32]`.
+fn expected(file: &str) -> Vec<f32> {
+    let bytes = std::fs::read(folder().join("expected.safetensors")).unwrap();
+    let tensors = SafeTensors::deserialize(&bytes).unwrap();
+    let view = tensors.tensor(file).unwrap();
+    assert_eq!(view.shape(), [3, 32, 32]);
+    let words = view.data().chunks_exact(4);
+    words
+        .map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]))
+        .collect()
+}
+
+#[rstest]
+#[case::gray("gray.png", 0)]
+#[case::odd("odd_rounding.png", 0)]
+#[case::one_pixel("one_pixel.png", 0)]
+#[case::palette("palette.png", 0)]
+#[case::landscape("rgb_landscape.png", 0)]
+#[case::portrait("rgb_portrait.png", 0)]
+#[case::upscale("rgb_tiny_upscale.png", 0)]
+#[case::alpha("rgba.png", 0)]
+#[case::untouched("square_exact.png", 0)]
+#[case::webp("wide.webp", 0)]
+// Decoders may round the inverse cosine transform differently.
+#[case::jpeg("photo.jpg", 2)]
+fn pixels_are_pillows_before_normalisation(#[case] file: &str, #[case] levels: i32) {
+    let image = m2ib::open_image(folder().join(file)).unwrap();
+    let (rgb, _) = processor().crop(&image);
+    let pixels = processor().process(&image);
+    for (index, expected) in expected(file).into_iter().enumerate() {
+        let (channel, pixel) = (index / 1024, index % 1024);
+        let level = (f64::from(expected) * DEVIATION[channel] + MEAN[channel]) * 255.0;
+        assert!((level - level.round()).abs() < 1e-3, "{level} is no byte");
+        let found = rgb.get_pixel(pixel as u32 % 32, pixel as u32 / 32)[channel];
+        let difference = (i32::from(found) - level.round() as i32).abs();
+        assert!(
+            difference <= levels,
+            "value {index}: {found}, expected {level}"
+        );
+        if difference == 0 {
+            let found = pixels.values[index];
+            assert!(
+                (found - expected).abs() < 1e-6,
+                "value {index}: {found} {expected}"
+            );
+        }
+    }
+}
+
+#[test]
+fn every_picture_with_an_expectation_is_tested() {
+    let bytes = std::fs::read(folder().join("expected.safetensors")).unwrap();
+    assert_eq!(SafeTensors::deserialize(&bytes).unwrap().names().len(), 11);
+}
+
+/// Four flat quarters, so that lossy formats keep them apart: red green / blue white.
+fn quarters() -> RgbImage {
+    RgbImage::from_fn(48, 32, |x, y| match (x < 24, y < 16) {
+        (true, true) => Rgb([250, 0, 0]),
+        (false, true) => Rgb([0, 250, 0]),
+        (true, false) => Rgb([0, 0, 250]),
+        (false, false) => Rgb([250, 250, 250]),
+    })
+}
+
+fn worst(found: &RgbImage, expected: &RgbImage) -> u8 {
+    assert_eq!(found.dimensions(), expected.dimensions());
+    // Away from the edges, where JPEG rings.
+    let inside = |x: u32, y: u32| (4..20).contains(&(x % 24)) && (4..12).contains(&(y % 16));
+    expected
+        .enumerate_pixels()
+        .filter(|(x, y, _)| inside(*x, *y))
+        .flat_map(|(x, y, pixel)| (0..3).map(move |c| found.get_pixel(x, y)[c].abs_diff(pixel[c])))
+        .max()
+        .unwrap()
+}
+
+/// A big-endian TIFF block with one entry, the orientation.
+fn exif(orientation: u8) -> Vec<u8> {
+    let mut block = b"MM\0\x2a\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\0\0\0\0\0\0\0".to_vec();
+    block[19] = orientation;
+    block
+}
+
+/// How a camera stores the upright picture: EXIF says where stored row 0 and column 0 belong.
+fn stored(upright: &RgbImage, orientation: u8) -> RgbImage {
+    let (w, h) = upright.dimensions();
+    let (width, height) = if orientation < 5 { (w, h) } else { (h, w) };
+    RgbImage::from_fn(width, height, |x, y| {
+        let (x, y) = match orientation {
+            1 => (x, y),                 // top, left
+            2 => (w - 1 - x, y),         // top, right
+            3 => (w - 1 - x, h - 1 - y), // bottom, right
+            4 => (x, h - 1 - y),         // bottom, left
+            5 => (y, x),                 // left, top
+            6 => (w - 1 - y, x),         // right, top
+            7 => (w - 1 - y, h - 1 - x), // right, bottom
+            _ => (y, h - 1 - x),         // left, bottom
+        };
+        *upright.get_pixel(x, y)
+    })
+}
+
+fn encode_with(mut encoder: impl ImageEncoder, image: &RgbImage, orientation: u8) {
+    encoder.set_exif_metadata(exif(orientation)).unwrap();
+    let (width, height) = image.dimensions();
+    encoder
+        .write_image(image.as_raw(), width, height, ExtendedColorType::Rgb8)
+        .unwrap();
+}
+
+#[rstest]
+fn exif_orientation_is_honoured(
+    #[values(1, 2, 3, 4, 5, 6, 7, 8)] orientation: u8,
+    #[values(ImageFormat::Jpeg, ImageFormat::Png, ImageFormat::WebP)] format: ImageFormat,
+) {
+    let upright = quarters();
+    let stored = stored(&upright, orientation);
+    let mut bytes = Vec::new();
+    let tolerance = match format {
+        ImageFormat::Jpeg => {
+            encode_with(
+                JpegEncoder::new_with_quality(&mut bytes, 95),
+                &stored,
+                orientation,
+            );
+            12
+        }
+        ImageFormat::Png => {
+            encode_with(PngEncoder::new(&mut bytes), &stored, orientation);
+            0
+        }
+        _ => {
+            encode_with(WebPEncoder::new_lossless(&mut bytes), &stored, orientation);
+            0
+        }
+    };
+    let found = decode_image(&bytes, "turned").unwrap().to_rgb8();
+    let worst = worst(&found, &upright);
+    assert!(worst <= tolerance, "{worst}");
+}
+
+#[test]
+fn a_tiffs_orientation_tag_is_honoured() {
+    let upright = quarters();
+    // Uncompressed RGB in one strip, little-endian; orientation 6.
+    let stored = stored(&upright, 6);
+    let (width, height) = stored.dimensions();
+    let entries: [(u16, u16, u32, u32); 10] = [
+        (256, 4, 1, width),
+        (257, 4, 1, height),
+        (258, 3, 3, 8 + 2 + 10 * 12 + 4), // bits per sample, behind the directory
+        (259, 3, 1, 1),                   // no compression
+        (262, 3, 1, 2),                   // RGB
+        (273, 4, 1, 8 + 2 + 10 * 12 + 4 + 6),
+        (274, 3, 1, 6),
+        (277, 3, 1, 3),
+        (278, 4, 1, height),
+        (279, 4, 1, width * height * 3),
+    ];
+    let mut bytes = b"II\x2a\0\x08\0\0\0".to_vec();
+    bytes.extend(10u16.to_le_bytes());
+    for (tag, kind, count, value) in entries {
+        bytes.extend([tag.to_le_bytes(), kind.to_le_bytes()].concat());
+        bytes.extend([count.to_le_bytes(), value.to_le_bytes()].concat());
+    }
+    bytes.extend([0; 4]);
+    bytes.extend([8, 0, 8, 0, 8, 0]);
+    bytes.extend(stored.as_raw());
+    let found = decode_image(&bytes, "turned.tiff").unwrap().to_rgb8();
+    assert_eq!(found, upright);
+}
+
+fn encoded(image: &DynamicImage, format: ImageFormat) -> Vec<u8> {
+    let mut bytes = Cursor::new(Vec::new());
+    image.write_to(&mut bytes, format).unwrap();
+    bytes.into_inner()
+}
+
+#[rstest]
+fn lossless_formats_give_the_same_pixels(
+    #[values(
+        ImageFormat::Png,
+        ImageFormat::Bmp,
+        ImageFormat::Tiff,
+        ImageFormat::WebP
+    )]
+    format: ImageFormat,
+) {
+    let picture = RgbImage::from_fn(61, 43, |x, y| {
+        Rgb([x as u8 * 4, y as u8 * 5, (x * y) as u8])
+    });
+    let image = DynamicImage::ImageRgb8(picture);
+    let decoded = decode_image(&encoded(&image, format), "picture").unwrap();
+    assert_eq!(processor().process(&decoded), processor().process(&image));
+}
+
+#[rstest]
+fn grey_is_equal_in_all_channels(
+    #[values(
+        ImageFormat::Png,
+        ImageFormat::Tiff,
+        ImageFormat::Bmp,
+        ImageFormat::Jpeg
+    )]
+    format: ImageFormat,
+) {
+    let gray = GrayImage::from_fn(40, 40, |x, y| Luma([(x * 3 + y * 2) as u8]));
+    let bytes = encoded(&DynamicImage::ImageLuma8(gray), format);
+    let (rgb, _) = processor().crop(&decode_image(&bytes, "gray").unwrap());
+    assert!(
+        rgb.pixels()
+            .all(|pixel| pixel[0] == pixel[1] && pixel[1] == pixel[2])
+    );
+    assert!(rgb.pixels().any(|pixel| pixel[0] > 100) && rgb.pixels().any(|pixel| pixel[0] < 100));
+}
+
+#[rstest]
+fn alpha_is_dropped_and_the_colours_beneath_are_kept(
+    #[values(ImageFormat::Png, ImageFormat::WebP, ImageFormat::Tiff)] format: ImageFormat,
+) {
+    let colours = quarters();
+    let transparent = RgbaImage::from_fn(48, 32, |x, y| {
+        let [r, g, b] = colours.get_pixel(x, y).0;
+        Rgba([r, g, b, (x * 5) as u8])
+    });
+    let bytes = encoded(&DynamicImage::ImageRgba8(transparent), format);
+    let found = decode_image(&bytes, "transparent").unwrap();
+    let colours = DynamicImage::ImageRgb8(colours);
+    assert_eq!(processor().process(&found), processor().process(&colours));
+}
+
+#[test]
+fn sixteen_bits_are_scaled_to_eight() {
+    let colours = quarters();
+    let deep = DynamicImage::ImageRgb8(colours.clone()).to_rgb16();
+    let bytes = encoded(&DynamicImage::ImageRgb16(deep), ImageFormat::Png);
+    let found = decode_image(&bytes, "deep.png").unwrap();
+    assert_eq!(found.to_rgb8(), colours);
+}
+
+#[test]
+fn an_animation_is_its_first_frame() {
+    let frame = |colour: Rgb<u8>| {
+        Frame::new(RgbaImage::from_pixel(
+            20,
+            10,
+            Rgba([colour[0], colour[1], colour[2], 255]),
+        ))
+    };
+    let mut bytes = Vec::new();
+    let mut encoder = GifEncoder::new(&mut bytes);
+    let (red, blue) = (Rgb([255, 0, 0]), Rgb([0, 0, 255]));
+    encoder.encode_frames([frame(red), frame(blue)]).unwrap();
+    drop(encoder);
+    let found = decode_image(&bytes, "animation.gif").unwrap().to_rgb8();
+    assert_eq!(found, RgbImage::from_pixel(20, 10, red));
+}
+
+#[rstest]
+#[case::tall(1, 100_000)]
+#[case::wide(100_000, 1)]
+fn a_sliver_is_cropped_without_blowing_it_up(#[case] width: u32, #[case] height: u32) {
+    // Resized as a whole, its long side would have 22 million pixels.
+    let clip = ImageProcessor::from_json(b"{}", "defaults").unwrap();
+    let sliver = RgbImage::from_fn(width, height, |x, y| Rgb([((x + y) / 500) as u8; 3]));
+    let (rgb, view) = clip.crop(&DynamicImage::ImageRgb8(sliver));
+    assert_eq!(rgb.dimensions(), (224, 224));
+    // The middle pixel's level.
+    assert!(rgb.pixels().all(|pixel| pixel[0].abs_diff(100) <= 1));
+    assert_eq!((view.width, view.height), (1.0, 1.0));
+}
