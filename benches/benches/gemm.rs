@@ -9,11 +9,16 @@ use m2ib_benches::random;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn gemm(criterion: &mut Criterion) {
-    let device = Backend::preferred().expect("a backend is compiled in").device();
+    let device = Backend::preferred()
+        .expect("a backend is compiled in")
+        .device();
     let mut group = criterion.benchmark_group("gemm");
-    for (rows, inner, columns) in
-        [(500, 768, 768), (500, 768, 3072), (500, 3072, 768), (120, 512, 2048)]
-    {
+    for (rows, inner, columns) in [
+        (500, 768, 768),
+        (500, 768, 3072),
+        (500, 3072, 768),
+        (120, 512, 2048),
+    ] {
         let shape = format!("{rows}x{inner}x{columns}");
         group.throughput(Throughput::Elements(2 * (rows * inner * columns) as u64));
         let x = random([rows, inner], &device);
@@ -25,6 +30,7 @@ fn gemm(criterion: &mut Criterion) {
         group.bench_function(BenchmarkId::new("transposed", &shape), |bencher| {
             bencher.iter(|| x.clone().matmul(view.clone()));
         });
+    }
     group.finish();
 }
 

@@ -536,6 +536,54 @@ mod model_folders {
         assert_says(&error, &[embedding]);
     }
 
+    #[test]
+    fn towers_of_no_or_endless_blocks_are_refused() {
+        for depth in [0u64, 1 << 40] {
+            let error =
+                refusal_of(|toy| toy.config["vision_config"]["num_hidden_layers"] = json!(depth));
+            let found = format!("vision_config.num_hidden_layers is {depth}");
+            assert_says(&error, &["config.json", &found, "expected 1 to 1000"]);
+        }
+    }
+
+    #[rstest]
+    #[case::image("visual_projection.weight")]
+    #[case::text("text_model.encoder.layers.0.mlp.fc1.bias")]
+    fn weights_that_are_not_finite_give_an_error_and_no_numbers(#[case] tensor: &str) {
+        let mut toy = Toy::new(1);
+        toy.tensors.get_mut(tensor).unwrap().data[0] = f32::NAN;
+        let model = toy.load(&Backend::Cpu.device()).unwrap();
+        let explainer = Explainer::builder(model)
+            .steps(2)
+            .samples(1)
+            .build()
+            .unwrap();
+        let image = explainer.encode_image(&picture(1)).unwrap();
+        let text = explainer.encode_text("a piano").unwrap();
+        let error = explainer.similarity(&image, &text).unwrap_err().to_string();
+        assert_says(&error, &["is not finite", "the model's weights"]);
+        let error = explainer
+            .attribute_encoded(&image, &text)
+            .unwrap_err()
+            .to_string();
+        assert_says(&error, &["is not finite"]);
+    }
+
+    #[test]
+    fn hidden_states_that_are_not_finite_make_no_calibration() {
+        let mut toy = Toy::new(1);
+        toy.tensors
+            .get_mut("vision_model.pre_layrnorm.bias")
+            .unwrap()
+            .data[0] = f32::INFINITY;
+        let model = toy.load(&Backend::Cpu.device()).unwrap();
+        let explainer = Explainer::builder(model).build().unwrap();
+        let error = explainer
+            .calibrate(&[picture(1), picture(2)], ["a", "b"])
+            .unwrap_err();
+        assert_says(&error.to_string(), &["image bottleneck", "is not finite"]);
+    }
+
     #[rstest]
     fn an_unsupported_activation_is_named(
         #[values("text_config", "vision_config")] section: &str,

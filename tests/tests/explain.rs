@@ -146,6 +146,23 @@ fn an_explanation_survives_json_to_the_bit() {
     }
 }
 
+/// Results are plain data, the explainer is shared between threads.
+#[test]
+fn one_explainer_serves_many_threads() {
+    fn plain<T: Clone + Send + Sync + serde::Serialize + serde::de::DeserializeOwned>(
+        value: T,
+    ) -> T {
+        value
+    }
+    let explainer = quick().build().unwrap();
+    let explain = || plain(explainer.attribute(&odd_picture(), CAPTION).unwrap());
+    let (a, b) = std::thread::scope(|scope| {
+        let threads = [scope.spawn(explain), scope.spawn(explain)];
+        threads.map(|thread| thread.join().unwrap()).into()
+    });
+    assert_eq!(a, b);
+}
+
 #[test]
 fn the_seed_decides_every_bit() {
     let explain = |seed| {

@@ -229,7 +229,7 @@ impl RawText {
                 "text_config.intermediate_size",
                 self.intermediate_size,
             )?,
-            num_hidden_layers: positive(
+            num_hidden_layers: depth(
                 file,
                 "text_config.num_hidden_layers",
                 self.num_hidden_layers,
@@ -300,7 +300,7 @@ impl RawVision {
                 "vision_config.intermediate_size",
                 self.intermediate_size,
             )?,
-            num_hidden_layers: positive(
+            num_hidden_layers: depth(
                 file,
                 "vision_config.num_hidden_layers",
                 self.num_hidden_layers,
@@ -334,6 +334,17 @@ fn positive(file: &str, field: &'static str, value: usize) -> Result<usize> {
         Err(invalid(file, field, value, "a positive number"))
     } else {
         Ok(value)
+    }
+}
+
+/// Far beyond any published tower; a billion blocks would be a billion missing tensors to list.
+const MAX_DEPTH: usize = 1000;
+
+fn depth(file: &str, field: &'static str, value: usize) -> Result<usize> {
+    if (1..=MAX_DEPTH).contains(&value) {
+        Ok(value)
+    } else {
+        Err(invalid(file, field, value, format!("1 to {MAX_DEPTH}")))
     }
 }
 

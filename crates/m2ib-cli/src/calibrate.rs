@@ -50,7 +50,7 @@ impl Calibrate {
         }
         calibration.save(&self.out)?;
         anstream::println!(
-            "{}: {} images, {} captions, {failed} files left out",
+            "{}: {} images, {} captions, {failed} left out",
             self.out.display(),
             calibration.images,
             calibration.captions

@@ -21,7 +21,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// What did a CLIP model look at, and which words mattered?
 #[derive(Parser)]
-#[command(version, arg_required_else_help = true)]
+#[command(name = "m2ib", version, arg_required_else_help = true)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,

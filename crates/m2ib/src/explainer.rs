@@ -205,7 +205,8 @@ impl Explainer {
     /// Cosine similarity of an image and a caption.
     ///
     /// # Errors
-    /// [`Error::Encoded`] for encodings of another model.
+    /// [`Error::Encoded`] for encodings of another model, [`Error::Bottleneck`] for a number that
+    /// is not finite.
     pub fn similarity(&self, image: &EncodedImage, text: &EncodedText) -> Result<f32> {
         self.check(Modality::Image, &image.origin)?;
         self.check(Modality::Text, &text.origin)?;
@@ -422,12 +423,18 @@ fn warnings(image: &ImageAttribution, text: &TextAttribution) -> Vec<Warning> {
     [cut, dominates, flat].into_iter().flatten().collect()
 }
 
-/// A tensor's values on the host.
+/// A tensor's values on the host, all of them finite.
 pub(crate) fn host<const D: usize>(tensor: Tensor<D>, modality: Modality) -> Result<Vec<f32>> {
-    tensor.try_into_vec_as::<f32>().map_err(|error| {
-        let source = m2ib_core::Error::Device {
+    let failed = |source| Error::Bottleneck { modality, source };
+    let values = tensor.try_into_vec_as::<f32>().map_err(|error| {
+        failed(m2ib_core::Error::Device {
             reason: error.to_string(),
-        };
-        Error::Bottleneck { modality, source }
-    })
+        })
+    })?;
+    if values.iter().all(|value| value.is_finite()) {
+        Ok(values)
+    } else {
+        let what = "the model's output";
+        Err(failed(m2ib_core::Error::NotFinite { what, step: 0 }))
+    }
 }

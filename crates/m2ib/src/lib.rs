@@ -42,3 +42,8 @@ pub use ndarray;
 pub use readout::{ImageReadout, TextReadout};
 pub use settings::{Layer, Modality, ModalitySettings, Noise, Overrides, Preset};
 pub use write::atomically as write_atomically;
+
+/// The README's examples, compiled and run.
+#[cfg(all(doctest, feature = "emoji"))]
+#[doc = include_str!("../../../README.md")]
+struct Readme;

@@ -93,3 +93,6 @@ pub(crate) fn read_out<'a>(
         pull_back: Box::new(pull_back),
     }
 }
+
+#[cfg(test)]
+mod tests;

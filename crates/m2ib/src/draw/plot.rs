@@ -22,11 +22,11 @@ const LINE: u32 = 4;
 
 /// Stands for the page's text colour, which plotters cannot name.
 const INK: RGBColor = RGBColor(1, 2, 3);
+const INK_IN_SVG: &str = "#010203";
 /// Cover of labels, so that they stand back.
 const FAINT: f64 = 0.75;
-const INK_IN_SVG: &str = "#010203";
 
-type Drawn<T = ()> = std::result::Result<T, DrawingAreaErrorKind<io::Error>>;
+type Drawn = std::result::Result<(), DrawingAreaErrorKind<io::Error>>;
 
 /// One quantity over the steps.
 struct Series {
@@ -79,15 +79,11 @@ pub(super) fn traces(modality: Modality, steps: &[Step]) -> Result<String> {
 fn draw(svg: &mut String, steps: &[Step]) -> Drawn {
     let height = SERIES.len() as u32 * PANEL + FOOTER;
     let whole = SVGBackend::with_string(svg, (WIDTH, height)).into_drawing_area();
-    let mut rest = whole.clone();
-    for (index, series) in SERIES.iter().enumerate() {
-        let (area, below) = rest.split_vertically(PANEL);
-        if index + 1 == SERIES.len() {
-            panel(&rest, series, steps, FOOTER)?;
-        } else {
-            panel(&area, series, steps, 0)?;
-            rest = below;
-        }
+    let (compression, rest) = whole.split_vertically(PANEL);
+    let (fit, total) = rest.split_vertically(PANEL);
+    let footers = [0, 0, FOOTER];
+    for ((area, series), footer) in [compression, fit, total].iter().zip(&SERIES).zip(footers) {
+        panel(area, series, steps, footer)?;
     }
     whole.present()
 }
@@ -136,7 +132,7 @@ fn panel(
         .y_labels(4)
         .y_label_formatter(&|value| axis.format.write(value * axis.unit))
         .draw()?;
-    let line = points
+    let mut line = points
         .iter()
         .map(|&(step, value)| (step, value / axis.unit));
     chart.draw_series(LineSeries::new(
@@ -144,7 +140,7 @@ fn panel(
         series.color.stroke_width(LINE),
     ))?;
     let end = line
-        .last()
+        .next_back()
         .map(|at| Circle::new(at, LINE * 2, series.color.filled()));
     chart.draw_series(end)?;
     Ok(())
@@ -270,41 +266,38 @@ mod tests {
         assert!((1..3000).all(|last| (1..=6).contains(&step_ticks(last).len())));
     }
 
-    #[test]
-    fn labels_are_short_for_huge_and_tiny_values() {
-        for value in [3e-30, 4.4e12, -2e38] {
-            let svg = traces(Modality::Image, &constant(value, 3)).unwrap();
-            let texts = svg
-                .split("<text")
-                .skip(1)
-                .map(|text| text.split(['>', '<']).nth(1).unwrap().trim());
-            let numbers: Vec<&str> = texts
-                .filter(|text| text.contains('e') && text.parse::<f64>().is_ok())
-                .collect();
-            assert!(numbers.len() >= 3, "{svg}");
-            assert!(
-                numbers.iter().all(|number| number.len() <= 9),
-                "{numbers:?}"
-            );
-        }
-    }
-
     /// What is written at the ticks of each vertical axis.
     fn value_labels(svg: &str) -> Vec<Vec<&str>> {
-        let text = |text: &&str| text.contains("text-anchor=\"end\"");
-        let words = |text: &'_ str| text.len();
-        let _ = (text, words);
-        svg.split("font-weight=\"bold\"")
-            .skip(1)
-            .map(|panel| {
-                let texts = panel.split("<text").skip(1);
-                texts
-                    .filter_map(|text| text.split(['>', '<']).nth(1))
-                    .map(str::trim)
-                    .filter(|text| text.contains(['.', 'e']) && text.parse::<f64>().is_ok())
-                    .collect()
-            })
-            .collect()
+        let mut panels = Vec::new();
+        for panel in svg.split("font-weight=\"bold\"").skip(1) {
+            let texts = panel.split("<text").skip(1);
+            let ends = texts.filter(|text| text.contains("text-anchor=\"end\""));
+            let written = ends.filter_map(|text| text.split(['>', '<']).nth(1));
+            let numbers = written
+                .map(str::trim)
+                .filter(|text| text.parse::<f64>().is_ok());
+            panels.push(numbers.collect());
+        }
+        panels
+    }
+
+    #[test]
+    fn labels_of_an_axis_differ_and_are_short() {
+        let between = |low: f32, high: f32| [constant(low, 1), constant(high, 1)].concat();
+        let spreads = (1..60).map(|spread| between(0.9, 0.9 + 0.013 * spread as f32));
+        let magnitudes = (-37..38).map(|power| between(0.0, 10f32.powi(power)));
+        let level = [3e-30, 4.4e12, -2e38, 0.0, 7.0].map(|value| constant(value, 3));
+        for steps in spreads.chain(magnitudes).chain(level) {
+            let svg = traces(Modality::Image, &steps).unwrap();
+            for labels in value_labels(&svg) {
+                assert!((2..=5).contains(&labels.len()), "{steps:?}: {labels:?}");
+                assert!(
+                    labels.windows(2).all(|pair| pair[0] != pair[1]),
+                    "{labels:?}"
+                );
+                assert!(labels.iter().all(|label| label.len() <= 9), "{labels:?}");
+            }
+        }
     }
 
     proptest! {

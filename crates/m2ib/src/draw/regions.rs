@@ -49,10 +49,12 @@ mod tests {
 
     #[test]
     fn every_region_gets_one_box_and_specks_none() {
-        let mut values = Array2::zeros((30, 40));
-        values.slice_mut(ndarray::s![2..12, 3..23]).fill(0.9);
-        values.slice_mut(ndarray::s![20..25, 30..35]).fill(0.6);
-        values[[28, 1]] = 1.0;
+        let values = Array2::from_shape_fn((30, 40), |place| match place {
+            (2..12, 3..23) => 0.9,
+            (20..25, 30..35) => 0.6,
+            (28, 1) => 1.0,
+            _ => 0.0,
+        });
         let seen = Rect {
             left: 0,
             top: 0,

@@ -177,7 +177,7 @@ fn shortened(text: &str, columns: usize) -> String {
     }
     let ends = text.char_indices().map(|(start, _)| start);
     // The width of what is kept, not of its characters: joined emoji are narrower than their parts.
-    let kept = ends.filter(|end| text[..*end].width() < columns).last();
+    let kept = ends.take_while(|end| text[..*end].width() < columns).last();
     format!("{}…", &text[..kept.unwrap_or(0)])
 }
 

@@ -1,0 +1,313 @@
+//! The program as its user meets it: arguments in; files, text and exit status out.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use tempfile::TempDir;
+
+fn scene(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../m2ib-emoji/scenes")
+        .join(name)
+}
+
+fn m2ib(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_m2ib"))
+        .args(arguments)
+        .env_remove("M2IB_LOG")
+        .output()
+        .expect("the program starts")
+}
+
+fn stdout(output: &Output) -> String {
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{stderr}");
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// Standard error of a run that must fail, with one line that says why and no panic.
+fn failure(output: &Output) -> String {
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(!output.status.success(), "it should have failed: {stderr}");
+    assert!(
+        stderr.contains("error") && !stderr.contains("panicked"),
+        "{stderr}"
+    );
+    stderr
+}
+
+fn path(path: &Path) -> &str {
+    path.to_str().expect("paths of tests are UTF-8")
+}
+
+/// `m2ib explain` on the first scene into a new folder.
+fn explain(extra: &[&str]) -> (TempDir, PathBuf, Output) {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("results/today");
+    let image = scene("scene0.png");
+    let mut arguments = vec![
+        "explain",
+        "--image",
+        path(&image),
+        "--text",
+        "a photo of a piano",
+        "--out",
+        path(&out),
+    ];
+    arguments.extend(extra);
+    let output = m2ib(&arguments);
+    (folder, out, output)
+}
+
+#[test]
+fn explain_prints_the_words_and_writes_every_format() {
+    let (_folder, out, output) = explain(&["--format", "png,html,json,npy", "--steps", "12"]);
+    let printed = stdout(&output);
+    assert!(
+        printed.contains("piano") && printed.contains("nats"),
+        "{printed}"
+    );
+    for ending in ["png", "html", "json", "patches.npy", "tokens.npy"] {
+        let file = out.join(format!("scene0-a-photo-of-a-piano.{ending}"));
+        assert!(file.is_file(), "{} is missing", file.display());
+        assert!(printed.contains(path(&file)), "{printed}");
+    }
+    assert_eq!(out.read_dir().unwrap().count(), 5, "and nothing else");
+    assert!(
+        !printed.contains('\u{1b}'),
+        "no colour codes where no terminal reads them"
+    );
+
+    let json = std::fs::read_to_string(out.join("scene0-a-photo-of-a-piano.json")).unwrap();
+    let attribution: m2ib::Attribution = serde_json::from_str(&json).unwrap();
+    assert_eq!(attribution.provenance.image.bottleneck.steps, 12);
+    let patches = std::fs::read(out.join("scene0-a-photo-of-a-piano.patches.npy")).unwrap();
+    let patches: m2ib::ndarray::Array2<f32> =
+        ndarray_npy::ReadNpyExt::read_npy(patches.as_slice()).unwrap();
+    assert_eq!(&patches, attribution.image.nats());
+    let picture = m2ib::image::open(out.join("scene0-a-photo-of-a-piano.png")).unwrap();
+    assert!(
+        picture.height() > picture.width(),
+        "the words stand beneath"
+    );
+}
+
+#[test]
+fn settings_reach_the_method() {
+    let (_folder, out, output) = explain(&[
+        "--preset",
+        "released",
+        "--layer-image",
+        "embedding",
+        "--layer-text",
+        "0",
+        "--sigma",
+        "0.5",
+        "--beta",
+        "0.2",
+        "--learning-rate",
+        "0.5",
+        "--steps",
+        "3",
+        "--samples",
+        "2",
+        "--seed",
+        "9",
+        "--format",
+        "json",
+        "--device",
+        "cpu",
+    ]);
+    stdout(&output);
+    let file = out.join("scene0-a-photo-of-a-piano.json");
+    let attribution: m2ib::Attribution =
+        serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap();
+    let made = attribution.provenance;
+    assert_eq!(made.image.layer, m2ib::Layer::Embedding);
+    assert_eq!(made.text.layer, m2ib::Layer::Block(0));
+    assert_eq!(made.text.noise, m2ib::Noise::Isotropic { sigma: 0.5 });
+    let method = made.image.bottleneck;
+    assert_eq!((method.beta, method.learning_rate), (0.2, 0.5));
+    assert_eq!((method.steps, method.samples, made.seed), (3, 2, 9));
+}
+
+#[test]
+fn a_failure_names_its_cause_and_leaves_nothing_behind() {
+    for (arguments, words) in [
+        (&["--beta", "-1"][..], &["beta", "-1", "positive"][..]),
+        (&["--sigma", "nan"], &["sigma", "NaN"]),
+        (&["--steps", "0"], &["steps", "at least 1"]),
+        (&["--samples", "0"], &["samples", "at least 1"]),
+        (&["--layer-image", "5"], &["image layer block.5", "0 to 4"]),
+        (&["--layer-text", "last"], &["last", "embedding"]),
+        (&["--opacity", "1.5"], &["opacity", "1.5", "0 to 1"]),
+        (&["--boxes", "-2"], &["threshold", "0 to 1"]),
+        (&["--color-map", "jet"], &["jet", "viridis"]),
+        (&["--device", "abacus"], &["abacus", "cpu"]),
+        (&["--format", "gif"], &["gif", "png"]),
+        (&["--calibration", "nowhere.json"], &["nowhere.json"]),
+        (&["--model", "./nowhere"], &["nowhere"]),
+    ] {
+        let (_folder, out, output) = explain(arguments);
+        let message = failure(&output);
+        for word in words {
+            assert!(
+                message.contains(word),
+                "{arguments:?}: {message} does not say {word}"
+            );
+        }
+        assert!(!out.exists(), "{arguments:?} left {} behind", out.display());
+    }
+}
+
+#[test]
+fn an_output_folder_that_is_a_file_is_refused_before_the_work() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let image = scene("scene0.png");
+    let arguments = [
+        "explain",
+        "--image",
+        path(&image),
+        "--text",
+        "x",
+        "--out",
+        path(file.path()),
+    ];
+    let message = failure(&m2ib(&arguments));
+    assert!(
+        message.contains(path(file.path())) && message.contains("expected a folder"),
+        "{message}"
+    );
+}
+
+#[test]
+fn a_missing_image_is_named() {
+    let message = failure(&m2ib(&[
+        "explain",
+        "--image",
+        "no/such.png",
+        "--text",
+        "a dog",
+    ]));
+    assert!(message.contains("no/such.png"), "{message}");
+}
+
+#[test]
+fn a_caption_without_words_is_refused() {
+    for caption in ["", "   "] {
+        let image = scene("scene0.png");
+        let message = failure(&m2ib(&[
+            "explain",
+            "--image",
+            path(&image),
+            "--text",
+            caption,
+        ]));
+        assert!(message.contains("caption"), "{message}");
+    }
+}
+
+#[test]
+fn a_long_caption_is_explained_with_a_warning() {
+    let folder = tempfile::tempdir().unwrap();
+    let caption = "a photo of a piano and a money bag ".repeat(9);
+    let image = scene("scene0.png");
+    let output = m2ib(&[
+        "explain",
+        "--image",
+        path(&image),
+        "--text",
+        &caption,
+        "--steps",
+        "2",
+        "--out",
+        path(folder.path()),
+    ]);
+    let printed = stdout(&output);
+    let warning = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        warning.contains("warning") && warning.contains("left out"),
+        "{warning}"
+    );
+    assert!(printed.contains("piano"), "{printed}");
+}
+
+#[test]
+fn score_ranks_the_captions() {
+    let image = scene("scene0.png");
+    let output = m2ib(&[
+        "score",
+        "--image",
+        path(&image),
+        "--text",
+        "a photo of a tractor",
+        "--text",
+        "a photo of a piano",
+    ]);
+    let printed = stdout(&output);
+    let place = |word| printed.find(word).expect("both captions are listed");
+    assert!(place("piano") < place("tractor"), "{printed}");
+}
+
+#[test]
+fn inspect_tells_layers_and_tokens() {
+    let printed = stdout(&m2ib(&["inspect", "--text", "a hedgehog"]));
+    for word in [
+        "1,691,361",
+        "6 blocks",
+        "8×8 patches",
+        "embedding, 0 to 4",
+        "start",
+        "end, pooled",
+    ] {
+        assert!(printed.contains(word), "{printed} does not say {word}");
+    }
+}
+
+#[test]
+fn calibrate_writes_statistics_that_explain_takes() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    std::fs::create_dir(&data).unwrap();
+    for name in ["scene1.png", "scene2.png"] {
+        std::fs::copy(scene(name), data.join(name)).unwrap();
+    }
+    std::fs::write(
+        data.join("captions.txt"),
+        "a photo of a lock\n\na photo of a koala\n",
+    )
+    .unwrap();
+    std::fs::write(data.join("broken.png"), "not a picture").unwrap();
+    for name in ["statistics.safetensors", "statistics.json"] {
+        let out = folder.path().join(name);
+        let output = m2ib(&["calibrate", "--data", path(&data), "--out", path(&out)]);
+        let printed = stdout(&output);
+        assert!(
+            printed.contains("2 images, 2 captions, 1 left out"),
+            "{printed}"
+        );
+        let warnings = String::from_utf8_lossy(&output.stderr);
+        assert!(warnings.contains("broken.png"), "{warnings}");
+        let (_folder, results, output) = explain(&[
+            "--calibration",
+            path(&out),
+            "--steps",
+            "2",
+            "--format",
+            "json",
+        ]);
+        stdout(&output);
+        assert_eq!(results.read_dir().unwrap().count(), 1);
+    }
+}
+
+#[test]
+fn help_and_version_answer() {
+    assert!(stdout(&m2ib(&["--version"])).starts_with("m2ib "));
+    assert!(stdout(&m2ib(&["explain", "--help"])).contains("--layer-text"));
+    assert_eq!(
+        m2ib(&[]).status.code(),
+        Some(2),
+        "without a command, help and status 2"
+    );
+}
