@@ -1,5 +1,7 @@
 //! What cannot be explained is refused with its name, what was found and what was expected.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 use std::io::Cursor;
 use std::path::Path;
 use std::sync::LazyLock;

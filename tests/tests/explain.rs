@@ -1,6 +1,8 @@
 //! The embedded model on its bundled scenes: explanations that a person would agree with, and
 //! results that can be kept, read back and made again.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 use std::sync::LazyLock;
 
 use m2ib::clip_model::TokenKind;

@@ -1,5 +1,7 @@
 //! One model in every layout that checkpoints come in.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 use std::path::Path;
 
 use burn::tensor::Tensor;

@@ -1,5 +1,7 @@
 //! Pictures to pixels, against what Pillow and transformers make of them, and across formats.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 use std::io::Cursor;
 use std::path::{Path, PathBuf};
 

@@ -1,5 +1,7 @@
 //! The towers from inside: hidden states, attention, gradients, and parts that make the whole.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 use std::sync::LazyLock;
 
 use burn::tensor::{Tensor, TensorData};

@@ -18,6 +18,10 @@ use crate::openai::{self, Part};
 use crate::random::initial;
 use crate::{ClipConfig, Content, Error, Result, TensorProblem};
 
+/// Bytes of weights after which the files are opened anew. Opening costs milliseconds; never doing
+/// it, the size of the weights again in memory.
+const REOPEN_AFTER: usize = 128 << 20;
+
 /// Opened weights, handed out tensor by tensor under Hugging Face's names.
 ///
 /// Misfits do not stop the hand-out (a zero stands in), so that [`finish`](Self::finish) can name
@@ -30,12 +34,20 @@ pub(crate) struct Checkpoint {
 
 enum Source {
     Files(Files),
-    Random { config: ClipConfig, rng: ChaCha8Rng },
+    Random(Box<Random>),
+}
+
+struct Random {
+    config: ClipConfig,
+    rng: ChaCha8Rng,
 }
 
 struct Files {
     name: String,
+    shards: Vec<Content>,
     tensors: BTreeMap<String, Stored>,
+    /// Bytes read since the shards were opened.
+    read: usize,
     openai: bool,
     used: BTreeSet<String>,
     problems: Vec<TensorProblem>,
@@ -45,26 +57,13 @@ struct Files {
 impl Checkpoint {
     /// Opens the shards and reads their headers.
     pub(crate) fn open(shards: &[Content], device: &Device) -> Result<Self> {
-        let mut tensors = BTreeMap::new();
-        for shard in shards {
-            let mut store = match shard {
-                Content::Path(path) => SafetensorsStore::from_file(path.clone()),
-                Content::Bytes(_, bytes) => SafetensorsStore::from_bytes(Some(bytes.to_vec())),
-            };
-            let found = store.get_all_tensors().map_err(|error| Error::Weights {
-                file: shard.name(),
-                reason: error.to_string(),
-            })?;
-            tensors.extend(
-                found
-                    .iter()
-                    .map(|(name, tensor)| (name.clone(), tensor.clone())),
-            );
-        }
+        let tensors = open_shards(shards)?;
         let files = Files {
             name: shards.first().map(Content::name).unwrap_or_default(),
             openai: tensors.contains_key(openai::MARK),
+            shards: shards.to_vec(),
             tensors,
+            read: 0,
             used: BTreeSet::new(),
             problems: Vec::new(),
             failure: None,
@@ -78,12 +77,12 @@ impl Checkpoint {
 
     /// Draws every tensor at random instead, as for training from scratch.
     pub(crate) fn random(config: &ClipConfig, seed: u64, device: &Device) -> Self {
-        let source = Source::Random {
+        let random = Random {
             config: config.clone(),
             rng: ChaCha8Rng::seed_from_u64(seed),
         };
         Self {
-            source,
+            source: Source::Random(Box::new(random)),
             digest: Sha256::new(),
             device: device.clone(),
         }
@@ -144,13 +143,7 @@ impl Checkpoint {
     fn data(&mut self, name: &str, shape: &[usize]) -> Option<TensorData> {
         let data = match &mut self.source {
             Source::Files(files) => files.data(name, shape)?,
-            Source::Random { config, rng } => {
-                let (deviation, mean) = initial(name, config);
-                let values = (0..shape.iter().product())
-                    .map(|_| mean + deviation * rng.sample::<f32, _>(StandardNormal))
-                    .collect::<Vec<_>>();
-                TensorData::new(values, shape.to_vec())
-            }
+            Source::Random(random) => random.data(name, shape),
         };
         self.digest.update(name.as_bytes());
         for length in shape {
@@ -160,6 +153,16 @@ impl Checkpoint {
             self.digest.update(value.to_le_bytes());
         }
         Some(data)
+    }
+}
+
+impl Random {
+    fn data(&mut self, name: &str, shape: &[usize]) -> TensorData {
+        let (deviation, mean) = initial(name, &self.config);
+        let values = (0..shape.iter().product())
+            .map(|_| mean + deviation * self.rng.sample::<f32, _>(StandardNormal))
+            .collect::<Vec<_>>();
+        TensorData::new(values, shape.to_vec())
     }
 }
 
@@ -226,7 +229,12 @@ impl Files {
             return None;
         }
         match bridge::to_data(tensor) {
-            Ok(data) => Some(cut(data.convert::<f32>(), part, shape)),
+            Ok(data) => {
+                self.read += data.num_elements() * size_of::<f32>();
+                let data = cut(data.convert::<f32>(), part, shape);
+                self.release();
+                Some(data)
+            }
             Err(error) => {
                 let reason = format!("{stored}: {error}");
                 self.failure.get_or_insert(Error::Weights {
@@ -237,6 +245,45 @@ impl Files {
             }
         }
     }
+}
+
+impl Files {
+    /// Lets go of the pages that were read: a mapping keeps them in memory, next to the copies
+    /// made of them, until it is closed.
+    fn release(&mut self) {
+        if self.read < REOPEN_AFTER {
+            return;
+        }
+        self.read = 0;
+        self.tensors.clear();
+        match open_shards(&self.shards) {
+            Ok(tensors) => self.tensors = tensors,
+            Err(error) => {
+                self.failure.get_or_insert(error);
+            }
+        }
+    }
+}
+
+/// The tensors of all shards by name, mapped and not yet read.
+fn open_shards(shards: &[Content]) -> Result<BTreeMap<String, Stored>> {
+    let mut tensors = BTreeMap::new();
+    for shard in shards {
+        let mut store = match shard {
+            Content::Path(path) => SafetensorsStore::from_file(path.clone()),
+            Content::Bytes(_, bytes) => SafetensorsStore::from_bytes(Some(bytes.to_vec())),
+        };
+        let found = store.get_all_tensors().map_err(|error| Error::Weights {
+            file: shard.name(),
+            reason: error.to_string(),
+        })?;
+        tensors.extend(
+            found
+                .iter()
+                .map(|(name, tensor)| (name.clone(), tensor.clone())),
+        );
+    }
+    Ok(tensors)
 }
 
 /// Takes the wanted part out of an f32 tensor that is stored fused or transposed.

@@ -86,10 +86,10 @@ struct Drawing {
     #[arg(long, default_value = "turbo", value_name = "NAME")]
     color_map: ColorMap,
     /// How much the heat map covers the image, 0 to 1.
-    #[arg(long, default_value_t = 0.55)]
+    #[arg(long, default_value_t = 0.55, allow_negative_numbers = true)]
     opacity: f32,
     /// Draw boxes around what is hotter than this, 0 to 1.
-    #[arg(long, value_name = "THRESHOLD")]
+    #[arg(long, value_name = "THRESHOLD", allow_negative_numbers = true)]
     boxes: Option<f32>,
 }
 

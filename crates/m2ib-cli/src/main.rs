@@ -29,7 +29,8 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    Explain(explain::Explain),
+    // Boxed: it has many more options than the others.
+    Explain(Box<explain::Explain>),
     Score(score::Score),
     Calibrate(calibrate::Calibrate),
     Inspect(inspect::Inspect),

@@ -1,5 +1,7 @@
 //! The program as its user meets it: arguments in; files, text and exit status out.
 
+#![allow(clippy::unwrap_used)] // A test that cannot go on fails.
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 

@@ -89,11 +89,11 @@ impl ExplainerBuilder {
         self.both(|side| side.learning_rate = Some(learning_rate))
     }
 
-    /// Sets everything that differs from the preset for one modality.
+    /// Sets what differs from the preset for one modality; what is `None` stays as it was.
     pub fn overrides(mut self, modality: Modality, overrides: Overrides) -> Self {
         match modality {
-            Modality::Image => self.image = overrides,
-            Modality::Text => self.text = overrides,
+            Modality::Image => self.image = overrides.or(self.image),
+            Modality::Text => self.text = overrides.or(self.text),
         }
         self
     }

@@ -207,6 +207,18 @@ pub struct Overrides {
 }
 
 impl Overrides {
+    /// These, and for what they leave open, `other`'s.
+    pub fn or(self, other: Self) -> Self {
+        Self {
+            layer: self.layer.or(other.layer),
+            noise: self.noise.or(other.noise),
+            beta: self.beta.or(other.beta),
+            learning_rate: self.learning_rate.or(other.learning_rate),
+            steps: self.steps.or(other.steps),
+            samples: self.samples.or(other.samples),
+        }
+    }
+
     pub(crate) fn apply(self, settings: ModalitySettings) -> ModalitySettings {
         let base = settings.bottleneck;
         ModalitySettings {
@@ -225,6 +237,21 @@ impl Overrides {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn later_overrides_leave_earlier_ones_that_they_do_not_name() {
+        let earlier = Overrides {
+            beta: Some(0.2),
+            steps: Some(3),
+            ..Default::default()
+        };
+        let later = Overrides {
+            steps: Some(5),
+            ..Default::default()
+        };
+        let both = later.or(earlier);
+        assert_eq!((both.beta, both.steps), (Some(0.2), Some(5)));
+    }
 
     #[test]
     fn the_released_preset_is_the_papers() {
