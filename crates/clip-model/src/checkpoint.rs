@@ -33,7 +33,7 @@ pub(crate) struct Checkpoint {
 }
 
 enum Source {
-    Files(Files),
+    Files(Box<Files>),
     Random(Box<Random>),
 }
 
@@ -69,7 +69,7 @@ impl Checkpoint {
             failure: None,
         };
         Ok(Self {
-            source: Source::Files(files),
+            source: Source::Files(Box::new(files)),
             digest: Sha256::new(),
             device: device.clone(),
         })
