@@ -277,11 +277,14 @@ fn open_shards(shards: &[Content]) -> Result<BTreeMap<String, Stored>> {
             file: shard.name(),
             reason: error.to_string(),
         })?;
-        tensors.extend(
-            found
-                .iter()
-                .map(|(name, tensor)| (name.clone(), tensor.clone())),
-        );
+        for (name, tensor) in found {
+            if tensors.insert(name.clone(), tensor.clone()).is_some() {
+                return Err(Error::Weights {
+                    file: shard.name(),
+                    reason: format!("{name} is also in another shard, expected it in one"),
+                });
+            }
+        }
     }
     Ok(tensors)
 }

@@ -7,7 +7,7 @@ use std::fmt;
 use burn::tensor::{Tensor, activation};
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, Result};
+use crate::{Error, Result, json};
 
 /// The MLP's nonlinearity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -139,10 +139,7 @@ impl ClipConfig {
     /// [`Error::Json`], [`Error::UnsupportedModel`] for another family, [`Error::Config`] for
     /// values that make no model.
     pub fn from_json(json: &[u8], file: &str) -> Result<Self> {
-        let raw: RawClip = serde_json::from_slice(json).map_err(|source| Error::Json {
-            file: file.into(),
-            source,
-        })?;
+        let raw: RawClip = json::object(json, file)?;
         let model_type = raw.model_type.as_deref().unwrap_or("clip");
         if !["clip", "metaclip_2"].contains(&model_type) {
             return Err(Error::UnsupportedModel {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use crate::{Error, Result};
+use crate::{Error, Result, json};
 
 /// One file: on disk, or in memory under a name for error messages.
 #[derive(Debug, Clone)]
@@ -114,11 +114,7 @@ impl ModelFiles {
             });
         }
         let content = Content::Path(index);
-        let index: Index =
-            serde_json::from_slice(&content.read()?).map_err(|source| Error::Json {
-                file: content.name(),
-                source,
-            })?;
+        let index: Index = json::object(&content.read()?, &content.name())?;
         let shards: BTreeSet<&String> = index.weight_map.values().collect();
         if shards.is_empty() {
             return Err(Error::Config {

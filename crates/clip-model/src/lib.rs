@@ -23,6 +23,7 @@ mod error;
 mod files;
 mod image_tower;
 mod jpeg;
+mod json;
 mod layer_norm;
 mod linear;
 mod mlp;

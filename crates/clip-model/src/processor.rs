@@ -5,6 +5,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 use image::{DynamicImage, GenericImage, RgbImage};
 use serde::{Deserialize, Serialize};
 
+use crate::json;
 use crate::resize::resize_part;
 use crate::{Error, Filter, Result};
 
@@ -72,10 +73,7 @@ impl ImageProcessor {
     /// # Errors
     /// [`Error::Json`], [`Error::Config`].
     pub fn from_json(json: &[u8], file: &str) -> Result<Self> {
-        let raw: Raw = serde_json::from_slice(json).map_err(|source| Error::Json {
-            file: file.into(),
-            source,
-        })?;
+        let raw: Raw = json::object(json, file)?;
         let invalid = |field, found: String, expected: &str| Error::Config {
             file: file.into(),
             field,

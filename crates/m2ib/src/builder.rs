@@ -117,6 +117,10 @@ impl ExplainerBuilder {
     /// [`Error::Layer`], [`Error::Bottleneck`] for a number out of range, [`Error::Calibration`]
     /// for one that does not fit the model, [`Error::CalibrationNeeded`].
     pub fn build(self) -> Result<Explainer> {
+        // Also where no noise uses it: giving another model's is a mistake all the same.
+        if let Some(calibration) = &self.calibration {
+            calibration.check_model(&self.model)?;
+        }
         let image = self.side(Modality::Image)?;
         let text = self.side(Modality::Text)?;
         let matched = [&image, &text]

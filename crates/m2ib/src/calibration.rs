@@ -228,16 +228,8 @@ impl Calibration {
         modality: Modality,
         layer: Layer,
     ) -> Result<&Statistics> {
+        self.check_model(model)?;
         let fail = |reason| Err(Error::Calibration { reason });
-        if self.fingerprint != model.clip.fingerprint() {
-            return fail(format!(
-                "it was made for {} (weights {}), the model is {} (weights {})",
-                self.model,
-                self.fingerprint,
-                model.name,
-                model.clip.fingerprint()
-            ));
-        }
         let config = &model.clip.config;
         let (layers, width) = match modality {
             Modality::Image => (&self.image, config.vision.hidden_size),
@@ -259,6 +251,19 @@ impl Calibration {
             }
         }
         Ok(statistics)
+    }
+
+    /// Whether these are statistics of this model.
+    pub(crate) fn check_model(&self, model: &Pretrained) -> Result<()> {
+        let (found, expected) = (&self.fingerprint, model.clip.fingerprint());
+        if found == expected {
+            return Ok(());
+        }
+        let reason = format!(
+            "it was made for {} (weights {found}), the model is {} (weights {expected})",
+            self.model, model.name
+        );
+        Err(Error::Calibration { reason })
     }
 
     /// Writes `path` as JSON or, by the extension `.safetensors`, as safetensors.
