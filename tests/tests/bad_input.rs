@@ -760,6 +760,14 @@ mod calibrations {
     }
 
     #[test]
+    fn another_models_is_refused_even_where_no_noise_uses_it() {
+        let other = Toy::new(2).load(&Backend::Cpu.device()).unwrap();
+        let error = builder().calibration(calibrate(&other)).build();
+        let error = error.unwrap_err().to_string();
+        assert_says(&error, &["the calibration does not fit"]);
+    }
+
+    #[test]
     fn one_without_the_layer_says_which_it_has() {
         let mut calibration = CALIBRATION.clone();
         calibration.image.remove(&Layer::Block(0)).unwrap();

@@ -5,7 +5,7 @@
 use std::path::Path;
 
 use burn::tensor::Tensor;
-use clip_model::{ClipConfig, Pooling, Pretrained};
+use clip_model::{Clip, ClipConfig, Pooling, Pretrained};
 use half::{bf16, f16};
 use m2ib::Backend;
 use m2ib::image::{DynamicImage, Rgb, RgbImage};
@@ -105,6 +105,26 @@ fn shards_with_an_index_are_one_model() {
     let path = folder.path().join("model.safetensors.index.json");
     std::fs::write(path, index.to_string()).unwrap();
     assert_same(&load(folder.path()), &load_toy(&toy));
+}
+
+#[test]
+fn a_tensor_in_two_shards_is_named() {
+    let toy = Toy::new(2);
+    let folder = tempfile::tempdir().unwrap();
+    toy.write_small_files(folder.path()).unwrap();
+    let bytes = encode(&toy.tensors, Dtype::F32).unwrap();
+    for index in [0, 1] {
+        std::fs::write(folder.path().join(shard_name(index)), &bytes).unwrap();
+    }
+    let index = json!({"weight_map": {"a": shard_name(0), "b": shard_name(1)}});
+    let path = folder.path().join("model.safetensors.index.json");
+    std::fs::write(path, index.to_string()).unwrap();
+    let error = Clip::load(folder.path(), &Backend::Cpu.device()).unwrap_err();
+    let error = error.to_string();
+    assert!(
+        error.contains(&shard_name(1)) && error.contains("also in another shard"),
+        "{error}"
+    );
 }
 
 fn shard_name(index: usize) -> String {
