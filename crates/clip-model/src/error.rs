@@ -103,7 +103,7 @@ pub enum Error {
     },
     /// Text that the vocabulary has no token for.
     #[error(
-        "the caption \"{caption}\" contains \"{found}\", which the model's vocabulary does not know; leave it out or say it in other words"
+        "the caption {caption:?} contains {found:?}, which the model's vocabulary does not know; leave it out or say it in other words"
     )]
     UnknownText {
         /// The caption as given.

@@ -10,7 +10,7 @@ use super::number_format::NumberFormat;
 use super::{ColorMap, blend};
 use crate::{Attribution, TextAttribution};
 
-const PAPER: Rgb<u8> = Rgb([255, 255, 255]);
+pub(super) const PAPER: Rgb<u8> = Rgb([255, 255, 255]);
 const INK: Rgb<u8> = Rgb([28, 28, 32]);
 const FAINT: Rgb<u8> = Rgb([105, 105, 115]);
 /// What a word of score 1 lies on; dark ink stays readable on it.

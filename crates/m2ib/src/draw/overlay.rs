@@ -4,7 +4,7 @@ use image::{DynamicImage, Rgb, RgbImage, imageops};
 use imageproc::drawing::draw_hollow_rect_mut;
 use imageproc::rect::Rect as Frame;
 
-use super::caption_panel::caption_panel;
+use super::caption_panel::{PAPER, caption_panel};
 use super::heat_layer::heat_layer;
 use super::regions::hot_regions;
 use super::{ColorMap, blend};
@@ -12,6 +12,9 @@ use crate::{Attribution, Error, Rect, Result};
 
 /// Captions are not readable below this width in pixels: smaller images are enlarged.
 const READABLE: u32 = 480;
+
+/// Enlarging never makes an image higher than this: a column of pixels stays narrow instead.
+const LARGEST: u32 = 1600;
 
 /// A drawing of an explanation over its image; made by [`Attribution::overlay`].
 #[derive(Debug, Clone)]
@@ -81,11 +84,14 @@ impl Overlay<'_> {
     /// # Errors
     /// As [`render`](Self::render).
     pub fn render_with_caption(&self) -> Result<RgbImage> {
-        let factor = READABLE.div_ceil(self.image.width().max(1));
+        let (width, height) = (self.image.width().max(1), self.image.height().max(1));
+        let factor = READABLE.div_ceil(width).min((LARGEST / height).max(1));
         let picture = self.render_enlarged(factor)?;
-        let strip = caption_panel(self.attribution, self.color_map, picture.width());
-        let mut whole = RgbImage::new(picture.width(), picture.height() + strip.height());
-        imageops::replace(&mut whole, &picture, 0, 0);
+        let width = picture.width().max(READABLE);
+        let strip = caption_panel(self.attribution, self.color_map, width);
+        let mut whole = RgbImage::from_pixel(width, picture.height() + strip.height(), PAPER);
+        let left = (width - picture.width()) / 2;
+        imageops::replace(&mut whole, &picture, i64::from(left), 0);
         imageops::replace(&mut whole, &strip, 0, i64::from(picture.height()));
         Ok(whole)
     }
@@ -262,6 +268,16 @@ mod tests {
             .unwrap();
         assert_eq!(picture.width(), 480);
         assert!(picture.height() > 5 * 64 + 40);
+    }
+
+    #[test]
+    fn a_column_of_pixels_is_not_enlarged_without_end() {
+        let attribution = fixture::attribution(1, 5000);
+        let picture = attribution.overlay(&gray(1, 5000)).render_with_caption();
+        let picture = picture.unwrap();
+        assert_eq!(picture.width(), 480);
+        assert!(picture.height() < 5400, "{}", picture.height());
+        assert_eq!(picture.get_pixel(0, 0).0, [255; 3], "paper beside it");
     }
 
     #[test]
