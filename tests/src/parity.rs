@@ -187,14 +187,12 @@ fn solve(
     target: Tensor<2>,
 ) -> Result<Solution> {
     let bottleneck = Bottleneck::new(case.side(modality).bottleneck())?;
-    let noise_model = case.noise_model(modality)?;
     let problem = Problem {
         latent,
-        noise_model: &noise_model,
-        readout,
+        noise_model: case.noise_model(modality)?,
         target,
     };
-    Ok(bottleneck.solve(&problem, &mut case.noise(modality)?, &mut |_| {})?)
+    Ok(bottleneck.solve(&problem, readout, &case.noise(modality)?, &mut |_| {})?)
 }
 
 fn compare_hidden(

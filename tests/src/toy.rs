@@ -179,7 +179,7 @@ impl Weights {
         let index = self.tensors.len();
         let count = shape.iter().product();
         let noise = SeededNoise::new(self.seed, 0)
-            .draw(index, [1, 1, count])
+            .draw(index, 0..1, [1, 1, count])
             .expect("a seed never runs out");
         let data = noise
             .into_iter()

@@ -32,7 +32,9 @@ const TRACKED: TraceOptions = TraceOptions {
 /// Noise with a shape.
 fn random<const D: usize>(seed: u64, shape: [usize; D]) -> Tensor<D> {
     let count = shape.iter().product();
-    let values = SeededNoise::new(seed, 9).draw(0, [1, 1, count]).unwrap();
+    let values = SeededNoise::new(seed, 9)
+        .draw(0, 0..1, [1, 1, count])
+        .unwrap();
     Tensor::from_data(TensorData::new(values, shape), &Backend::Cpu.device())
 }
 

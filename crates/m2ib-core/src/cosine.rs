@@ -15,21 +15,19 @@ pub fn cosine_similarity(a: Tensor<2>, b: Tensor<2>) -> Tensor<1> {
     (dot / (norm(a) * norm(b)).clamp_min(SMALLEST)).squeeze_dim(1)
 }
 
-/// The mean cosine similarity of a batch with one target, and its gradient with respect to the
-/// batch.
+/// Cosine similarity of each row with its target, and its gradient with respect to the row.
 ///
 /// # Shapes
 /// - batch and gradient: `[batch, width]`
-/// - target: `[1, width]`
-/// - mean: `[1]`
-pub fn mean_cosine(batch: Tensor<2>, target: Tensor<2>) -> (Tensor<1>, Tensor<2>) {
-    let rows = batch.dims()[0] as f64;
+/// - target: `[batch, width]` or `[1, width]`
+/// - cosine: `[batch]`
+pub fn cosine_with_gradient(batch: Tensor<2>, target: Tensor<2>) -> (Tensor<1>, Tensor<2>) {
     let norms = norm(batch.clone());
     let product = (norms.clone() * norm(target.clone())).clamp_min(SMALLEST);
     let cosine = (batch.clone() * target.clone()).sum_dim(1) / product.clone();
     let along = cosine.clone() / norms.square().clamp_min(SMALLEST * SMALLEST);
-    let gradient = (target / product - batch * along) / rows;
-    (cosine.mean(), gradient)
+    let gradient = target / product - batch * along;
+    (cosine.squeeze_dim(1), gradient)
 }
 
 fn norm(x: Tensor<2>) -> Tensor<2> {
@@ -45,14 +43,14 @@ mod tests {
         let device = m2ib_cpu::flex();
         let target = Tensor::<2>::from_floats([[0.5, -1.0, 2.0]], &device);
         let batch = Tensor::<2>::from_floats([[1.0, 2.0, 3.0], [-0.1, 0.0, 0.4]], &device);
-        let (cosine, gradient) = mean_cosine(batch.clone(), target.clone());
+        let (cosine, gradient) = cosine_with_gradient(batch.clone(), target.clone());
 
         let leaf = batch.autodiff().require_grad();
-        let traced = cosine_similarity(leaf.clone(), target).mean();
-        let expected = leaf.grad(&traced.backward()).unwrap();
+        let traced = cosine_similarity(leaf.clone(), target);
+        let expected = leaf.grad(&traced.clone().sum().backward()).unwrap();
         let difference = (gradient - expected).abs().max().into_scalar::<f32>();
         assert!(difference < 1e-6, "{difference}");
-        let difference = (cosine - traced.inner()).abs().into_scalar::<f32>();
+        let difference = (cosine - traced.inner()).abs().max().into_scalar::<f32>();
         assert!(difference < 1e-6, "{difference}");
     }
 
@@ -60,7 +58,7 @@ mod tests {
     fn a_zero_vector_is_similar_to_nothing_and_gives_no_nan() {
         let device = m2ib_cpu::flex();
         let target = Tensor::<2>::from_floats([[0.5, -1.0]], &device);
-        let (cosine, gradient) = mean_cosine(Tensor::zeros([1, 2], &device), target);
+        let (cosine, gradient) = cosine_with_gradient(Tensor::zeros([1, 2], &device), target);
         assert_eq!(cosine.into_scalar::<f32>(), 0.0);
         assert!(gradient.abs().sum().into_scalar::<f32>().is_finite());
     }

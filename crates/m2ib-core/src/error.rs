@@ -45,6 +45,14 @@ pub enum Error {
         /// The step asked for, from 1.
         wanted: usize,
     },
+    /// The system would not start threads.
+    #[error("{wanted} threads could not be started: {reason}; set RAYON_NUM_THREADS to fewer")]
+    Threads {
+        /// How many were asked for.
+        wanted: usize,
+        /// The system's reason.
+        reason: String,
+    },
     /// The backend could not deliver a tensor's values.
     #[error("the device failed to compute: {reason}")]
     Device {

@@ -10,21 +10,31 @@
 //! ```
 //!
 //! **What this crate may know:** tensors. It knows no CLIP, no files, no images and no backend:
-//! what lies behind the bottleneck is a [`Readout`], and every tensor brings its device.
+//! what lies behind the bottleneck is a [`Readout`], and every tensor brings its device. Host threads
+//! it knows as [`Lanes`].
 
 mod adam;
 mod bottleneck;
 mod capacity;
 mod cosine;
 mod error;
+mod host;
+mod lanes;
 mod noise_model;
 mod noise_source;
+mod objective;
+mod problem;
 mod readout;
+mod settings;
+mod solution;
 
-pub use bottleneck::{Bottleneck, Problem, Settings, Solution, Step};
-pub use capacity::{capacity, capacity_gradient};
-pub use cosine::{cosine_similarity, mean_cosine};
+pub use bottleneck::Bottleneck;
+pub use cosine::{cosine_similarity, cosine_with_gradient};
 pub use error::{Error, Result};
+pub use lanes::Lanes;
 pub use noise_model::NoiseModel;
 pub use noise_source::{NoiseSource, RecordedNoise, SeededNoise};
+pub use problem::Problem;
 pub use readout::{Fit, Readout};
+pub use settings::Settings;
+pub use solution::{Solution, Step};

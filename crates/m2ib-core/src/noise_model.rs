@@ -24,12 +24,10 @@ pub enum NoiseModel {
     },
 }
 
-/// The noise model as tensors that broadcast over `[tokens, width]`.
+/// Noise models as tensors, `[models, 1, width]`, that broadcast over tokens.
 pub(crate) struct NoiseTensors {
-    /// `[1, width]`
-    pub(crate) mean: Tensor<2>,
-    /// `[1, width]`
-    pub(crate) std: Tensor<2>,
+    pub(crate) mean: Tensor<3>,
+    pub(crate) std: Tensor<3>,
 }
 
 impl NoiseModel {
@@ -74,21 +72,34 @@ impl NoiseModel {
         }
     }
 
-    pub(crate) fn tensors(&self, width: usize, device: &Device) -> NoiseTensors {
+    /// Mean and deviation per feature.
+    fn rows(&self, width: usize) -> [Vec<f32>; 2] {
         match self {
-            Self::Isotropic(sigma) => NoiseTensors {
-                mean: Tensor::zeros([1, width], device),
-                std: Tensor::full([1, width], *sigma, device),
-            },
-            Self::Matched { mean, std } => {
-                let row = |values: &Vec<f32>| {
-                    Tensor::from_data(TensorData::new(values.clone(), [1, width]), device)
-                };
-                NoiseTensors {
-                    mean: row(mean),
-                    std: row(std),
-                }
-            }
+            Self::Isotropic(sigma) => [vec![0.0; width], vec![*sigma; width]],
+            Self::Matched { mean, std } => [mean.clone(), std.clone()],
+        }
+    }
+}
+
+impl NoiseTensors {
+    pub(crate) fn new<'a>(
+        models: impl Iterator<Item = &'a NoiseModel>,
+        width: usize,
+        device: &Device,
+    ) -> Self {
+        let (mut mean, mut std) = (Vec::new(), Vec::new());
+        for model in models {
+            let [m, s] = model.rows(width);
+            mean.extend(m);
+            std.extend(s);
+        }
+        let tensor = |values: Vec<f32>| {
+            let shape = [values.len() / width, 1, width];
+            Tensor::from_data(TensorData::new(values, shape), device)
+        };
+        Self {
+            mean: tensor(mean),
+            std: tensor(std),
         }
     }
 }

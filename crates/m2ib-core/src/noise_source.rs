@@ -1,42 +1,75 @@
 //! Where ε ~ N(0, I) comes from: made on the host, so that every backend sees the same noise.
 
+use std::ops::Range;
+
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rand_distr::StandardNormal;
 
 use crate::{Error, Result};
 
-/// Supplies the noise of every step.
-pub trait NoiseSource {
-    /// The noise of step `step` (from 0), `samples · tokens · width` values in that order.
+/// Supplies the noise of every step, sample by sample.
+pub trait NoiseSource: Sync {
+    /// The noise of some of the samples of step `step` (from 0), whose whole noise has the given
+    /// shape, `[samples, tokens, width]`: `samples.len() · tokens · width` values in that order.
     ///
     /// # Errors
     /// [`Error::NoiseExhausted`] where the source is a recording.
-    fn draw(&mut self, step: usize, shape: [usize; 3]) -> Result<Vec<f32>>;
+    fn draw(&self, step: usize, samples: Range<usize>, shape: [usize; 3]) -> Result<Vec<f32>>;
 }
 
-/// Noise from a seed. Each step has a ChaCha stream of its own, so that a step's noise depends on
-/// nothing but the seed, the channel and the step.
+/// Noise from a seed. Each sample of each step has a ChaCha stream of its own, so that it depends
+/// on nothing but the seed, the channel, the step and the sample.
 #[derive(Debug, Clone)]
 pub struct SeededNoise {
     seed: u64,
-    channel: u32,
+    channel: u16,
+    antithetic: bool,
 }
 
 impl SeededNoise {
     /// Noise for one of several independent bottlenecks that share a seed.
-    pub fn new(seed: u64, channel: u32) -> Self {
-        Self { seed, channel }
+    pub fn new(seed: u64, channel: u16) -> Self {
+        Self {
+            seed,
+            channel,
+            antithetic: false,
+        }
+    }
+
+    /// Samples in pairs: the second of each is the first with its sign turned.
+    pub fn antithetic(self) -> Self {
+        Self {
+            antithetic: true,
+            ..self
+        }
+    }
+
+    /// One sample's generator. The counts share a 64-bit stream number: 16 bits for the channel, 24
+    /// each for step and sample.
+    fn generator(&self, step: usize, sample: usize) -> ChaCha8Rng {
+        let mut rng = ChaCha8Rng::seed_from_u64(self.seed);
+        let (step, sample) = (step as u64 & 0xff_ffff, sample as u64 & 0xff_ffff);
+        rng.set_stream((u64::from(self.channel) << 48) | (step << 24) | sample);
+        rng
     }
 }
 
 impl NoiseSource for SeededNoise {
-    fn draw(&mut self, step: usize, shape: [usize; 3]) -> Result<Vec<f32>> {
-        let mut rng = ChaCha8Rng::seed_from_u64(self.seed);
-        rng.set_stream((u64::from(self.channel) << 32) | step as u64);
-        Ok((0..shape.iter().product())
-            .map(|_| rng.sample(StandardNormal))
-            .collect())
+    fn draw(&self, step: usize, samples: Range<usize>, shape: [usize; 3]) -> Result<Vec<f32>> {
+        let [_, tokens, width] = shape;
+        let units = tokens * width;
+        let mut values = Vec::with_capacity(samples.len() * units);
+        for sample in samples {
+            let (stream, sign) = match self.antithetic {
+                true => (sample / 2, if sample % 2 == 0 { 1.0 } else { -1.0 }),
+                false => (sample, 1.0),
+            };
+            let mut rng = self.generator(step, stream);
+            let draw = |_| sign * rng.sample::<f32, _>(StandardNormal);
+            values.extend((0..units).map(draw));
+        }
+        Ok(values)
     }
 }
 
@@ -71,7 +104,7 @@ impl RecordedNoise {
 }
 
 impl NoiseSource for RecordedNoise {
-    fn draw(&mut self, step: usize, shape: [usize; 3]) -> Result<Vec<f32>> {
+    fn draw(&self, step: usize, samples: Range<usize>, shape: [usize; 3]) -> Result<Vec<f32>> {
         if shape != self.shape {
             return Err(Error::Shape {
                 what: "recorded noise",
@@ -79,10 +112,13 @@ impl NoiseSource for RecordedNoise {
                 expected: shape.to_vec(),
             });
         }
-        self.steps.get(step).cloned().ok_or(Error::NoiseExhausted {
+        let noise = self.steps.get(step).ok_or(Error::NoiseExhausted {
             recorded: self.steps.len(),
             wanted: step + 1,
-        })
+        })?;
+        let [_, tokens, width] = shape;
+        let units = tokens * width;
+        Ok(noise[samples.start * units..samples.end * units].to_vec())
     }
 }
 
@@ -94,7 +130,7 @@ mod tests {
     fn seeds_channels_and_steps_are_independent_and_repeatable() {
         let draw = |seed, channel, step| {
             SeededNoise::new(seed, channel)
-                .draw(step, [2, 3, 4])
+                .draw(step, 0..2, [2, 3, 4])
                 .unwrap()
         };
         assert_eq!(draw(1, 0, 5), draw(1, 0, 5));
@@ -104,8 +140,30 @@ mod tests {
     }
 
     #[test]
+    fn a_share_of_the_samples_is_a_part_of_the_whole() {
+        for noise in [SeededNoise::new(1, 0), SeededNoise::new(1, 0).antithetic()] {
+            let draw = |samples| noise.draw(3, samples, [5, 2, 3]).unwrap();
+            let parts = [draw(0..1), draw(1..4), draw(4..5)].concat();
+            assert_eq!(draw(0..5), parts);
+        }
+    }
+
+    #[test]
+    fn antithetic_samples_cancel_in_pairs() {
+        let noise = SeededNoise::new(1, 0).antithetic();
+        let values = noise.draw(0, 0..4, [4, 2, 3]).unwrap();
+        let samples: Vec<_> = values.chunks(6).collect();
+        for pair in [[samples[0], samples[1]], [samples[2], samples[3]]] {
+            assert!(pair[0].iter().zip(pair[1]).all(|(a, b)| a + b == 0.0));
+        }
+        assert_ne!(samples[0], samples[2]);
+    }
+
+    #[test]
     fn noise_is_standard_normal() {
-        let values = SeededNoise::new(3, 0).draw(0, [10, 100, 100]).unwrap();
+        let values = SeededNoise::new(3, 0)
+            .draw(0, 0..10, [10, 100, 100])
+            .unwrap();
         let n = values.len() as f64;
         let mean = values.iter().map(|&x| f64::from(x)).sum::<f64>() / n;
         let variance = values
@@ -124,12 +182,12 @@ mod tests {
     #[test]
     fn a_recording_plays_back_and_ends() {
         let values: Vec<f32> = (0..12).map(|x| x as f32).collect();
-        let mut noise = RecordedNoise::new(&values, [2, 1, 2, 3]).unwrap();
+        let noise = RecordedNoise::new(&values, [2, 1, 2, 3]).unwrap();
         assert_eq!(
-            noise.draw(1, [1, 2, 3]).unwrap(),
+            noise.draw(1, 0..1, [1, 2, 3]).unwrap(),
             [6.0, 7.0, 8.0, 9.0, 10.0, 11.0]
         );
-        let ended = noise.draw(2, [1, 2, 3]);
+        let ended = noise.draw(2, 0..1, [1, 2, 3]);
         assert_eq!(
             ended,
             Err(Error::NoiseExhausted {
@@ -137,7 +195,10 @@ mod tests {
                 wanted: 3
             })
         );
-        assert!(matches!(noise.draw(0, [2, 2, 3]), Err(Error::Shape { .. })));
+        assert!(matches!(
+            noise.draw(0, 0..2, [2, 2, 3]),
+            Err(Error::Shape { .. })
+        ));
         assert!(RecordedNoise::new(&values, [2, 2, 2, 3]).is_err());
     }
 }

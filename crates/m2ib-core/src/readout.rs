@@ -5,17 +5,17 @@ use burn::tensor::Tensor;
 use crate::{Error, Result, cosine_similarity};
 
 /// Maps a latent to an embedding; the weights in it are constants.
-pub trait Readout {
+pub trait Readout: Sync {
     /// # Shapes
     /// - latent: `[batch, tokens, width]`
     /// - output: `[batch, embedding]`
     fn read(&self, latent: Tensor<3>) -> Tensor<2>;
 
-    /// The mean cosine similarity with `target`, `[1]`.
+    /// The cosine similarity of each embedding with its target, `[batch]`.
     ///
     /// # Shapes
     /// - latent: `[batch, tokens, width]`
-    /// - target: `[1, embedding]`
+    /// - target: `[batch, embedding]`, or `[1, embedding]` for all
     ///
     /// # Errors
     /// [`Error::Shape`] if the target is not as wide as the readout's embedding.
@@ -29,23 +29,23 @@ pub trait Readout {
                 expected: vec![1, expected],
             });
         }
-        Ok(cosine_similarity(embedding, target.clone()).mean())
+        Ok(cosine_similarity(embedding, target.clone()))
     }
 
-    /// The mean cosine similarity with `target`, and its gradient with respect to the latent.
+    /// The cosine similarity of each embedding with its target, and its gradient with respect to
+    /// its latent.
     ///
     /// Traced by automatic differentiation unless overridden.
     ///
     /// # Shapes
-    /// - latent: `[batch, tokens, width]`
-    /// - target: `[1, embedding]`
+    /// - as [`cosine`](Self::cosine)
     ///
     /// # Errors
     /// As [`cosine`](Self::cosine), and [`Error::Device`] if the gradient cannot be had.
     fn fit(&self, latent: Tensor<3>, target: &Tensor<2>) -> Result<Fit> {
         let leaf = latent.autodiff().require_grad();
         let cosine = self.cosine(leaf.clone(), target)?;
-        let mut gradients = cosine.backward();
+        let mut gradients = cosine.clone().sum().backward();
         let gradient = leaf
             .grad_remove(&mut gradients)
             .ok_or_else(|| Error::Device {
@@ -58,11 +58,11 @@ pub trait Readout {
     }
 }
 
-/// A fit with its gradient.
+/// How well a batch fits, with the gradients.
 #[derive(Debug, Clone)]
 pub struct Fit {
-    /// Mean cosine similarity over the batch, `[1]`.
+    /// Cosine similarities, `[batch]`.
     pub cosine: Tensor<1>,
-    /// Its gradient with respect to the latent, `[batch, tokens, width]`.
+    /// The gradient of each with respect to its own latent, `[batch, tokens, width]`.
     pub gradient: Tensor<3>,
 }

@@ -45,6 +45,22 @@ impl Backend {
             })
     }
 
+    /// The backend that a device belongs to, among those compiled in.
+    pub fn of(device: &Device) -> Option<Self> {
+        let is_its = |backend: &&Self| backend.device() == *device;
+        Self::COMPILED.iter().find(is_its).copied()
+    }
+
+    /// How many host threads it computes on: all that rayon may use on a CPU.
+    pub(crate) fn host_threads(self) -> usize {
+        match self {
+            #[cfg(feature = "cpu")]
+            Self::Cpu => m2ib_cpu::threads(),
+            #[cfg(feature = "ndarray")]
+            Self::NdArray => m2ib_cpu::threads(),
+        }
+    }
+
     /// Its device.
     pub fn device(self) -> Device {
         match self {
@@ -102,6 +118,7 @@ mod tests {
     fn names_are_read_as_they_are_written() {
         for backend in Backend::COMPILED {
             assert_eq!(backend.to_string().parse::<Backend>().unwrap(), *backend);
+            assert_eq!(Backend::of(&backend.device()), Some(*backend));
         }
         let error = "cuda".parse::<Backend>().unwrap_err().to_string();
         assert!(

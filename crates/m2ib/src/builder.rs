@@ -1,11 +1,14 @@
 //! Building an [`Explainer`]: a preset, what overrides it, and every check, once.
 
+use std::sync::Arc;
+
+use burn::tensor::Device;
 use clip_model::Pretrained;
-use m2ib_core::{Bottleneck, NoiseModel};
+use m2ib_core::{Bottleneck, Lanes, NoiseModel};
 
 use crate::{
-    Calibration, Error, Explainer, Layer, Modality, ModalitySettings, Noise, Overrides, Preset,
-    Provenance, Result,
+    Backend, Calibration, Error, Explainer, Layer, Modality, ModalitySettings, Noise, Overrides,
+    Preset, Provenance, Result,
 };
 
 /// Settings of an explainer in the making. Setters may come in any order; the preset fills in
@@ -147,12 +150,15 @@ impl ExplainerBuilder {
             backend: format!("{:?}", self.model.clip.device().as_dispatch()),
             version: env!("CARGO_PKG_VERSION").into(),
         };
+        let samples = [&image, &text].map(|side| side.settings.bottleneck.samples);
+        let lanes = lanes(&self.model.clip.device(), samples.into_iter().max())?;
         Ok(Explainer {
             model: self.model,
             image,
             text,
             seed: self.seed,
             provenance,
+            lanes: Arc::new(lanes),
         })
     }
 
@@ -194,4 +200,11 @@ impl ExplainerBuilder {
             noise,
         })
     }
+}
+
+/// As many lanes as host threads and samples allow where the backend computes on the host, else
+/// one.
+fn lanes(device: &Device, samples: Option<usize>) -> Result<Lanes> {
+    let threads = Backend::of(device).map_or(1, Backend::host_threads);
+    Ok(Lanes::new(samples.unwrap_or(1).min(threads), threads)?)
 }

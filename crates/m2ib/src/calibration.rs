@@ -207,7 +207,7 @@ fn add_states(
             .hidden_state(index)
             .expect("hidden states were asked for");
         let [_, _, width] = state.dims();
-        let values = crate::explainer::host(state, modality)?;
+        let values = crate::encoded::host(state, modality)?;
         for (token, row) in values.chunks_exact(width).enumerate() {
             if keep(token) {
                 moments.add(row);

@@ -22,6 +22,9 @@ pub enum Error {
         /// What it reports.
         source: m2ib_core::Error,
     },
+    /// The host's threads.
+    #[error(transparent)]
+    Threads(#[from] m2ib_core::Error),
     /// A backend that is not there.
     #[error("backend \"{found}\": {reason}")]
     Backend {

@@ -1,18 +1,20 @@
 //! The main job: an image and a caption in, an [`Attribution`] out.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use burn::tensor::Tensor;
-use clip_model::{Caption, Pixels, Pretrained, TokenKind, View};
+use clip_model::{Pretrained, TokenKind};
 use image::DynamicImage;
-use m2ib_core::{NoiseModel, Problem, Readout, SeededNoise, Solution, Step, cosine_similarity};
+use m2ib_core::{Lanes, NoiseModel, Problem, Readout, SeededNoise, Solution, Step};
 use ndarray::Array2;
 
 use crate::builder::{ExplainerBuilder, Side};
 use crate::calibration::Statistics;
+use crate::encoded::{EncodedImage, EncodedText, host};
 use crate::readout::{ImageReadout, TextReadout};
 use crate::{
-    Attribution, Backend, Calibration, Calibrator, Error, ImageAttribution, Layer, Modality,
+    Attribution, Backend, Calibration, Calibrator, Error, ImageAttribution, Modality,
     ModalitySettings, Provenance, Result, TextAttribution, Warning,
 };
 
@@ -27,42 +29,7 @@ pub struct Explainer {
     pub(crate) text: Side,
     pub(crate) seed: u64,
     pub(crate) provenance: Provenance,
-}
-
-/// An image that went through its tower once, ready to be explained against many captions.
-#[derive(Debug, Clone)]
-pub struct EncodedImage {
-    /// The projected embedding, `[1, embedding]`, not normalised.
-    pub embedding: Tensor<2>,
-    latent: Tensor<3>,
-    origin: Origin,
-    input_size: [usize; 2],
-    view: View,
-}
-
-/// A caption that went through its tower once, ready to be explained against many images.
-#[derive(Debug, Clone)]
-pub struct EncodedText {
-    /// The projected embedding, `[1, embedding]`, not normalised.
-    pub embedding: Tensor<2>,
-    latent: Tensor<3>,
-    origin: Origin,
-    position: usize,
-    caption: Caption,
-}
-
-impl EncodedText {
-    /// The tokenised caption.
-    pub fn caption(&self) -> &Caption {
-        &self.caption
-    }
-}
-
-/// Which weights and layer a latent belongs to.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Origin {
-    fingerprint: String,
-    layer: Layer,
+    pub(crate) lanes: Arc<Lanes>,
 }
 
 /// One evaluation of an objective, as it is made.
@@ -131,9 +98,13 @@ impl Explainer {
 
     /// The settings of one modality.
     pub fn settings(&self, modality: Modality) -> &ModalitySettings {
+        &self.side(modality).settings
+    }
+
+    pub(crate) fn side(&self, modality: Modality) -> &Side {
         match modality {
-            Modality::Image => &self.image.settings,
-            Modality::Text => &self.text.settings,
+            Modality::Image => &self.image,
+            Modality::Text => &self.text,
         }
     }
 
@@ -146,72 +117,6 @@ impl Explainer {
         // The caption first: what is wrong with it is known at once.
         let text = self.encode_text(text)?;
         self.attribute_encoded(&self.encode_image(image)?, &text)
-    }
-
-    /// Runs an image through its tower.
-    ///
-    /// # Errors
-    /// [`Error::Model`] if the preprocessed image does not fit the tower.
-    pub fn encode_image(&self, image: &DynamicImage) -> Result<EncodedImage> {
-        let pixels = self.model.processor.process(image);
-        let Pixels {
-            height,
-            width,
-            view,
-            ..
-        } = pixels;
-        let tower = &self.model.clip.image;
-        let start = self.image.settings.layer.next_block();
-        let embedded = tower.embed(pixels.to_tensor(&self.model.clip.device()))?;
-        let latent = tower.blocks(0..start, embedded);
-        let embedding = ImageReadout { tower, start }.read(latent.clone());
-        let origin = self.origin(Modality::Image);
-        Ok(EncodedImage {
-            embedding,
-            latent,
-            origin,
-            input_size: [height, width],
-            view,
-        })
-    }
-
-    /// Runs a caption through its tower.
-    ///
-    /// # Errors
-    /// [`Error::Model`] for a caption without words or with text outside the vocabulary.
-    pub fn encode_text(&self, text: &str) -> Result<EncodedText> {
-        let caption = self.model.tokenizer.encode(text)?;
-        let ids = caption.ids();
-        let position = self.model.pooling.position(&ids)?;
-        let tower = &self.model.clip.text;
-        let start = self.text.settings.layer.next_block();
-        let latent = tower.blocks(0..start, tower.embed(tower.ids(&ids)?));
-        let embedding = TextReadout {
-            tower,
-            start,
-            position,
-        }
-        .read(latent.clone());
-        let origin = self.origin(Modality::Text);
-        Ok(EncodedText {
-            embedding,
-            latent,
-            origin,
-            position,
-            caption,
-        })
-    }
-
-    /// Cosine similarity of an image and a caption.
-    ///
-    /// # Errors
-    /// [`Error::Encoded`] for encodings of another model, [`Error::Bottleneck`] for a number that
-    /// is not finite.
-    pub fn similarity(&self, image: &EncodedImage, text: &EncodedText) -> Result<f32> {
-        self.check(Modality::Image, &image.origin)?;
-        self.check(Modality::Text, &text.origin)?;
-        let cosine = cosine_similarity(image.embedding.clone(), text.embedding.clone());
-        Ok(host(cosine, Modality::Image)?[0])
     }
 
     /// Explains an encoded image against an encoded caption.
@@ -236,21 +141,7 @@ impl Explainer {
         text: &EncodedText,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Attribution> {
-        let similarity = self.similarity(image, text)?;
-        let by_image = self.explain_image(image, &text.embedding, progress)?;
-        let by_text = self.explain_text(text, &image.embedding, progress)?;
-        let warnings = warnings(&by_image, &by_text);
-        for warning in &warnings {
-            tracing::warn!("{warning}");
-        }
-        let provenance = self.provenance.clone();
-        Ok(Attribution {
-            image: by_image,
-            text: by_text,
-            similarity,
-            warnings,
-            provenance,
-        })
+        self.explain(image, text, &self.lanes, progress)
     }
 
     /// Feature statistics of this explainer's model over images and captions.
@@ -274,86 +165,78 @@ impl Explainer {
         calibrator.finish()
     }
 
-    fn explain_image(
+    /// Explains a pair, each step's samples shared out over `lanes`.
+    pub(crate) fn explain(
         &self,
         image: &EncodedImage,
-        target: &Tensor<2>,
+        text: &EncodedText,
+        lanes: &Arc<Lanes>,
         progress: &mut dyn FnMut(Progress),
-    ) -> Result<ImageAttribution> {
-        let own_patches;
-        let noise_model = match &self.image.noise {
-            Some(noise) => noise,
-            None => {
-                own_patches = own_statistics(&image.latent)?;
-                &own_patches
-            }
-        };
-        let readout = ImageReadout {
-            tower: &self.model.clip.image,
-            start: self.image.settings.layer.next_block(),
-        };
-        let latent = image.latent.clone();
-        let problem = Problem {
-            latent,
-            noise_model,
-            readout: &readout,
-            target: target.clone(),
-        };
-        let solution = self.solve(Modality::Image, &problem, progress)?;
-        let saliency = solution.saliency();
-        let side = self.model.clip.config.vision.patches_per_side();
-        let nats = Array2::from_shape_fn((side, side), |(row, column)| {
-            saliency[1 + row * side + column]
-        });
-        Ok(ImageAttribution::new(
-            nats,
-            saliency[0],
-            image.input_size,
-            image.view,
-            solution.trace,
-        ))
+    ) -> Result<Attribution> {
+        let similarity = self.similarity(image, text)?;
+        let problem = self.image_problem(image, text)?;
+        let readout = self.image_readout();
+        let by_image = self.solve(Modality::Image, &problem, &readout, lanes, progress)?;
+        let problem = self.text_problem(text, image)?;
+        let readout = self.text_readout(text);
+        let by_text = self.solve(Modality::Text, &problem, &readout, lanes, progress)?;
+        Ok(self.attribution(image, text, similarity, by_image, by_text))
     }
 
-    fn explain_text(
-        &self,
-        text: &EncodedText,
-        target: &Tensor<2>,
-        progress: &mut dyn FnMut(Progress),
-    ) -> Result<TextAttribution> {
-        let noise_model = self.text.noise.as_ref().ok_or(Error::CalibrationNeeded)?;
-        let readout = TextReadout {
+    pub(crate) fn image_readout(&self) -> ImageReadout<'_> {
+        ImageReadout {
+            tower: &self.model.clip.image,
+            start: self.image.settings.layer.next_block(),
+        }
+    }
+
+    pub(crate) fn text_readout(&self, text: &EncodedText) -> TextReadout<'_> {
+        TextReadout {
             tower: &self.model.clip.text,
             start: self.text.settings.layer.next_block(),
             position: text.position,
+        }
+    }
+
+    pub(crate) fn image_problem(
+        &self,
+        image: &EncodedImage,
+        text: &EncodedText,
+    ) -> Result<Problem> {
+        let noise_model = match &self.image.noise {
+            Some(noise) => noise.clone(),
+            None => own_statistics(&image.latent)?,
         };
-        let latent = text.latent.clone();
-        let problem = Problem {
-            latent,
+        Ok(Problem {
+            latent: image.latent.clone(),
             noise_model,
-            readout: &readout,
-            target: target.clone(),
-        };
-        let solution = self.solve(Modality::Text, &problem, progress)?;
-        let nats = solution.saliency().to_vec();
-        Ok(TextAttribution {
-            caption: text.caption.clone(),
-            nats,
-            trace: solution.trace,
+            target: text.embedding.clone(),
         })
+    }
+
+    pub(crate) fn text_problem(&self, text: &EncodedText, image: &EncodedImage) -> Result<Problem> {
+        let noise_model = self.text.noise.clone().ok_or(Error::CalibrationNeeded)?;
+        Ok(Problem {
+            latent: text.latent.clone(),
+            noise_model,
+            target: image.embedding.clone(),
+        })
+    }
+
+    pub(crate) fn noise(&self, modality: Modality) -> SeededNoise {
+        SeededNoise::new(self.seed, modality as u16)
     }
 
     fn solve(
         &self,
         modality: Modality,
-        problem: &Problem<'_>,
+        problem: &Problem,
+        readout: &dyn Readout,
+        lanes: &Arc<Lanes>,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Solution> {
-        let side = match modality {
-            Modality::Image => &self.image,
-            Modality::Text => &self.text,
-        };
-        let mut noise = SeededNoise::new(self.seed, modality as u32);
-        let (mut step, steps) = (0, side.settings.bottleneck.steps);
+        let bottleneck = self.side(modality).bottleneck.clone();
+        let (mut step, steps) = (0, bottleneck.settings().steps);
         let mut on_step = |report: &Step| {
             step += 1;
             progress(Progress {
@@ -363,30 +246,50 @@ impl Explainer {
                 report: *report,
             });
         };
-        side.bottleneck
-            .solve(problem, &mut noise, &mut on_step)
+        bottleneck
+            .with_lanes(lanes.clone())
+            .solve(problem, readout, &self.noise(modality), &mut on_step)
             .map_err(|source| Error::Bottleneck { modality, source })
     }
 
-    fn origin(&self, modality: Modality) -> Origin {
-        let fingerprint = self.model.clip.fingerprint().into();
-        Origin {
-            fingerprint,
-            layer: self.settings(modality).layer,
+    /// The solutions as maps over patches and tokens.
+    pub(crate) fn attribution(
+        &self,
+        image: &EncodedImage,
+        text: &EncodedText,
+        similarity: f32,
+        by_image: Solution,
+        by_text: Solution,
+    ) -> Attribution {
+        let saliency = by_image.saliency();
+        let side = self.model.clip.config.vision.patches_per_side();
+        // The class token comes first and is no patch.
+        let nats = Array2::from_shape_fn((side, side), |(row, column)| {
+            saliency[1 + row * side + column]
+        });
+        let image = ImageAttribution::new(
+            nats,
+            saliency[0],
+            image.input_size,
+            image.view,
+            by_image.trace,
+        );
+        let text = TextAttribution {
+            caption: text.caption.clone(),
+            nats: by_text.saliency().to_vec(),
+            trace: by_text.trace,
+        };
+        let warnings = warnings(&image, &text);
+        for warning in &warnings {
+            tracing::warn!("{warning}");
         }
-    }
-
-    fn check(&self, modality: Modality, found: &Origin) -> Result<()> {
-        let expected = self.origin(modality);
-        if *found == expected {
-            return Ok(());
+        Attribution {
+            image,
+            text,
+            similarity,
+            warnings,
+            provenance: self.provenance.clone(),
         }
-        let name = |origin: &Origin| format!("weights {} at {}", origin.fingerprint, origin.layer);
-        Err(Error::Encoded {
-            modality,
-            found: name(found),
-            expected: name(&expected),
-        })
     }
 }
 
@@ -421,20 +324,4 @@ fn warnings(image: &ImageAttribution, text: &TextAttribution) -> Vec<Warning> {
         .then_some(Warning::PooledTokenDominates { share });
     let flat = image.is_flat().then_some(Warning::FlatImageMap);
     [cut, dominates, flat].into_iter().flatten().collect()
-}
-
-/// A tensor's values on the host, all of them finite.
-pub(crate) fn host<const D: usize>(tensor: Tensor<D>, modality: Modality) -> Result<Vec<f32>> {
-    let failed = |source| Error::Bottleneck { modality, source };
-    let values = tensor.try_into_vec_as::<f32>().map_err(|error| {
-        failed(m2ib_core::Error::Device {
-            reason: error.to_string(),
-        })
-    })?;
-    if values.iter().all(|value| value.is_finite()) {
-        Ok(values)
-    } else {
-        let what = "the model's output";
-        Err(failed(m2ib_core::Error::NotFinite { what, step: 0 }))
-    }
 }

@@ -15,11 +15,13 @@ mod calibration;
 pub mod draw;
 #[cfg(feature = "emoji")]
 pub mod emoji;
+mod encoded;
 mod error;
 mod explainer;
 mod heat_map;
 #[cfg(feature = "hub")]
 pub mod hub;
+mod many;
 mod readout;
 mod settings;
 mod write;
@@ -33,8 +35,9 @@ pub use burn::tensor::Device;
 pub use calibration::{Calibration, Calibrator, Statistics};
 pub use clip_model;
 pub use clip_model::{Pretrained, decode_image, open_image};
+pub use encoded::{EncodedImage, EncodedText};
 pub use error::{Error, Result};
-pub use explainer::{EncodedImage, EncodedText, Explainer, Progress};
+pub use explainer::{Explainer, Progress};
 pub use heat_map::{HeatMap, Rect, normalize, upsample};
 pub use image;
 pub use m2ib_core;

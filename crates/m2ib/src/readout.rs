@@ -2,7 +2,7 @@
 
 use burn::tensor::Tensor;
 use clip_model::{ImageTower, ReadOut, TextTower};
-use m2ib_core::{Fit, Readout, Result, mean_cosine};
+use m2ib_core::{Fit, Readout, Result, cosine_with_gradient};
 
 /// The image tower from block `start` on.
 #[derive(Debug, Clone, Copy)]
@@ -52,7 +52,7 @@ impl Readout for TextReadout<'_> {
 }
 
 fn fit(read_out: ReadOut<'_>, target: &Tensor<2>) -> Fit {
-    let (cosine, gradient) = mean_cosine(read_out.embedding.clone(), target.clone());
+    let (cosine, gradient) = cosine_with_gradient(read_out.embedding.clone(), target.clone());
     Fit {
         cosine,
         gradient: read_out.pull_back(gradient),

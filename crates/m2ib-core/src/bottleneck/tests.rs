@@ -1,10 +1,11 @@
 //! The optimisation against its own mathematics, on a readout small enough to be worked out in
 //! f64: embedding = Σ over tokens of tanh(z) W.
 
-use std::cell::Cell;
+use std::ops::Range;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::*;
-use crate::{RecordedNoise, SeededNoise};
+use crate::{Error, NoiseModel, RecordedNoise, SeededNoise};
 
 const TOKENS: usize = 2;
 const WIDTH: usize = 3;
@@ -31,14 +32,20 @@ fn target() -> Tensor<2> {
 /// The readout, which counts how often it is read.
 #[derive(Default)]
 struct Toy {
-    reads: Cell<usize>,
+    reads: AtomicUsize,
 }
 
 impl Readout for Toy {
     fn read(&self, latent: Tensor<3>) -> Tensor<2> {
-        self.reads.set(self.reads.get() + 1);
+        self.reads.fetch_add(1, Ordering::Relaxed);
         let pooled = latent.tanh().sum_dim(1).squeeze_dim::<2>(1);
         pooled.matmul(tensor(WEIGHTS))
+    }
+}
+
+impl Toy {
+    fn reads(&self) -> usize {
+        self.reads.load(Ordering::Relaxed)
     }
 }
 
@@ -51,7 +58,7 @@ struct BreaksAt {
 impl Readout for BreaksAt {
     fn read(&self, latent: Tensor<3>) -> Tensor<2> {
         let embedding = self.toy.read(latent);
-        if self.toy.reads.get() == self.read {
+        if self.toy.reads() == self.read {
             embedding * f32::NAN
         } else {
             embedding
@@ -79,19 +86,22 @@ fn settings() -> Settings {
     }
 }
 
+fn problem(noise_model: &NoiseModel) -> Problem {
+    Problem {
+        latent: latent(),
+        noise_model: noise_model.clone(),
+        target: target(),
+    }
+}
+
 fn solve_with(
     settings: Settings,
     noise_model: &NoiseModel,
     readout: &dyn Readout,
     seed: u64,
 ) -> Result<Solution> {
-    let problem = Problem {
-        latent: latent(),
-        noise_model,
-        readout,
-        target: target(),
-    };
-    Bottleneck::new(settings)?.solve(&problem, &mut SeededNoise::new(seed, 0), &mut |_| {})
+    let noise = SeededNoise::new(seed, 0);
+    Bottleneck::new(settings)?.solve(&problem(noise_model), readout, &noise, &mut |_| {})
 }
 
 /// Mean and deviation of a feature's noise.
@@ -159,16 +169,22 @@ fn the_gradient_is_the_slope_of_the_objective_under_either_noise() {
     ];
     let beta = 0.3;
     for noise_model in [isotropic(), matched()] {
-        let toy = Toy::default();
-        let problem = Problem {
-            latent: latent(),
-            noise_model: &noise_model,
-            readout: &toy,
-            target: target(),
+        let recorded: Vec<f32> = noise
+            .as_flattened()
+            .as_flattened()
+            .iter()
+            .map(|&x| x as f32)
+            .collect();
+        let objective = Objective {
+            batch: Batch::new(&[problem(&noise_model)]).unwrap(),
+            readout: &Toy::default(),
+            noise: &RecordedNoise::new(&recorded, [1, noise.len(), TOKENS, WIDTH]).unwrap(),
+            lanes: &Lanes::one(),
+            samples: noise.len(),
+            price: beta / (TOKENS * WIDTH) as f64,
         };
-        let draws = noise.map(|rows| tensor(rows).unsqueeze::<3>());
-        let found = Objective::new(&problem, beta)
-            .evaluate(tensor(alpha), Tensor::cat(draws.into(), 0), true)
+        let found = objective
+            .evaluate(tensor(alpha).unsqueeze(), 0, true)
             .unwrap();
 
         let (compression, fit) = terms(&alpha, &noise_model, &noise);
@@ -228,7 +244,7 @@ fn so_many_steps_are_so_many_evaluations_and_one_update_fewer() {
             0,
         )
         .unwrap();
-        assert_eq!(toy.reads.get(), steps);
+        assert_eq!(toy.reads(), steps);
         assert_eq!(solution.trace.len(), steps);
         let initial = solution.alpha.iter().all(|&alpha| alpha == INITIAL_ALPHA);
         assert_eq!(initial, steps == 1, "{:?}", solution.alpha);
@@ -270,18 +286,17 @@ fn the_map_is_the_capacity_at_the_last_evaluation() {
 fn the_trace_adds_up_and_is_told_as_it_happens() {
     let noise_model = isotropic();
     let toy = Toy::default();
-    let problem = Problem {
-        latent: latent(),
-        noise_model: &noise_model,
-        readout: &toy,
-        target: target(),
-    };
     let mut told = Vec::new();
     let solution = Bottleneck::new(settings())
         .unwrap()
-        .solve(&problem, &mut SeededNoise::new(0, 0), &mut |step| {
-            told.push((toy.reads.get(), *step));
-        })
+        .solve(
+            &problem(&noise_model),
+            &toy,
+            &SeededNoise::new(0, 0),
+            &mut |step| {
+                told.push((toy.reads(), *step));
+            },
+        )
         .unwrap();
     let (reads, steps): (Vec<_>, Vec<_>) = told.into_iter().unzip();
     assert_eq!(reads, [1, 2, 3, 4, 5, 6]);
@@ -320,18 +335,15 @@ fn inputs_that_are_not_finite_are_refused_before_the_first_step() {
     ] {
         let problem = Problem {
             latent,
-            noise_model: &noise_model,
-            readout: &toy,
+            noise_model: noise_model.clone(),
             target,
         };
-        let found = Bottleneck::new(settings()).unwrap().solve(
-            &problem,
-            &mut SeededNoise::new(0, 0),
-            &mut |_| {},
-        );
+        let noise = SeededNoise::new(0, 0);
+        let bottleneck = Bottleneck::new(settings()).unwrap();
+        let found = bottleneck.solve(&problem, &toy, &noise, &mut |_| {});
         assert_eq!(found, Err(Error::NotFinite { what, step: 0 }));
     }
-    assert_eq!(toy.reads.get(), 0);
+    assert_eq!(toy.reads(), 0);
 }
 
 #[test]
@@ -432,7 +444,7 @@ fn settings_out_of_range_are_refused_by_name() {
 struct Short;
 
 impl NoiseSource for Short {
-    fn draw(&mut self, _: usize, shape: [usize; 3]) -> Result<Vec<f32>> {
+    fn draw(&self, _: usize, _: Range<usize>, shape: [usize; 3]) -> Result<Vec<f32>> {
         Ok(vec![0.0; shape.iter().product::<usize>() - 1])
     }
 }
@@ -445,12 +457,7 @@ fn what_does_not_fit_together_is_refused_with_both_shapes() {
         mean: vec![0.0; 2],
         std: vec![1.0; 2],
     };
-    let problem = || Problem {
-        latent: latent(),
-        noise_model: &noise_model,
-        readout: &toy,
-        target: target(),
-    };
+    let problem = || problem(&noise_model);
     let batch = Problem {
         latent: Tensor::zeros([2, TOKENS, WIDTH], &device),
         ..problem()
@@ -468,7 +475,7 @@ fn what_does_not_fit_together_is_refused_with_both_shapes() {
         ..problem()
     };
     let statistics = Problem {
-        noise_model: &narrow,
+        noise_model: narrow,
         ..problem()
     };
     let shape = |what, found: &[usize], expected: &[usize]| Error::Shape {
@@ -477,7 +484,7 @@ fn what_does_not_fit_together_is_refused_with_both_shapes() {
         expected: expected.into(),
     };
     let bottleneck = Bottleneck::new(settings()).unwrap();
-    let mut seeded = SeededNoise::new(0, 0);
+    let seeded = SeededNoise::new(0, 0);
     for (problem, error) in [
         (batch, shape("latent", &[2, 2, 3], &[1, 2, 3])),
         (empty, shape("latent", &[1, 0, 3], &[1, 1, 3])),
@@ -485,13 +492,96 @@ fn what_does_not_fit_together_is_refused_with_both_shapes() {
         (wide, shape("target", &[1, 3], &[1, 2])),
         (statistics, shape("noise mean", &[2], &[3])),
     ] {
-        let found = bottleneck.solve(&problem, &mut seeded, &mut |_| {});
+        let found = bottleneck.solve(&problem, &toy, &seeded, &mut |_| {});
         assert_eq!(found, Err(error));
     }
-    let found = bottleneck.solve(&problem(), &mut Short, &mut |_| {});
+    let found = bottleneck.solve(&problem(), &toy, &Short, &mut |_| {});
     assert_eq!(found, Err(shape("noise", &[23], &[4, 2, 3])));
-    let mut recorded = RecordedNoise::new(&[0.0; 24], [1, 4, 2, 3]).unwrap();
-    let found = bottleneck.solve(&problem(), &mut recorded, &mut |_| {});
+    let recorded = RecordedNoise::new(&[0.0; 24], [1, 4, 2, 3]).unwrap();
+    let found = bottleneck.solve(&problem(), &toy, &recorded, &mut |_| {});
     let (recorded, wanted) = (1, 2);
     assert_eq!(found, Err(Error::NoiseExhausted { recorded, wanted }));
+}
+
+/// Problems that differ in everything that problems of a batch may differ in.
+fn three() -> Vec<Problem> {
+    [(1.0, isotropic()), (-0.5, matched()), (2.0, isotropic())]
+        .map(|(factor, noise_model)| Problem {
+            latent: latent() * factor,
+            noise_model,
+            target: target() * factor + 0.1,
+        })
+        .into()
+}
+
+fn close(found: &Solution, expected: &Solution) {
+    let pairs = found.capacity.iter().zip(&expected.capacity);
+    for (found, expected) in pairs {
+        assert!((found - expected).abs() < 1e-4, "{found} {expected}");
+    }
+    assert_eq!(found.trace.len(), expected.trace.len());
+}
+
+#[test]
+fn in_a_batch_each_problem_is_solved_as_it_would_be_alone() {
+    let (toy, noise) = (Toy::default(), SeededNoise::new(5, 0));
+    let bottleneck = Bottleneck::new(settings()).unwrap();
+    let mut told = [0; 3];
+    let together = bottleneck
+        .solve_many(&three(), &toy, &noise, &mut |problem, _| told[problem] += 1)
+        .unwrap();
+    assert_eq!(told, [6; 3]);
+    for (problem, found) in three().iter().zip(together) {
+        let alone = bottleneck
+            .solve(problem, &toy, &noise, &mut |_| {})
+            .unwrap();
+        close(&found.unwrap(), &alone);
+    }
+}
+
+/// Breaks where a latent is near the second problem's.
+struct BreaksForNegative(Toy);
+
+impl Readout for BreaksForNegative {
+    fn read(&self, latent: Tensor<3>) -> Tensor<2> {
+        let first = latent.clone().slice([0..latent.dims()[0], 0..1, 0..1]);
+        let broken = first
+            .lower_elem(0.0)
+            .squeeze_dim::<2>(1)
+            .expand([latent.dims()[0], EMBEDDING]);
+        self.0.read(latent).mask_fill(broken, f32::NAN)
+    }
+}
+
+#[test]
+fn a_problem_that_breaks_leaves_the_others_of_its_batch_alone() {
+    let one_step = Settings {
+        steps: 1,
+        ..settings()
+    };
+    let (breaks, noise) = (BreaksForNegative(Toy::default()), SeededNoise::new(5, 0));
+    let found = Bottleneck::new(one_step)
+        .unwrap()
+        .solve_many(&three(), &breaks, &noise, &mut |_, _| {})
+        .unwrap();
+    let (what, step) = ("fit", 1);
+    assert_eq!(found[1], Err(Error::NotFinite { what, step }));
+    assert!(found[0].is_ok() && found[2].is_ok(), "{found:?}");
+}
+
+#[test]
+fn lanes_change_nothing_but_the_order_of_sums() {
+    let (noise_model, toy, noise) = (matched(), Toy::default(), SeededNoise::new(5, 0));
+    let solve = |lanes: Lanes| {
+        let bottleneck = Bottleneck::new(settings())
+            .unwrap()
+            .with_lanes(lanes.into());
+        bottleneck
+            .solve(&problem(&noise_model), &toy, &noise, &mut |_| {})
+            .unwrap()
+    };
+    let alone = solve(Lanes::one());
+    for lanes in [2, 3, 9] {
+        close(&solve(Lanes::new(lanes, lanes).unwrap()), &alone);
+    }
 }

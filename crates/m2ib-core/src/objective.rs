@@ -1,0 +1,151 @@
+//! The objective and its gradient.
+//!
+//! Per unit, λ = sigmoid(α), and per step and sample fresh noise ε ~ N(0, I):
+//!
+//! ```text
+//! z    = m + s (λ r + (1 − λ) ε),  r = (h − m)/s
+//! loss = β · mean capacity − mean cos(readout(z), target)
+//! ```
+//!
+//! The gradient with respect to α is closed up to the readout's g = ∂fit/∂z:
+//! ∂z/∂λ = s(r − ε) and ∂λ/∂α = λ(1 − λ).
+
+use std::ops::Range;
+
+use burn::tensor::Tensor;
+
+use crate::capacity::Gate;
+use crate::problem::Batch;
+use crate::{Lanes, NoiseSource, Readout, Result};
+
+pub(crate) struct Objective<'a> {
+    pub(crate) batch: Batch,
+    pub(crate) readout: &'a dyn Readout,
+    pub(crate) noise: &'a dyn NoiseSource,
+    pub(crate) lanes: &'a Lanes,
+    pub(crate) samples: usize,
+    /// β over the number of units: the price of one nat.
+    pub(crate) price: f64,
+}
+
+/// The objective's terms at one α and one draw of noise.
+pub(crate) struct Evaluation {
+    /// `[problems, tokens, width]`
+    pub(crate) nats: Tensor<3>,
+    /// Mean over samples, `[problems]`.
+    pub(crate) fit: Tensor<1>,
+    /// Of the objective with respect to α, `[problems, tokens, width]`, where wanted.
+    pub(crate) gradient: Option<Tensor<3>>,
+}
+
+/// What a share of the samples adds; tensors are summed over them.
+struct Share {
+    /// `[problems]`
+    cosine: Tensor<1>,
+    /// Σ g and Σ g ε, `[problems, tokens, width]`.
+    gradients: Option<[Tensor<3>; 2]>,
+}
+
+impl Objective<'_> {
+    /// # Shapes
+    /// - alpha: `[problems, tokens, width]`
+    pub(crate) fn evaluate(
+        &self,
+        alpha: Tensor<3>,
+        step: usize,
+        gradient: bool,
+    ) -> Result<Evaluation> {
+        let Batch {
+            prior, normalized, ..
+        } = &self.batch;
+        let gate = Gate::new(alpha);
+        let passed =
+            prior.mean.clone() + prior.std.clone() * gate.lambda.clone() * normalized.clone();
+        let deviation = prior.std.clone() * gate.withheld.clone();
+        let shares = self.lanes.map(self.shares(), |samples| {
+            self.share(samples, step, passed.clone(), deviation.clone(), gradient)
+        });
+        let mut shares = shares.into_iter();
+        let first = shares.next().expect("there is at least one sample")?;
+        let sum = shares.try_fold(first, |sum, share| Ok(sum.plus(share?)))?;
+
+        let scale = 1.0 / self.samples as f64;
+        let nats = gate.capacity(normalized.clone());
+        let gradient = sum.gradients.map(|[along_latent, along_noise]| {
+            // ∂fit/∂λ = mean over samples of g s (r − ε)
+            let slope = (along_latent * normalized.clone() - along_noise)
+                * prior.std.clone()
+                * gate.slope()
+                * scale;
+            gate.capacity_slope(normalized.clone()) * self.price - slope
+        });
+        Ok(Evaluation {
+            nats,
+            fit: sum.cosine * scale,
+            gradient,
+        })
+    }
+
+    /// The samples, cut as evenly as whole samples can be.
+    fn shares(&self) -> Vec<Range<usize>> {
+        let count = self.lanes.count().min(self.samples);
+        let bound = |share: usize| share * self.samples / count;
+        (0..count)
+            .map(|share| bound(share)..bound(share + 1))
+            .collect()
+    }
+
+    fn share(
+        &self,
+        samples: Range<usize>,
+        step: usize,
+        passed: Tensor<3>,
+        deviation: Tensor<3>,
+        gradient: bool,
+    ) -> Result<Share> {
+        let Batch {
+            problems,
+            tokens,
+            width,
+            ..
+        } = self.batch;
+        let count = samples.len();
+        let noise = self
+            .noise
+            .draw(step, samples, [self.samples, tokens, width])?;
+        let noise = self.batch.noise(noise, count)?;
+        let masked = noise.clone() * deviation.unsqueeze_dim(1) + passed.unsqueeze_dim(1);
+        let masked = masked.reshape([problems * count, tokens, width]);
+        let targets = self.batch.targets_repeated(count);
+        let by_problem =
+            |cosine: Tensor<1>| cosine.reshape([problems, count]).sum_dim(1).squeeze_dim(1);
+        if !gradient {
+            let cosine = by_problem(self.readout.cosine(masked, &targets)?);
+            return Ok(Share {
+                cosine,
+                gradients: None,
+            });
+        }
+        let fit = self.readout.fit(masked, &targets)?;
+        let gradient = fit.gradient.reshape([problems, count, tokens, width]);
+        let sum = |x: Tensor<4>| x.sum_dim(1).squeeze_dim::<3>(1);
+        let along_noise = sum(gradient.clone() * noise);
+        Ok(Share {
+            cosine: by_problem(fit.cosine),
+            gradients: Some([sum(gradient), along_noise]),
+        })
+    }
+}
+
+impl Share {
+    fn plus(self, other: Self) -> Self {
+        let gradients = self
+            .gradients
+            .zip(other.gradients)
+            .map(|([a, b], [c, d])| [a + c, b + d]);
+        Self {
+            cosine: self.cosine + other.cosine,
+            gradients,
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! Images and captions that went through their towers once.
+
+use burn::tensor::Tensor;
+use clip_model::{Caption, Pixels, View};
+use image::DynamicImage;
+use m2ib_core::{Readout, cosine_similarity};
+
+use crate::readout::{ImageReadout, TextReadout};
+use crate::{Error, Explainer, Layer, Modality, Result};
+
+/// An image that went through its tower once, ready to be explained against many captions.
+#[derive(Debug, Clone)]
+pub struct EncodedImage {
+    /// The projected embedding, `[1, embedding]`, not normalised.
+    pub embedding: Tensor<2>,
+    pub(crate) latent: Tensor<3>,
+    origin: Origin,
+    pub(crate) input_size: [usize; 2],
+    pub(crate) view: View,
+}
+
+/// A caption that went through its tower once, ready to be explained against many images.
+#[derive(Debug, Clone)]
+pub struct EncodedText {
+    /// The projected embedding, `[1, embedding]`, not normalised.
+    pub embedding: Tensor<2>,
+    pub(crate) latent: Tensor<3>,
+    origin: Origin,
+    pub(crate) position: usize,
+    pub(crate) caption: Caption,
+}
+
+impl EncodedText {
+    /// The tokenised caption.
+    pub fn caption(&self) -> &Caption {
+        &self.caption
+    }
+}
+
+/// Which weights and layer a latent belongs to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Origin {
+    fingerprint: String,
+    layer: Layer,
+}
+
+impl Explainer {
+    /// Runs an image through its tower.
+    ///
+    /// # Errors
+    /// [`Error::Model`] if the preprocessed image does not fit the tower.
+    pub fn encode_image(&self, image: &DynamicImage) -> Result<EncodedImage> {
+        let pixels = self.model.processor.process(image);
+        let Pixels {
+            height,
+            width,
+            view,
+            ..
+        } = pixels;
+        let tower = &self.model.clip.image;
+        let start = self.image.settings.layer.next_block();
+        let embedded = tower.embed(pixels.to_tensor(&self.model.clip.device()))?;
+        let latent = tower.blocks(0..start, embedded);
+        let embedding = ImageReadout { tower, start }.read(latent.clone());
+        let origin = self.origin(Modality::Image);
+        Ok(EncodedImage {
+            embedding,
+            latent,
+            origin,
+            input_size: [height, width],
+            view,
+        })
+    }
+
+    /// Runs a caption through its tower.
+    ///
+    /// # Errors
+    /// [`Error::Model`] for a caption without words or with text outside the vocabulary.
+    pub fn encode_text(&self, text: &str) -> Result<EncodedText> {
+        let caption = self.model.tokenizer.encode(text)?;
+        let ids = caption.ids();
+        let position = self.model.pooling.position(&ids)?;
+        let tower = &self.model.clip.text;
+        let start = self.text.settings.layer.next_block();
+        let latent = tower.blocks(0..start, tower.embed(tower.ids(&ids)?));
+        let embedding = TextReadout {
+            tower,
+            start,
+            position,
+        }
+        .read(latent.clone());
+        let origin = self.origin(Modality::Text);
+        Ok(EncodedText {
+            embedding,
+            latent,
+            origin,
+            position,
+            caption,
+        })
+    }
+
+    /// Cosine similarity of an image and a caption.
+    ///
+    /// # Errors
+    /// [`Error::Encoded`] for encodings of another model, [`Error::Bottleneck`] for a number that
+    /// is not finite.
+    pub fn similarity(&self, image: &EncodedImage, text: &EncodedText) -> Result<f32> {
+        self.check(Modality::Image, &image.origin)?;
+        self.check(Modality::Text, &text.origin)?;
+        let cosine = cosine_similarity(image.embedding.clone(), text.embedding.clone());
+        Ok(host(cosine, Modality::Image)?[0])
+    }
+
+    fn origin(&self, modality: Modality) -> Origin {
+        let fingerprint = self.model.clip.fingerprint().into();
+        Origin {
+            fingerprint,
+            layer: self.settings(modality).layer,
+        }
+    }
+
+    fn check(&self, modality: Modality, found: &Origin) -> Result<()> {
+        let expected = self.origin(modality);
+        if *found == expected {
+            return Ok(());
+        }
+        let name = |origin: &Origin| format!("weights {} at {}", origin.fingerprint, origin.layer);
+        Err(Error::Encoded {
+            modality,
+            found: name(found),
+            expected: name(&expected),
+        })
+    }
+}
+
+/// A tensor's values on the host, all of them finite.
+pub(crate) fn host<const D: usize>(tensor: Tensor<D>, modality: Modality) -> Result<Vec<f32>> {
+    let failed = |source| Error::Bottleneck { modality, source };
+    let values = tensor.try_into_vec_as::<f32>().map_err(|error| {
+        failed(m2ib_core::Error::Device {
+            reason: error.to_string(),
+        })
+    })?;
+    if values.iter().all(|value| value.is_finite()) {
+        Ok(values)
+    } else {
+        let what = "the model's output";
+        Err(failed(m2ib_core::Error::NotFinite { what, step: 0 }))
+    }
+}

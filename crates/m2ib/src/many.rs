@@ -1,0 +1,295 @@
+//! Many pairs at once.
+//!
+//! On a CPU every thread takes whole pairs: nothing waits for anything, and each pair's tensors
+//! stay in its core's cache. Elsewhere pairs are solved in batches, so that a device has work
+//! enough.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use image::DynamicImage;
+use m2ib_core::{Lanes, Problem, Readout, Solution};
+
+use crate::{Attribution, Backend, EncodedImage, EncodedText, Error, Explainer, Modality, Result};
+
+/// Rows of hidden states, samples included, that a batch may hold. At 16,384 rows of width 1,024
+/// the inner layer of one block takes 256 MB, and a handful of such tensors live at once; far fewer
+/// rows leave a large device waiting.
+const BATCH_ROWS: usize = 1 << 14;
+
+impl Explainer {
+    /// Runs images through their tower, several at once on a CPU.
+    ///
+    /// # Errors
+    /// As [`encode_image`](Self::encode_image), image by image.
+    pub fn encode_images(&self, images: &[DynamicImage]) -> Vec<Result<EncodedImage>> {
+        self.lanes
+            .map(images.iter().collect(), |image| self.encode_image(image))
+    }
+
+    /// Explains many pairs, each as [`attribute_encoded`](Self::attribute_encoded) would, but for
+    /// the rounding of sums.
+    ///
+    /// An image or a caption that occurs in several pairs is encoded once, by the caller:
+    ///
+    /// ```
+    /// # use m2ib::{Explainer, emoji};
+    /// # let explainer = Explainer::emoji()?;
+    /// # let image = m2ib::decode_image(emoji::SCENES[0].png, "scene0.png")?;
+    /// let image = explainer.encode_image(&image)?;
+    /// let captions = ["a photo of a piano", "a photo of a money bag"];
+    /// let texts: Vec<_> = captions.iter().map(|text| explainer.encode_text(text)).collect::<Result<_, _>>()?;
+    /// let pairs: Vec<_> = texts.iter().map(|text| (&image, text)).collect();
+    /// for attribution in explainer.attribute_many(&pairs) {
+    ///     println!("{:.3}", attribution?.similarity);
+    /// }
+    /// # Ok::<(), m2ib::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`attribute_encoded`](Self::attribute_encoded), pair by pair: one that fails costs no
+    /// other its result.
+    pub fn attribute_many(
+        &self,
+        pairs: &[(&EncodedImage, &EncodedText)],
+    ) -> Vec<Result<Attribution>> {
+        self.attribute_many_with(pairs, &|_, _| {})
+    }
+
+    /// As [`attribute_many`](Self::attribute_many); `done` is handed every result as it is made,
+    /// with the pair's index, from whichever thread made it.
+    ///
+    /// # Errors
+    /// As [`attribute_many`](Self::attribute_many).
+    pub fn attribute_many_with(
+        &self,
+        pairs: &[(&EncodedImage, &EncodedText)],
+        done: &(dyn Fn(usize, &Result<Attribution>) + Sync),
+    ) -> Vec<Result<Attribution>> {
+        match Backend::of(&self.model.clip.device()) {
+            Some(backend) if backend.host_threads() > 0 => self.many_in_lanes(pairs, done),
+            _ => self.many_in_batches(pairs, done),
+        }
+    }
+
+    fn many_in_lanes(
+        &self,
+        pairs: &[(&EncodedImage, &EncodedText)],
+        done: &(dyn Fn(usize, &Result<Attribution>) + Sync),
+    ) -> Vec<Result<Attribution>> {
+        let explain = |index: usize, lanes: &Arc<Lanes>| {
+            let (image, text) = pairs[index];
+            let result = self.explain(image, text, lanes, &mut |_| {});
+            done(index, &result);
+            result
+        };
+        // Pairs left over when each lane has had as many as every other share out their samples.
+        let even = pairs.len() - pairs.len() % self.lanes.count();
+        let alone = Arc::new(Lanes::one());
+        let mut results = self
+            .lanes
+            .map((0..even).collect(), |index| explain(index, &alone));
+        results.extend((even..pairs.len()).map(|index| explain(index, &self.lanes)));
+        results
+    }
+
+    fn many_in_batches(
+        &self,
+        pairs: &[(&EncodedImage, &EncodedText)],
+        done: &(dyn Fn(usize, &Result<Attribution>) + Sync),
+    ) -> Vec<Result<Attribution>> {
+        let rows = self.model.clip.config.vision.tokens() * self.image.settings.bottleneck.samples;
+        let mut results = Vec::with_capacity(pairs.len());
+        for batch in pairs.chunks((BATCH_ROWS / rows).max(1)) {
+            for result in self.batch(batch) {
+                done(results.len(), &result);
+                results.push(result);
+            }
+        }
+        results
+    }
+
+    fn batch(&self, pairs: &[(&EncodedImage, &EncodedText)]) -> Vec<Result<Attribution>> {
+        let similarities = pairs
+            .iter()
+            .map(|(image, text)| self.similarity(image, text))
+            .collect::<Vec<_>>();
+        // Those of another model have no place in a batch.
+        let fit = (0..pairs.len()).filter(|&index| similarities[index].is_ok());
+        let fit: Vec<usize> = fit.collect();
+
+        let problem = |&index: &usize| self.image_problem(pairs[index].0, pairs[index].1);
+        let problems = fit.iter().map(problem).collect();
+        let by_image = self.solve_batch(Modality::Image, problems, &self.image_readout());
+        let mut by_image: BTreeMap<_, _> = fit.iter().copied().zip(by_image).collect();
+
+        // A batch of captions needs one length and one pooled position.
+        let mut groups = BTreeMap::<_, Vec<usize>>::new();
+        for &index in &fit {
+            let text = pairs[index].1;
+            let shape = (text.latent.dims()[1], text.position);
+            groups.entry(shape).or_default().push(index);
+        }
+        let mut by_text = BTreeMap::new();
+        for group in groups.into_values() {
+            let problem = |&index: &usize| self.text_problem(pairs[index].1, pairs[index].0);
+            let problems = group.iter().map(problem).collect();
+            let readout = self.text_readout(pairs[group[0]].1);
+            let solutions = self.solve_batch(Modality::Text, problems, &readout);
+            by_text.extend(group.into_iter().zip(solutions));
+        }
+
+        let result = |(index, similarity): (usize, Result<f32>)| {
+            let similarity = similarity?;
+            let missing = "every pair that fits was solved";
+            let by_image = by_image.remove(&index).expect(missing)?;
+            let by_text = by_text.remove(&index).expect(missing)?;
+            let (image, text) = pairs[index];
+            Ok(self.attribution(image, text, similarity, by_image, by_text))
+        };
+        similarities.into_iter().enumerate().map(result).collect()
+    }
+
+    /// One result a problem: those that could not be stated keep their error, and an error of the
+    /// batch as a whole is everyone's.
+    fn solve_batch(
+        &self,
+        modality: Modality,
+        problems: Vec<Result<Problem>>,
+        readout: &dyn Readout,
+    ) -> Vec<Result<Solution>> {
+        let mut errors = Vec::new();
+        let stated: Vec<_> = problems
+            .into_iter()
+            .enumerate()
+            .filter_map(|(index, problem)| match problem {
+                Ok(problem) => Some(problem),
+                Err(error) => {
+                    errors.push((index, error));
+                    None
+                }
+            })
+            .collect();
+        let bottleneck = &self.side(modality).bottleneck;
+        let solved = match stated.as_slice() {
+            [] => Vec::new(),
+            _ => bottleneck
+                .solve_many(&stated, readout, &self.noise(modality), &mut |_, _| {})
+                .unwrap_or_else(|error| stated.iter().map(|_| Err(error.clone())).collect()),
+        };
+        let failed = |source| Error::Bottleneck { modality, source };
+        let mut results: Vec<_> = solved
+            .into_iter()
+            .map(|solution| solution.map_err(failed))
+            .collect();
+        // In the order they came in, so each index counts the ones before it.
+        for (index, error) in errors {
+            results.insert(index, Err(error));
+        }
+        results
+    }
+}
+
+#[cfg(all(test, feature = "cpu", feature = "emoji"))]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::*;
+    use crate::{Preset, emoji};
+
+    fn explainer(preset: Preset) -> Explainer {
+        let model = emoji::pretrained(&Backend::Cpu.device()).unwrap();
+        Explainer::builder(model)
+            .preset(preset)
+            .calibration(emoji::calibration().unwrap())
+            .steps(3)
+            .build()
+            .unwrap()
+    }
+
+    fn scenes(count: usize) -> Vec<DynamicImage> {
+        let scenes = emoji::SCENES.iter().take(count);
+        scenes
+            .map(|scene| crate::decode_image(scene.png, "scene").unwrap())
+            .collect()
+    }
+
+    fn close(found: &Attribution, expected: &Attribution) {
+        assert_eq!(found.similarity, expected.similarity);
+        assert_eq!(found.provenance, expected.provenance);
+        assert_eq!(found.text.caption, expected.text.caption);
+        let image = found.image.nats().iter().zip(expected.image.nats());
+        let text = found.text.nats.iter().zip(&expected.text.nats);
+        for (found, expected) in image.chain(text) {
+            assert!(
+                (found - expected).abs() < 1e-3 * expected.abs().max(1.0),
+                "{found} {expected}"
+            );
+        }
+    }
+
+    #[test]
+    fn many_pairs_are_explained_as_each_would_be_alone() {
+        for preset in [Preset::Released, Preset::Matched] {
+            let explainer = explainer(preset);
+            let images: Vec<_> = explainer
+                .encode_images(&scenes(2))
+                .into_iter()
+                .map(Result::unwrap)
+                .collect();
+            // Two lengths, so that a batch has to be taken apart.
+            let texts = ["a photo of a piano", "money bag", "a photo of a lock"]
+                .map(|text| explainer.encode_text(text).unwrap());
+            let pairs: Vec<_> = texts
+                .iter()
+                .enumerate()
+                .map(|(index, text)| (&images[index % 2], text))
+                .collect();
+            let alone = |&(image, text): &(&EncodedImage, &EncodedText)| {
+                explainer.attribute_encoded(image, text).unwrap()
+            };
+            let alone: Vec<_> = pairs.iter().map(alone).collect();
+            let told = Mutex::new(Vec::new());
+            let done = |index, result: &Result<Attribution>| {
+                assert!(result.is_ok());
+                told.lock().unwrap().push(index);
+            };
+            let lanes = explainer.many_in_lanes(&pairs, &done);
+            let batches = explainer.many_in_batches(&pairs, &done);
+            assert_eq!((lanes.len(), batches.len()), (3, 3));
+            for (found, expected) in lanes.iter().chain(&batches).zip(alone.iter().cycle()) {
+                close(found.as_ref().unwrap(), expected);
+            }
+            let mut told = told.into_inner().unwrap();
+            told.sort_unstable();
+            assert_eq!(told, [0, 0, 1, 1, 2, 2]);
+        }
+    }
+
+    #[test]
+    fn a_pair_that_fails_costs_no_other_its_result() {
+        let (explainer, other) = (explainer(Preset::Released), explainer(Preset::Matched));
+        let scene = &scenes(1)[0];
+        let (image, stranger) = (
+            explainer.encode_image(scene).unwrap(),
+            other.encode_image(scene).unwrap(),
+        );
+        let text = explainer.encode_text("a photo of a piano").unwrap();
+        let pairs = [(&image, &text), (&stranger, &text), (&image, &text)];
+        for results in [
+            explainer.many_in_lanes(&pairs, &|_, _| {}),
+            explainer.many_in_batches(&pairs, &|_, _| {}),
+        ] {
+            let [Ok(_), Err(Error::Encoded { .. }), Ok(_)] = &results[..] else {
+                panic!("{results:?}");
+            };
+        }
+    }
+
+    #[test]
+    fn nothing_to_explain_is_no_error() {
+        let explainer = explainer(Preset::Released);
+        assert!(explainer.attribute_many(&[]).is_empty());
+        assert!(explainer.many_in_batches(&[], &|_, _| {}).is_empty());
+    }
+}
