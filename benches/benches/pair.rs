@@ -1,4 +1,4 @@
-//! One pair at ViT-B/32 shapes, 12 tokens, all defaults: both maps, model loading apart.
+//! One pair, 12 tokens, all defaults: both maps, model loading apart.
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use m2ib::{Backend, Explainer};
@@ -11,32 +11,34 @@ fn pair(criterion: &mut Criterion) {
     let device = Backend::preferred()
         .expect("a backend is compiled in")
         .device();
-    let explainer = Explainer::builder(Shape::B32.model(&device))
-        .build()
-        .expect("valid settings");
     let picture = picture();
-    let mut group = criterion.benchmark_group("ViT-B/32");
-    group.sample_size(10);
-    group.bench_function("pair", |bencher| {
-        bencher.iter(|| {
-            explainer
-                .attribute(&picture, CAPTION)
-                .expect("a pair to explain")
+    for shape in Shape::ALL {
+        let explainer = Explainer::builder(shape.model(&device))
+            .build()
+            .expect("valid settings");
+        let mut group = criterion.benchmark_group(shape.to_string());
+        group.sample_size(10);
+        group.bench_function("pair", |bencher| {
+            bencher.iter(|| {
+                explainer
+                    .attribute(&picture, CAPTION)
+                    .expect("a pair to explain")
+            });
         });
-    });
-    let image = explainer.encode_image(&picture).expect("a picture");
-    let text = explainer.encode_text(CAPTION).expect("a caption");
-    group.bench_function("pair, encoded", |bencher| {
-        bencher.iter(|| {
-            explainer
-                .attribute_encoded(&image, &text)
-                .expect("a pair to explain")
+        let image = explainer.encode_image(&picture).expect("a picture");
+        let text = explainer.encode_text(CAPTION).expect("a caption");
+        group.bench_function("pair, encoded", |bencher| {
+            bencher.iter(|| {
+                explainer
+                    .attribute_encoded(&image, &text)
+                    .expect("a pair to explain")
+            });
         });
-    });
-    group.bench_function("encode image", |bencher| {
-        bencher.iter(|| explainer.encode_image(&picture).expect("a picture"));
-    });
-    group.finish();
+        group.bench_function("encode image", |bencher| {
+            bencher.iter(|| explainer.encode_image(&picture).expect("a picture"));
+        });
+        group.finish();
+    }
 }
 
 criterion_group!(benches, pair);

@@ -3,15 +3,21 @@
 //! **What this crate may know:** everything. The time a bottleneck takes does not depend on the
 //! weights' values, so nothing is downloaded.
 
+use std::collections::HashMap;
+use std::fmt;
+use std::path::Path;
+
+use anyhow::Result;
 use burn::tensor::{Distribution, Tensor};
 use clip_model::{
-    CaptionTokenizer, ClipConfig, Content, ImageProcessor, Pooling, Pretrained, random_clip,
+    CaptionTokenizer, ClipConfig, Content, ImageProcessor, Pooling, Precision, Pretrained,
+    random_clip,
 };
 use m2ib::Device;
 use m2ib::image::{DynamicImage, Rgb, RgbImage};
 
 /// A published CLIP shape.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Shape {
     /// 12 blocks of width 768 over 50 tokens.
     B32,
@@ -21,10 +27,23 @@ pub enum Shape {
     L14,
 }
 
+impl fmt::Display for Shape {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::B32 => "ViT-B/32",
+            Self::B16 => "ViT-B/16",
+            Self::L14 => "ViT-L/14",
+        })
+    }
+}
+
 impl Shape {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::B32, Self::B16, Self::L14];
+
     /// `config.json` of the shape.
-    pub fn config(self) -> ClipConfig {
-        let json = match self {
+    fn json(self) -> &'static str {
+        match self {
             Self::B32 => "{}",
             Self::B16 => r#"{"vision_config": {"patch_size": 16}}"#,
             Self::L14 => {
@@ -33,19 +52,33 @@ impl Shape {
                     "vision_config": {"hidden_size": 1024, "intermediate_size": 4096,
                         "num_hidden_layers": 24, "num_attention_heads": 16, "patch_size": 14}}"#
             }
-        };
-        ClipConfig::from_json(json.as_bytes(), "shape").expect("written out above")
+        }
+    }
+
+    /// Writes a model of the shape as a Hugging Face folder, f32; returns the weights' size.
+    ///
+    /// # Errors
+    /// If there is no room.
+    pub fn write(self, folder: &Path, device: &Device) -> Result<u64> {
+        std::fs::write(folder.join("config.json"), self.json())?;
+        std::fs::write(folder.join("preprocessor_config.json"), "{}")?;
+        std::fs::write(folder.join("tokenizer.json"), m2ib_emoji::TOKENIZER)?;
+        let clip = self.model(device).clip;
+        let weights = clip.to_safetensors(Precision::F32, HashMap::new())?;
+        std::fs::write(folder.join("model.safetensors"), &weights)?;
+        Ok(weights.len() as u64)
     }
 
     /// A model of the shape with random weights. Its tokeniser is the embedded model's: ids within
     /// the vocabulary are as good as any.
     pub fn model(self, device: &Device) -> Pretrained {
-        let config = self.config();
+        let config = ClipConfig::from_json(self.json().as_bytes(), "shape");
+        let config = config.expect("the shapes are written out above");
         let tokenizer = Content::Bytes("embedded tokenizer.json", m2ib_emoji::TOKENIZER);
         let tokenizer = CaptionTokenizer::load(&tokenizer, config.text.max_position_embeddings)
             .expect("the embedded tokenizer loads");
         Pretrained {
-            name: format!("random {self:?}"),
+            name: format!("random {self}"),
             pooling: Pooling::FirstEos(tokenizer.end_id()),
             tokenizer,
             processor: ImageProcessor::from_json(b"{}", "defaults").expect("defaults are valid"),

@@ -58,8 +58,16 @@ impl Block {
                 fc1: weights.linear(&format!("{name}.mlp.fc1"), width, inner, true),
                 fc2: weights.linear(&format!("{name}.mlp.fc2"), inner, width, true),
                 activation,
+                on_host: false,
             },
         }
+    }
+
+    /// See [`Clip::computes_on_host`](crate::Clip::computes_on_host).
+    pub(crate) fn computes_on_host(&mut self, yes: bool) {
+        self.mlp.on_host = yes;
+        self.layer_norm1.on_host = yes;
+        self.layer_norm2.on_host = yes;
     }
 
     /// # Shapes

@@ -123,6 +123,7 @@ impl Checkpoint {
             weight: parameter("weight"),
             bias: parameter("bias"),
             epsilon,
+            on_host: false,
         }
     }
 

@@ -69,6 +69,15 @@ impl Clip {
         self.device.clone()
     }
 
+    /// Says whether the device's tensors lie in host memory, where chains of elementwise operations
+    /// can be single loops. Where they do not, results are the same but each such loop costs two
+    /// transfers.
+    pub fn computes_on_host(&mut self, yes: bool) {
+        let blocks = self.image.encoder.layers.iter_mut();
+        let blocks = blocks.chain(&mut self.text.encoder.layers);
+        blocks.for_each(|block| block.computes_on_host(yes));
+    }
+
     /// Parameters of both towers.
     pub fn parameters(&self) -> usize {
         // The logit scale is the one parameter outside the towers.

@@ -69,6 +69,12 @@ pub enum Error {
         /// The model type found.
         found: String,
     },
+    /// Weights that could not be written out.
+    #[error("the weights cannot be exported: {reason}")]
+    Export {
+        /// Why.
+        reason: String,
+    },
     /// A weights file that is damaged or is no safetensors file.
     #[error(
         "{file} cannot be read as safetensors: {reason}; the download may be incomplete, fetch it again"

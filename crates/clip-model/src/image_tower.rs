@@ -19,7 +19,7 @@ pub struct ImageTower {
     patch_embedding: Param<Tensor<4>>,
     position_embedding: Param<Tensor<2>>,
     pre_layernorm: LayerNorm,
-    encoder: Encoder,
+    pub(crate) encoder: Encoder,
     post_layernorm: LayerNorm,
     projection: Linear,
     image_size: usize,

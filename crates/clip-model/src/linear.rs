@@ -35,7 +35,16 @@ impl Linear {
     /// # Shapes
     /// - x: `[.., input]`, output: `[.., output]`
     pub(crate) fn forward<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {
-        self.add_bias(rows_times(x, self.weight.val()))
+        self.add_bias(self.product(x))
+    }
+
+    /// x W alone.
+    pub(crate) fn product<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {
+        rows_times(x, self.weight.val())
+    }
+
+    pub(crate) fn bias(&self) -> Option<Tensor<1>> {
+        self.bias.as_ref().map(Param::val)
     }
 
     /// From the gradient with respect to the output to that of the input: x̄ = ȳ Wᵀ.

@@ -4,6 +4,7 @@ use burn::module::Module;
 use burn::tensor::Tensor;
 
 use crate::Activation;
+use crate::host;
 use crate::linear::Linear;
 
 /// fc2(act(fc1(x))).
@@ -13,13 +14,38 @@ pub struct Mlp {
     pub(crate) fc2: Linear,
     #[module(skip)]
     pub(crate) activation: Activation,
+    /// The device computes in host memory.
+    pub(crate) on_host: bool,
 }
 
 impl Mlp {
     /// # Shapes
     /// - x and output: `[.., width]`
     pub fn forward<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {
-        self.fc2
-            .forward(self.activation.forward(self.fc1.forward(x)))
+        let inner = self.fc1.product(x);
+        let active = match self.fused(&inner) {
+            Some(bias) => host::quick_gelu(inner, bias),
+            None => self.activation.forward(self.fc1.add_bias(inner)),
+        };
+        self.fc2.forward(active)
+    }
+
+    /// The inner layer after the activation, and the activation's slope there.
+    ///
+    /// # Shapes
+    /// - x: `[.., width]`, outputs: `[.., inner]`
+    pub(crate) fn inner<const D: usize>(&self, x: Tensor<D>) -> (Tensor<D>, Tensor<D>) {
+        let inner = self.fc1.product(x);
+        match self.fused(&inner) {
+            Some(bias) => host::quick_gelu_with_slope(inner, bias),
+            None => self.activation.with_slope(self.fc1.add_bias(inner)),
+        }
+    }
+
+    /// The bias, where adding it and the activation can be one loop on the host.
+    fn fused<const D: usize>(&self, inner: &Tensor<D>) -> Option<Tensor<1>> {
+        let possible =
+            self.on_host && self.activation == Activation::QuickGelu && host::takes(inner);
+        self.fc1.bias().filter(|_| possible)
     }
 }

@@ -56,7 +56,7 @@ impl Pooling {
 pub struct TextTower {
     token_embedding: Param<Tensor<2>>,
     position_embedding: Param<Tensor<2>>,
-    encoder: Encoder,
+    pub(crate) encoder: Encoder,
     final_layer_norm: LayerNorm,
     projection: Linear,
 }

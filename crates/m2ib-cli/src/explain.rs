@@ -10,7 +10,8 @@ use m2ib::draw::ColorMap;
 use m2ib::image::{DynamicImage, ImageFormat};
 use m2ib::ndarray::Array1;
 use m2ib::{
-    Attribution, Calibration, Explainer, Layer, Modality, Noise, Overrides, Preset, open_image,
+    Attribution, Calibration, Explainer, Layer, Modality, Noise, Overrides, Preset, Sampling,
+    open_image,
 };
 use ndarray_npy::WriteNpyExt;
 
@@ -74,6 +75,10 @@ struct Method {
     /// Noise samples per step.
     #[arg(long)]
     samples: Option<usize>,
+    /// How the noise samples of a step relate to each other: "independent" (the paper's), or
+    /// "antithetic", in pairs of opposite sign.
+    #[arg(long)]
+    sampling: Option<Sampling>,
     /// Seed of the noise.
     #[arg(long, default_value_t = 0)]
     seed: u64,
@@ -150,6 +155,7 @@ impl Explain {
         let overrides = |layer| Overrides {
             layer,
             noise: method.sigma.map(|sigma| Noise::Isotropic { sigma }),
+            sampling: method.sampling,
             beta: method.beta,
             learning_rate: method.learning_rate,
             steps: method.steps,

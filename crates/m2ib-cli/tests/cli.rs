@@ -113,6 +113,8 @@ fn settings_reach_the_method() {
         "3",
         "--samples",
         "2",
+        "--sampling",
+        "antithetic",
         "--seed",
         "9",
         "--format",
@@ -128,6 +130,7 @@ fn settings_reach_the_method() {
     assert_eq!(made.image.layer, m2ib::Layer::Embedding);
     assert_eq!(made.text.layer, m2ib::Layer::Block(0));
     assert_eq!(made.text.noise, m2ib::Noise::Isotropic { sigma: 0.5 });
+    assert_eq!(made.text.sampling, m2ib::Sampling::Antithetic);
     let method = made.image.bottleneck;
     assert_eq!((method.beta, method.learning_rate), (0.2, 0.5));
     assert_eq!((method.steps, method.samples, made.seed), (3, 2, 9));

@@ -33,7 +33,7 @@ pub use cosine::{cosine_similarity, cosine_with_gradient};
 pub use error::{Error, Result};
 pub use lanes::Lanes;
 pub use noise_model::NoiseModel;
-pub use noise_source::{NoiseSource, RecordedNoise, SeededNoise};
+pub use noise_source::{NoiseSource, RecordedNoise, Sampling, SeededNoise};
 pub use problem::Problem;
 pub use readout::{Fit, Readout};
 pub use settings::Settings;

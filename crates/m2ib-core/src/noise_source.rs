@@ -1,10 +1,13 @@
 //! Where ε ~ N(0, I) comes from: made on the host, so that every backend sees the same noise.
 
+use std::fmt;
 use std::ops::Range;
+use std::str::FromStr;
 
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rand_distr::StandardNormal;
+use serde::{Deserialize, Serialize};
 
 use crate::{Error, Result};
 
@@ -24,7 +27,42 @@ pub trait NoiseSource: Sync {
 pub struct SeededNoise {
     seed: u64,
     channel: u16,
-    antithetic: bool,
+    sampling: Sampling,
+}
+
+/// How the samples of a step relate to each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Sampling {
+    /// Not at all: the paper's.
+    #[default]
+    Independent,
+    /// In pairs, the second of which is the first with its sign turned, so that what is odd in the
+    /// noise cancels.
+    Antithetic,
+}
+
+impl FromStr for Sampling {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "independent" => Ok(Self::Independent),
+            "antithetic" => Ok(Self::Antithetic),
+            other => Err(format!(
+                "\"{other}\" is no sampling, expected \"independent\" or \"antithetic\""
+            )),
+        }
+    }
+}
+
+impl fmt::Display for Sampling {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Independent => "independent",
+            Self::Antithetic => "antithetic",
+        })
+    }
 }
 
 impl SeededNoise {
@@ -33,16 +71,13 @@ impl SeededNoise {
         Self {
             seed,
             channel,
-            antithetic: false,
+            sampling: Sampling::default(),
         }
     }
 
-    /// Samples in pairs: the second of each is the first with its sign turned.
-    pub fn antithetic(self) -> Self {
-        Self {
-            antithetic: true,
-            ..self
-        }
+    /// The same with its samples related in another way.
+    pub fn with_sampling(self, sampling: Sampling) -> Self {
+        Self { sampling, ..self }
     }
 
     /// One sample's generator. The counts share a 64-bit stream number: 16 bits for the channel, 24
@@ -61,9 +96,9 @@ impl NoiseSource for SeededNoise {
         let units = tokens * width;
         let mut values = Vec::with_capacity(samples.len() * units);
         for sample in samples {
-            let (stream, sign) = match self.antithetic {
-                true => (sample / 2, if sample % 2 == 0 { 1.0 } else { -1.0 }),
-                false => (sample, 1.0),
+            let (stream, sign) = match self.sampling {
+                Sampling::Independent => (sample, 1.0),
+                Sampling::Antithetic => (sample / 2, [1.0, -1.0][sample % 2]),
             };
             let mut rng = self.generator(step, stream);
             let draw = |_| sign * rng.sample::<f32, _>(StandardNormal);
@@ -141,7 +176,8 @@ mod tests {
 
     #[test]
     fn a_share_of_the_samples_is_a_part_of_the_whole() {
-        for noise in [SeededNoise::new(1, 0), SeededNoise::new(1, 0).antithetic()] {
+        for sampling in [Sampling::Independent, Sampling::Antithetic] {
+            let noise = SeededNoise::new(1, 0).with_sampling(sampling);
             let draw = |samples| noise.draw(3, samples, [5, 2, 3]).unwrap();
             let parts = [draw(0..1), draw(1..4), draw(4..5)].concat();
             assert_eq!(draw(0..5), parts);
@@ -150,7 +186,7 @@ mod tests {
 
     #[test]
     fn antithetic_samples_cancel_in_pairs() {
-        let noise = SeededNoise::new(1, 0).antithetic();
+        let noise = SeededNoise::new(1, 0).with_sampling(Sampling::Antithetic);
         let values = noise.draw(0, 0..4, [4, 2, 3]).unwrap();
         let samples: Vec<_> = values.chunks(6).collect();
         for pair in [[samples[0], samples[1]], [samples[2], samples[3]]] {

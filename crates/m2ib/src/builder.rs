@@ -2,9 +2,8 @@
 
 use std::sync::Arc;
 
-use burn::tensor::Device;
 use clip_model::Pretrained;
-use m2ib_core::{Bottleneck, Lanes, NoiseModel};
+use m2ib_core::{Bottleneck, Lanes, NoiseModel, Sampling};
 
 use crate::{
     Backend, Calibration, Error, Explainer, Layer, Modality, ModalitySettings, Noise, Overrides,
@@ -87,6 +86,11 @@ impl ExplainerBuilder {
         self.both(|side| side.samples = Some(samples))
     }
 
+    /// How the noise samples of a step relate to each other, for both.
+    pub fn sampling(self, sampling: Sampling) -> Self {
+        self.both(|side| side.sampling = Some(sampling))
+    }
+
     /// Adam's learning rate, for both.
     pub fn learning_rate(self, learning_rate: f64) -> Self {
         self.both(|side| side.learning_rate = Some(learning_rate))
@@ -119,7 +123,7 @@ impl ExplainerBuilder {
     /// # Errors
     /// [`Error::Layer`], [`Error::Bottleneck`] for a number out of range, [`Error::Calibration`]
     /// for one that does not fit the model, [`Error::CalibrationNeeded`].
-    pub fn build(self) -> Result<Explainer> {
+    pub fn build(mut self) -> Result<Explainer> {
         // Also where no noise uses it: giving another model's is a mistake all the same.
         if let Some(calibration) = &self.calibration {
             calibration.check_model(&self.model)?;
@@ -151,7 +155,9 @@ impl ExplainerBuilder {
             version: env!("CARGO_PKG_VERSION").into(),
         };
         let samples = [&image, &text].map(|side| side.settings.bottleneck.samples);
-        let lanes = lanes(&self.model.clip.device(), samples.into_iter().max())?;
+        let threads = Backend::of(&self.model.clip.device()).map_or(0, Backend::host_threads);
+        self.model.clip.computes_on_host(threads > 0);
+        let lanes = lanes(threads, samples.into_iter().max())?;
         Ok(Explainer {
             model: self.model,
             image,
@@ -202,9 +208,7 @@ impl ExplainerBuilder {
     }
 }
 
-/// As many lanes as host threads and samples allow where the backend computes on the host, else
-/// one.
-fn lanes(device: &Device, samples: Option<usize>) -> Result<Lanes> {
-    let threads = Backend::of(device).map_or(1, Backend::host_threads);
+/// As many lanes as host threads and samples allow; one where the backend computes elsewhere.
+fn lanes(threads: usize, samples: Option<usize>) -> Result<Lanes> {
     Ok(Lanes::new(samples.unwrap_or(1).min(threads), threads)?)
 }

@@ -224,7 +224,8 @@ impl Explainer {
     }
 
     pub(crate) fn noise(&self, modality: Modality) -> SeededNoise {
-        SeededNoise::new(self.seed, modality as u16)
+        let sampling = self.settings(modality).sampling;
+        SeededNoise::new(self.seed, modality as u16).with_sampling(sampling)
     }
 
     fn solve(

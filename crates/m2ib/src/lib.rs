@@ -41,6 +41,7 @@ pub use explainer::{Explainer, Progress};
 pub use heat_map::{HeatMap, Rect, normalize, upsample};
 pub use image;
 pub use m2ib_core;
+pub use m2ib_core::Sampling;
 pub use ndarray;
 pub use readout::{ImageReadout, TextReadout};
 pub use settings::{Layer, Modality, ModalitySettings, Noise, Overrides, Preset};

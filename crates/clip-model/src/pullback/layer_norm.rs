@@ -12,15 +12,6 @@ pub(super) fn layer_norm<const D: usize>(
     x: Tensor<D>,
 ) -> (Tensor<D>, impl FnOnce(Tensor<D>) -> Tensor<D> + '_) {
     let output = layer.forward(x.clone());
-    let pull_back = move |gradient: Tensor<D>| {
-        let centred = x.clone() - x.mean_dim(D - 1);
-        let variance = centred.clone().square().mean_dim(D - 1);
-        let inverse = (variance + layer.epsilon).sqrt().recip();
-        let normed = centred * inverse.clone();
-        let scaled = gradient * layer.weight.val().unsqueeze();
-        let along = (scaled.clone() * normed.clone()).mean_dim(D - 1);
-        let mean = scaled.clone().mean_dim(D - 1);
-        (scaled - mean - normed * along) * inverse
-    };
+    let pull_back = move |gradient| layer.pull_back(x, gradient);
     (output, pull_back)
 }

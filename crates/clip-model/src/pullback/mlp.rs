@@ -10,8 +10,7 @@ pub(super) fn mlp<const D: usize>(
     layer: &Mlp,
     x: Tensor<D>,
 ) -> (Tensor<D>, impl FnOnce(Tensor<D>) -> Tensor<D> + '_) {
-    let inner = layer.fc1.forward(x);
-    let (active, slope) = layer.activation.with_slope(inner);
+    let (active, slope) = layer.inner(x);
     let output = layer.fc2.forward(active);
     let pull_back = move |gradient| layer.fc1.pull_back(layer.fc2.pull_back(gradient) * slope);
     (output, pull_back)

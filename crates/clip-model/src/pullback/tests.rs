@@ -9,7 +9,7 @@ const WIDTH: usize = 16;
 /// Pooled, with a token behind it that it may not see.
 const POSITION: usize = 3;
 
-fn clip(activation: &str) -> Clip {
+fn clip(activation: &str, on_host: bool) -> Clip {
     let json = format!(
         r#"{{"projection_dim": 12,
             "text_config": {{"vocab_size": 20, "hidden_size": {WIDTH}, "intermediate_size": 40,
@@ -20,7 +20,9 @@ fn clip(activation: &str) -> Clip {
                 "patch_size": 4, "hidden_act": "{activation}"}}}}"#
     );
     let config = ClipConfig::from_json(json.as_bytes(), "test").unwrap();
-    random_clip(config, 3, &m2ib_cpu::flex())
+    let mut clip = random_clip(config, 3, &m2ib_cpu::flex());
+    clip.computes_on_host(on_host);
+    clip
 }
 
 fn random<const D: usize>(shape: [usize; D]) -> Tensor<D> {
@@ -66,8 +68,9 @@ fn check(read_out: impl Fn(Tensor<3>) -> Tensor<2>, with_pullback: ReadOut<'_>, 
 fn the_image_towers_way_back_is_its_gradient(
     #[values("quick_gelu", "gelu")] activation: &str,
     #[values(0, 1, 2, 3)] start: usize,
+    #[values(false, true)] on_host: bool,
 ) {
-    let tower = clip(activation).image;
+    let tower = clip(activation, on_host).image;
     let latent = random([2, TOKENS, WIDTH]);
     let with_pullback = tower.read_out_with_pullback(start, latent.clone());
     check(
@@ -81,8 +84,9 @@ fn the_image_towers_way_back_is_its_gradient(
 fn the_text_towers_way_back_is_its_gradient(
     #[values("quick_gelu", "gelu")] activation: &str,
     #[values(0, 1, 2, 3)] start: usize,
+    #[values(false, true)] on_host: bool,
 ) {
-    let tower = clip(activation).text;
+    let tower = clip(activation, on_host).text;
     let latent = random([2, TOKENS, WIDTH]);
     let with_pullback = tower.read_out_with_pullback(start, latent.clone(), POSITION);
     check(

@@ -1,7 +1,7 @@
 //! Explanations made by hand, for the tests of this folder.
 
 use clip_model::{Caption, Cut, Token, TokenKind, View};
-use m2ib_core::{Settings, Step};
+use m2ib_core::{Sampling, Settings, Step};
 use ndarray::Array2;
 
 use crate::{
@@ -24,6 +24,7 @@ pub(super) fn attribution(width: u32, height: u32) -> Attribution {
     let settings = ModalitySettings {
         layer: Layer::Block(2),
         noise: Noise::Matched,
+        sampling: Sampling::Independent,
         bottleneck: Settings {
             beta: 0.1,
             learning_rate: 1.0,

@@ -70,7 +70,7 @@ fn settings(name: &str, settings: &ModalitySettings) -> Markup {
                 (entry("β", bottleneck.beta.to_string()))
                 (entry("Learning rate", bottleneck.learning_rate.to_string()))
                 (entry("Steps", bottleneck.steps))
-                (entry("Samples", bottleneck.samples))
+                (entry("Samples", format!("{}, {}", bottleneck.samples, settings.sampling)))
             }
         }
     }

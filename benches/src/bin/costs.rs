@@ -1,0 +1,173 @@
+//! What pairs cost: one and many, against steps, samples, tokens and depth, and in memory.
+//!
+//! Each figure is the median of a few runs after one that is not counted. For one thread, set
+//! `RAYON_NUM_THREADS=1`.
+
+#![allow(clippy::print_stdout, reason = "the figures are what it is for")]
+
+use std::io::BufRead;
+use std::time::Instant;
+
+use anyhow::{Context, Result};
+use clap::{Parser, Subcommand};
+use m2ib::{Attribution, Backend, Explainer, ExplainerBuilder, Layer, Pretrained};
+use m2ib_benches::{CAPTION, Shape, picture};
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Measures what pairs cost.
+#[derive(Parser)]
+struct Arguments {
+    /// The model's shape; its weights are random.
+    #[arg(long, value_enum, default_value = "b32")]
+    shape: Shape,
+    /// Runs of which the median is taken.
+    #[arg(long, default_value_t = 3)]
+    runs: usize,
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Subcommand)]
+enum What {
+    /// One pair, one image with 32 captions, 32 pairs; and the memory they took.
+    Pairs,
+    /// One pair against each setting in turn.
+    Settings,
+    /// Explains a pair for every line read and answers with its seconds, for comparisons.
+    Serve,
+}
+
+fn main() -> Result<()> {
+    let arguments = Arguments::parse();
+    let model = arguments.shape.model(&Backend::preferred()?.device());
+    match arguments.what {
+        What::Pairs => arguments.pairs(model),
+        What::Settings => arguments.settings(&model),
+        What::Serve => serve(model),
+    }
+}
+
+impl Arguments {
+    fn pairs(&self, model: Pretrained) -> Result<()> {
+        const MANY: usize = 32;
+        let explainer = Explainer::builder(model).build()?;
+        let picture = picture();
+        self.row("one pair", 1, || {
+            explainer.attribute(&picture, CAPTION)?;
+            Ok(())
+        })?;
+        self.row("one image, 32 captions", MANY, || {
+            let image = explainer.encode_image(&picture)?;
+            let texts = captions(MANY)
+                .iter()
+                .map(|caption| explainer.encode_text(caption))
+                .collect::<Result<Vec<_>, _>>()?;
+            let pairs: Vec<_> = texts.iter().map(|text| (&image, text)).collect();
+            all(explainer.attribute_many(&pairs))
+        })?;
+        let pictures = vec![picture.clone(); MANY];
+        self.row("32 images, 32 captions", MANY, || {
+            let images = explainer.encode_images(&pictures);
+            let images = images.into_iter().collect::<Result<Vec<_>, _>>()?;
+            let texts = captions(MANY)
+                .iter()
+                .map(|caption| explainer.encode_text(caption))
+                .collect::<Result<Vec<_>, _>>()?;
+            let pairs: Vec<_> = images.iter().zip(&texts).collect();
+            all(explainer.attribute_many(&pairs))
+        })?;
+        if let Some(peak) = peak_memory() {
+            println!("| peak resident memory | {peak:.2} GB | |");
+        }
+        Ok(())
+    }
+
+    fn settings(&self, model: &Pretrained) -> Result<()> {
+        let builder = || Explainer::builder(model.clone());
+        for steps in [1, 5, 10, 20, 40] {
+            self.pair(&format!("{steps} steps"), builder().steps(steps), CAPTION)?;
+        }
+        for samples in [1, 2, 4, 10, 20] {
+            let explainer = builder().samples(samples);
+            self.pair(&format!("{samples} samples"), explainer, CAPTION)?;
+        }
+        for words in [2, 10, 30, 75] {
+            let caption = vec!["dog"; words].join(" ");
+            let name = format!("{} tokens of text", words + 2);
+            self.pair(&name, builder(), &caption)?;
+        }
+        let depth = model.clip.image.depth();
+        let blocks = [depth - 2, depth - 3, depth / 2 - 1, 0].map(Layer::Block);
+        for layer in blocks.into_iter().chain([Layer::Embedding]) {
+            let explainer = builder().image_layer(layer);
+            self.pair(&format!("image masked at {layer}"), explainer, CAPTION)?;
+        }
+        Ok(())
+    }
+
+    fn pair(&self, name: &str, explainer: ExplainerBuilder, caption: &str) -> Result<()> {
+        let explainer = explainer.build()?;
+        let picture = picture();
+        self.row(name, 1, || {
+            explainer.attribute(&picture, caption)?;
+            Ok(())
+        })
+    }
+
+    /// Prints the median seconds, and the median seconds a pair.
+    fn row(&self, name: &str, pairs: usize, mut run: impl FnMut() -> Result<()>) -> Result<()> {
+        run()?;
+        let mut seconds = Vec::new();
+        for _ in 0..self.runs {
+            let start = Instant::now();
+            run()?;
+            seconds.push(start.elapsed().as_secs_f64());
+        }
+        seconds.sort_by(f64::total_cmp);
+        let median = seconds[seconds.len() / 2];
+        println!(
+            "| {name} | {median:.2} s | {:.3} s |",
+            median / pairs as f64
+        );
+        Ok(())
+    }
+}
+
+/// Captions of 12 tokens.
+fn captions(count: usize) -> Vec<String> {
+    let nouns = ["apple", "piano", "tractor", "koala"];
+    (0..count)
+        .map(|index| CAPTION.replace("apple", nouns[index % nouns.len()]))
+        .collect()
+}
+
+fn all(results: Vec<m2ib::Result<Attribution>>) -> Result<()> {
+    for result in results {
+        result?;
+    }
+    Ok(())
+}
+
+/// The largest resident memory so far, in GB, where the system tells.
+fn peak_memory() -> Option<f64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let kibibytes: f64 = line.split_whitespace().next()?.parse().ok()?;
+    Some(kibibytes * 1024.0 / 1e9)
+}
+
+fn serve(model: Pretrained) -> Result<()> {
+    let explainer = Explainer::builder(model).build()?;
+    let picture = picture();
+    for line in std::io::stdin().lock().lines() {
+        line.context("cannot read the next request")?;
+        let start = Instant::now();
+        explainer.attribute(&picture, CAPTION)?;
+        println!("{}", start.elapsed().as_secs_f64());
+    }
+    Ok(())
+}
