@@ -1,13 +1,14 @@
 //! Our numbers against the reference's, quantity by quantity, each with its bound.
 
 use std::fmt;
+use std::sync::Arc;
 
 use anyhow::{Result, ensure};
 use burn::tensor::{Device, Tensor, TensorData};
 use clip_model::{Caption, Clip, Pooling, Token, TokenKind, TraceOptions};
 use m2ib::ndarray::Array2;
 use m2ib::{ImageReadout, Modality, TextAttribution, TextReadout, normalize, upsample};
-use m2ib_core::{Bottleneck, Problem, Readout, Solution};
+use m2ib_core::{Bottleneck, Lanes, Problem, Readout, Solution};
 
 use crate::case::{Case, Values};
 
@@ -51,12 +52,15 @@ impl fmt::Display for Check {
     }
 }
 
-/// Runs a case on a device and compares everything it expects.
+/// Runs a case on a device and compares everything it expects; with more than one lane as an
+/// explainer does on a CPU: samples shared out, elementwise work in loops on the host.
 ///
 /// # Errors
 /// If the case or its model cannot be loaded, or a shape differs.
-pub fn run(case: &Case, device: &Device) -> Result<Vec<Check>> {
-    let clip = Clip::load(case.model(), device)?;
+pub fn run(case: &Case, device: &Device, lanes: usize) -> Result<Vec<Check>> {
+    let mut clip = Clip::load(case.model(), device)?;
+    clip.computes_on_host(lanes > 1);
+    let lanes = Arc::new(Lanes::new(lanes, lanes)?);
     let mut checks = Vec::new();
     let (image, text) = (case.side(Modality::Image), case.side(Modality::Text));
 
@@ -120,6 +124,7 @@ pub fn run(case: &Case, device: &Device) -> Result<Vec<Check>> {
     let solution = solve(
         case,
         Modality::Image,
+        &lanes,
         image_latent,
         &image_readout,
         text_embedding.clone(),
@@ -147,6 +152,7 @@ pub fn run(case: &Case, device: &Device) -> Result<Vec<Check>> {
     let solution = solve(
         case,
         Modality::Text,
+        &lanes,
         text_latent,
         &text_readout,
         image_embedding,
@@ -182,11 +188,12 @@ const HIDDEN: TraceOptions = TraceOptions {
 fn solve(
     case: &Case,
     modality: Modality,
+    lanes: &Arc<Lanes>,
     latent: Tensor<3>,
     readout: &dyn Readout,
     target: Tensor<2>,
 ) -> Result<Solution> {
-    let bottleneck = Bottleneck::new(case.side(modality).bottleneck())?;
+    let bottleneck = Bottleneck::new(case.side(modality).bottleneck())?.with_lanes(lanes.clone());
     let problem = Problem {
         latent,
         noise_model: case.noise_model(modality)?,

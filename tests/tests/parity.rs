@@ -11,11 +11,12 @@ use rstest::rstest;
 fn our_numbers_are_the_references(
     #[values("tiny", "tiny-gelu", "tiny-matched", "tiny-sigma")] case: &str,
     #[values("cpu", "ndarray")] backend: Backend,
+    #[values(1, 2)] lanes: usize,
 ) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("data/parity")
         .join(case);
-    let checks = parity::run(&Case::open(folder).unwrap(), &backend.device()).unwrap();
+    let checks = parity::run(&Case::open(folder).unwrap(), &backend.device(), lanes).unwrap();
     let broken: Vec<_> = checks.iter().filter(|check| !check.holds()).collect();
     assert!(broken.is_empty(), "{broken:#?}");
     // Losses, capacity, saliency and map or scores of both modalities, and the embeddings.

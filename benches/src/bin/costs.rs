@@ -31,8 +31,12 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum What {
-    /// One pair, one image with 32 captions, 32 pairs; and the memory they took.
-    Pairs,
+    /// One pair, one image with many captions, many pairs; and the memory they took.
+    Pairs {
+        /// How many are many.
+        #[arg(long, default_value_t = 32)]
+        many: usize,
+    },
     /// One pair against each setting in turn.
     Settings,
     /// Explains a pair for every line read and answers with its seconds, for comparisons.
@@ -43,35 +47,34 @@ fn main() -> Result<()> {
     let arguments = Arguments::parse();
     let model = arguments.shape.model(&Backend::preferred()?.device());
     match arguments.what {
-        What::Pairs => arguments.pairs(model),
+        What::Pairs { many } => arguments.pairs(model, many),
         What::Settings => arguments.settings(&model),
         What::Serve => serve(model),
     }
 }
 
 impl Arguments {
-    fn pairs(&self, model: Pretrained) -> Result<()> {
-        const MANY: usize = 32;
+    fn pairs(&self, model: Pretrained, many: usize) -> Result<()> {
         let explainer = Explainer::builder(model).build()?;
         let picture = picture();
         self.row("one pair", 1, || {
             explainer.attribute(&picture, CAPTION)?;
             Ok(())
         })?;
-        self.row("one image, 32 captions", MANY, || {
+        self.row(&format!("one image, {many} captions"), many, || {
             let image = explainer.encode_image(&picture)?;
-            let texts = captions(MANY)
+            let texts = captions(many)
                 .iter()
                 .map(|caption| explainer.encode_text(caption))
                 .collect::<Result<Vec<_>, _>>()?;
             let pairs: Vec<_> = texts.iter().map(|text| (&image, text)).collect();
             all(explainer.attribute_many(&pairs))
         })?;
-        let pictures = vec![picture.clone(); MANY];
-        self.row("32 images, 32 captions", MANY, || {
+        let pictures = vec![picture.clone(); many];
+        self.row(&format!("{many} images, {many} captions"), many, || {
             let images = explainer.encode_images(&pictures);
             let images = images.into_iter().collect::<Result<Vec<_>, _>>()?;
-            let texts = captions(MANY)
+            let texts = captions(many)
                 .iter()
                 .map(|caption| explainer.encode_text(caption))
                 .collect::<Result<Vec<_>, _>>()?;

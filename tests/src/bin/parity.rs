@@ -22,6 +22,9 @@ struct Arguments {
     /// Backend to run on.
     #[arg(long, default_value = "cpu")]
     device: String,
+    /// Lanes to share samples out over, as an explainer does on a CPU; 1 for the plain way.
+    #[arg(long, default_value_t = 2)]
+    lanes: usize,
 }
 
 #[expect(clippy::print_stdout, reason = "printing is this program's job")]
@@ -31,7 +34,7 @@ fn main() -> Result<ExitCode> {
     let mut broken = 0;
     for folder in &arguments.cases {
         let checks = Case::open(folder)
-            .and_then(|case| parity::run(&case, &device))
+            .and_then(|case| parity::run(&case, &device, arguments.lanes))
             .with_context(|| format!("case {}", folder.display()))?;
         println!("{}", folder.display());
         for check in &checks {
