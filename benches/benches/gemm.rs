@@ -1,18 +1,17 @@
-//! Matrix products of the shapes a ViT-B/32 read-out is made of: 10 samples × 50 tokens, a weight
-//! as it lies in memory or as a transposed view. What they reach is the ceiling for all else.
+//! Matrix products of the shapes a ViT-B/32 read-out is made of: 10 samples × 50 tokens (text: 12),
+//! shared out over lanes as in a step, a weight as it lies in memory or as a transposed view. What
+//! they reach is the ceiling for all else.
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use m2ib::Backend;
-use m2ib_benches::random;
+use m2ib_benches::{cpu_lanes, device, random};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn gemm(criterion: &mut Criterion) {
-    let device = Backend::preferred()
-        .expect("a backend is compiled in")
-        .device();
+    let (device, lanes) = (device(), cpu_lanes());
     let mut group = criterion.benchmark_group("gemm");
+    group.sample_size(20);
     for (rows, inner, columns) in [
         (500, 768, 768),
         (500, 768, 3072),
@@ -21,14 +20,15 @@ fn gemm(criterion: &mut Criterion) {
     ] {
         let shape = format!("{rows}x{inner}x{columns}");
         group.throughput(Throughput::Elements(2 * (rows * inner * columns) as u64));
-        let x = random([rows, inner], &device);
+        let share = || random([rows / lanes.count(), inner], &device);
+        let shares: Vec<_> = (0..lanes.count()).map(|_| share()).collect();
         let weight = random([inner, columns], &device);
         group.bench_function(BenchmarkId::new("as it lies", &shape), |bencher| {
-            bencher.iter(|| x.clone().matmul(weight.clone()));
+            bencher.iter(|| lanes.map(shares.clone(), |x| x.matmul(weight.clone())));
         });
         let view = random([columns, inner], &device).transpose();
         group.bench_function(BenchmarkId::new("transposed", &shape), |bencher| {
-            bencher.iter(|| x.clone().matmul(view.clone()));
+            bencher.iter(|| lanes.map(shares.clone(), |x| x.matmul(view.clone())));
         });
     }
     group.finish();

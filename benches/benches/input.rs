@@ -1,17 +1,15 @@
 //! What comes before a pair: loading a checkpoint from the page cache, and preprocessing.
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use m2ib::Pretrained;
 use m2ib::image::imageops::FilterType;
-use m2ib::{Backend, Pretrained};
-use m2ib_benches::{Shape, picture};
+use m2ib_benches::{Shape, device, picture};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn load(criterion: &mut Criterion) {
-    let device = Backend::preferred()
-        .expect("a backend is compiled in")
-        .device();
+    let device = device();
     let mut group = criterion.benchmark_group("load");
     group.sample_size(10);
     for shape in Shape::ALL {
@@ -28,9 +26,7 @@ fn load(criterion: &mut Criterion) {
 }
 
 fn preprocess(criterion: &mut Criterion) {
-    let device = Backend::preferred()
-        .expect("a backend is compiled in")
-        .device();
+    let device = device();
     let processor = Shape::B32.model(&device).processor;
     let mut group = criterion.benchmark_group("preprocess");
     for (width, height) in [(640, 480), (4000, 3000)] {

@@ -1,16 +1,14 @@
 //! One pair, 12 tokens, all defaults: both maps, model loading apart.
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use m2ib::{Backend, Explainer};
-use m2ib_benches::{CAPTION, Shape, picture};
+use m2ib::Explainer;
+use m2ib_benches::{CAPTION, Shape, device, picture};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn pair(criterion: &mut Criterion) {
-    let device = Backend::preferred()
-        .expect("a backend is compiled in")
-        .device();
+    let device = device();
     let picture = picture();
     for shape in Shape::ALL {
         let explainer = Explainer::builder(shape.model(&device))

@@ -13,8 +13,9 @@ use clip_model::{
     CaptionTokenizer, ClipConfig, Content, ImageProcessor, Pooling, Precision, Pretrained,
     random_clip,
 };
-use m2ib::Device;
 use m2ib::image::{DynamicImage, Rgb, RgbImage};
+use m2ib::{Backend, Device};
+use m2ib_core::Lanes;
 
 /// A published CLIP shape.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -100,6 +101,19 @@ pub fn picture() -> DynamicImage {
         ])
     };
     DynamicImage::ImageRgb8(RgbImage::from_fn(640, 480, pixel))
+}
+
+/// The preferred backend's device.
+pub fn device() -> Device {
+    Backend::preferred()
+        .expect("a backend is compiled in")
+        .device()
+}
+
+/// One lane a thread, as an explainer shares ten samples out on a small CPU.
+pub fn cpu_lanes() -> Lanes {
+    let threads = rayon::current_num_threads();
+    Lanes::new(threads, threads).expect("the system gives threads")
 }
 
 /// Normally distributed numbers.

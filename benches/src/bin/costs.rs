@@ -10,8 +10,8 @@ use std::time::Instant;
 
 use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
-use m2ib::{Attribution, Backend, Explainer, ExplainerBuilder, Layer, Pretrained};
-use m2ib_benches::{CAPTION, Shape, picture};
+use m2ib::{Attribution, Explainer, ExplainerBuilder, Layer, Pretrained};
+use m2ib_benches::{CAPTION, Shape, device, picture};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -45,7 +45,7 @@ enum What {
 
 fn main() -> Result<()> {
     let arguments = Arguments::parse();
-    let model = arguments.shape.model(&Backend::preferred()?.device());
+    let model = arguments.shape.model(&device());
     match arguments.what {
         What::Pairs { many } => arguments.pairs(model, many),
         What::Settings => arguments.settings(&model),

@@ -7,8 +7,8 @@ use anyhow::Result;
 use clap::Parser;
 use m2ib::image::DynamicImage;
 use m2ib::ndarray::Array2;
-use m2ib::{Backend, Explainer, Preset, Pretrained, Sampling, emoji};
-use m2ib_benches::{CAPTION, Shape, picture};
+use m2ib::{Explainer, Preset, Pretrained, Sampling, emoji};
+use m2ib_benches::{CAPTION, Shape, device, picture};
 use ndarray_stats::CorrelationExt;
 
 #[global_allocator]
@@ -30,7 +30,7 @@ struct Arguments {
 
 fn main() -> Result<()> {
     let arguments = Arguments::parse();
-    let device = Backend::preferred()?.device();
+    let device = device();
     println!(
         "| model | samples | sampling | image, seed to seed | image, with the mean | text, seed to seed |"
     );
