@@ -106,8 +106,8 @@ pub fn picture() -> DynamicImage {
 /// The preferred backend's device.
 pub fn device() -> Device {
     Backend::preferred()
+        .and_then(Backend::device)
         .expect("a backend is compiled in")
-        .device()
 }
 
 /// One lane a thread, as an explainer shares ten samples out on a small CPU.

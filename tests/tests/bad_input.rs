@@ -18,7 +18,7 @@ use safetensors::Dtype;
 use serde_json::json;
 
 static MODEL: LazyLock<Pretrained> =
-    LazyLock::new(|| Toy::new(1).load(&Backend::Cpu.device()).unwrap());
+    LazyLock::new(|| Toy::new(1).load(&Backend::Cpu.device().unwrap()).unwrap());
 
 static CALIBRATION: LazyLock<Calibration> = LazyLock::new(|| calibrate(&MODEL));
 
@@ -335,7 +335,7 @@ mod model_folders {
     use super::*;
 
     fn load_error(folder: &Path) -> String {
-        Pretrained::load(folder, &Backend::Cpu.device())
+        Pretrained::load(folder, &Backend::Cpu.device().unwrap())
             .unwrap_err()
             .to_string()
     }
@@ -554,7 +554,7 @@ mod model_folders {
     fn weights_that_are_not_finite_give_an_error_and_no_numbers(#[case] tensor: &str) {
         let mut toy = Toy::new(1);
         toy.tensors.get_mut(tensor).unwrap().data[0] = f32::NAN;
-        let model = toy.load(&Backend::Cpu.device()).unwrap();
+        let model = toy.load(&Backend::Cpu.device().unwrap()).unwrap();
         let explainer = Explainer::builder(model)
             .steps(2)
             .samples(1)
@@ -578,7 +578,7 @@ mod model_folders {
             .get_mut("vision_model.pre_layrnorm.bias")
             .unwrap()
             .data[0] = f32::INFINITY;
-        let model = toy.load(&Backend::Cpu.device()).unwrap();
+        let model = toy.load(&Backend::Cpu.device().unwrap()).unwrap();
         let explainer = Explainer::builder(model).build().unwrap();
         let error = explainer
             .calibrate(&[picture(1), picture(2)], ["a", "b"])
@@ -707,7 +707,7 @@ mod settings {
         }
         toy.tensors
             .retain(|name, _| !name.contains("layers.1") && !name.contains("layers.2"));
-        let model = toy.load(&Backend::Cpu.device()).unwrap();
+        let model = toy.load(&Backend::Cpu.device().unwrap()).unwrap();
         let shallow = || Explainer::builder(model.clone()).steps(2).samples(1);
         let explainer = shallow().build().unwrap();
         assert_eq!(explainer.settings(Modality::Image).layer, Layer::Embedding);
@@ -752,7 +752,7 @@ mod calibrations {
 
     #[test]
     fn another_models_is_refused_with_both_fingerprints() {
-        let other = Toy::new(2).load(&Backend::Cpu.device()).unwrap();
+        let other = Toy::new(2).load(&Backend::Cpu.device().unwrap()).unwrap();
         let error = refusal(calibrate(&other));
         let (other, own) = (other.clip.fingerprint(), MODEL.clip.fingerprint());
         let words = ["the calibration does not fit", other, own, "m2ib calibrate"];
@@ -761,7 +761,7 @@ mod calibrations {
 
     #[test]
     fn another_models_is_refused_even_where_no_noise_uses_it() {
-        let other = Toy::new(2).load(&Backend::Cpu.device()).unwrap();
+        let other = Toy::new(2).load(&Backend::Cpu.device().unwrap()).unwrap();
         let error = builder().calibration(calibrate(&other)).build();
         let error = error.unwrap_err().to_string();
         assert_says(&error, &["the calibration does not fit"]);

@@ -111,7 +111,7 @@ fn quick() -> ExplainerBuilder {
 }
 
 fn quick_on(backend: Backend) -> ExplainerBuilder {
-    Explainer::builder(emoji::pretrained(&backend.device()).unwrap())
+    Explainer::builder(emoji::pretrained(&backend.device().unwrap()).unwrap())
         .preset(Preset::Matched)
         .calibration(emoji::calibration().unwrap())
         .steps(5)

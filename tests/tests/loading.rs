@@ -45,11 +45,11 @@ fn embeddings(model: &Pretrained) -> [Vec<u32>; 2] {
 }
 
 fn load(folder: &Path) -> Pretrained {
-    Pretrained::load(folder, &Backend::Cpu.device()).unwrap()
+    Pretrained::load(folder, &Backend::Cpu.device().unwrap()).unwrap()
 }
 
 fn load_toy(toy: &Toy) -> Pretrained {
-    toy.load(&Backend::Cpu.device()).unwrap()
+    toy.load(&Backend::Cpu.device().unwrap()).unwrap()
 }
 
 fn assert_same(a: &Pretrained, b: &Pretrained) {
@@ -119,7 +119,7 @@ fn a_tensor_in_two_shards_is_named() {
     let index = json!({"weight_map": {"a": shard_name(0), "b": shard_name(1)}});
     let path = folder.path().join("model.safetensors.index.json");
     std::fs::write(path, index.to_string()).unwrap();
-    let error = Clip::load(folder.path(), &Backend::Cpu.device()).unwrap_err();
+    let error = Clip::load(folder.path(), &Backend::Cpu.device().unwrap()).unwrap_err();
     let error = error.to_string();
     assert!(
         error.contains(&shard_name(1)) && error.contains("also in another shard"),

@@ -16,7 +16,12 @@ fn our_numbers_are_the_references(
     let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("data/parity")
         .join(case);
-    let checks = parity::run(&Case::open(folder).unwrap(), &backend.device(), lanes).unwrap();
+    let checks = parity::run(
+        &Case::open(folder).unwrap(),
+        &backend.device().unwrap(),
+        lanes,
+    )
+    .unwrap();
     let broken: Vec<_> = checks.iter().filter(|check| !check.holds()).collect();
     assert!(broken.is_empty(), "{broken:#?}");
     // Losses, capacity, saliency and map or scores of both modalities, and the embeddings.

@@ -12,7 +12,7 @@ use m2ib_tests::toy::Toy;
 use rstest::rstest;
 
 static MODEL: LazyLock<Pretrained> =
-    LazyLock::new(|| Toy::new(1).load(&Backend::Cpu.device()).unwrap());
+    LazyLock::new(|| Toy::new(1).load(&Backend::Cpu.device().unwrap()).unwrap());
 
 const DEPTH: usize = 3;
 const IDS: [i64; 7] = [810, 5, 300, 42, 77, 6, 811];
@@ -35,7 +35,10 @@ fn random<const D: usize>(seed: u64, shape: [usize; D]) -> Tensor<D> {
     let values = SeededNoise::new(seed, 9)
         .draw(0, 0..1, [1, 1, count])
         .unwrap();
-    Tensor::from_data(TensorData::new(values, shape), &Backend::Cpu.device())
+    Tensor::from_data(
+        TensorData::new(values, shape),
+        &Backend::Cpu.device().unwrap(),
+    )
 }
 
 fn clip() -> &'static Clip {

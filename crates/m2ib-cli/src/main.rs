@@ -1,6 +1,7 @@
 //! `m2ib`: explain CLIP from the command line.
 
 mod calibrate;
+mod devices;
 #[cfg(feature = "hub")]
 mod download;
 mod explain;
@@ -34,6 +35,7 @@ enum Command {
     Score(score::Score),
     Calibrate(calibrate::Calibrate),
     Inspect(inspect::Inspect),
+    Devices(devices::Devices),
 }
 
 fn main() -> ExitCode {
@@ -47,6 +49,7 @@ fn main() -> ExitCode {
         Command::Score(command) => command.run(),
         Command::Calibrate(command) => command.run(),
         Command::Inspect(command) => command.run(),
+        Command::Devices(command) => command.run(),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -6,7 +6,7 @@ use anyhow::Result;
 #[cfg(not(all(feature = "emoji", feature = "hub")))]
 use anyhow::bail;
 use clap::Args;
-use m2ib::{Backend, Pretrained};
+use m2ib::{Backend, DeviceChoice, Pretrained};
 
 /// The embedded model's name.
 pub(crate) const EMOJI: &str = "emoji";
@@ -17,8 +17,9 @@ pub(crate) struct ModelArguments {
     /// "emoji" (embedded), a Hugging Face model folder, or an id "owner/name" on the hub.
     #[arg(long, default_value = EMOJI, value_name = "FOLDER-OR-ID")]
     pub(crate) model: String,
-    /// Backend that computes: one of those compiled in.
-    #[arg(long, value_name = "BACKEND")]
+    /// What computes: cpu, ndarray, wgpu or tch, as compiled in (see `m2ib devices`); of several
+    /// GPUs, one by its number, as in wgpu:1.
+    #[arg(long, value_name = "BACKEND[:NUMBER]")]
     pub(crate) device: Option<String>,
 }
 
@@ -30,11 +31,10 @@ impl ModelArguments {
 
     /// Loads it.
     pub(crate) fn load(&self) -> Result<Pretrained> {
-        let backend = match &self.device {
-            Some(name) => name.parse()?,
-            None => Backend::preferred()?,
+        let device = match &self.device {
+            Some(name) => name.parse::<DeviceChoice>()?.device()?,
+            None => Backend::preferred()?.device()?,
         };
-        let device = backend.device();
         if self.is_emoji() {
             #[cfg(feature = "emoji")]
             return Ok(m2ib::emoji::pretrained(&device)?);

@@ -155,7 +155,7 @@ impl ExplainerBuilder {
             version: env!("CARGO_PKG_VERSION").into(),
         };
         let samples = [&image, &text].map(|side| side.settings.bottleneck.samples);
-        let threads = Backend::of(&self.model.clip.device()).map_or(0, Backend::host_threads);
+        let threads = Backend::host_threads(&self.model.clip.device()).unwrap_or(0);
         self.model.clip.computes_on_host(threads > 0);
         let lanes = lanes(threads, samples.into_iter().max())?;
         Ok(Explainer {

@@ -56,7 +56,7 @@ impl Explainer {
     /// # Errors
     /// [`Error::Model`] for whatever is wrong with the folder, by file.
     pub fn from_folder(folder: impl AsRef<Path>) -> Result<Self> {
-        let device = Backend::preferred()?.device();
+        let device = Backend::preferred()?.device()?;
         Self::builder(Pretrained::load(folder, &device)?).build()
     }
 
@@ -72,7 +72,7 @@ impl Explainer {
     /// [`Error::Hub`] if it cannot be had, [`Error::Model`] if it cannot be loaded.
     #[cfg(feature = "hub")]
     pub fn from_pretrained(id: &str) -> Result<Self> {
-        let device = Backend::preferred()?.device();
+        let device = Backend::preferred()?.device()?;
         let files = crate::hub::fetch(id, &crate::hub::HubOptions::from_env(), None)?;
         Self::builder(Pretrained::from_files(&files, &device)?).build()
     }
@@ -84,7 +84,7 @@ impl Explainer {
     /// [`Error::Backend`] if no backend is compiled in.
     #[cfg(feature = "emoji")]
     pub fn emoji() -> Result<Self> {
-        let device = Backend::preferred()?.device();
+        let device = Backend::preferred()?.device()?;
         Self::builder(crate::emoji::pretrained(&device)?)
             .preset(crate::Preset::Matched)
             .calibration(crate::emoji::calibration()?)

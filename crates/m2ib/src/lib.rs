@@ -29,7 +29,7 @@ mod write;
 pub use attribution::{
     Attribution, ImageAttribution, Provenance, TextAttribution, TokenScore, Warning, WordScore,
 };
-pub use backend::Backend;
+pub use backend::{Backend, DeviceChoice, FoundDevice};
 pub use builder::ExplainerBuilder;
 pub use burn::tensor::Device;
 pub use calibration::{Calibration, Calibrator, Statistics};

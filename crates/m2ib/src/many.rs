@@ -66,9 +66,9 @@ impl Explainer {
         pairs: &[(&EncodedImage, &EncodedText)],
         done: &(dyn Fn(usize, &Result<Attribution>) + Sync),
     ) -> Vec<Result<Attribution>> {
-        match Backend::of(&self.model.clip.device()) {
-            Some(backend) if backend.host_threads() > 0 => self.many_in_lanes(pairs, done),
-            _ => self.many_in_batches(pairs, done),
+        match Backend::host_threads(&self.model.clip.device()) {
+            Some(_) => self.many_in_lanes(pairs, done),
+            None => self.many_in_batches(pairs, done),
         }
     }
 
@@ -198,7 +198,7 @@ mod tests {
     use crate::{Preset, emoji};
 
     fn explainer(preset: Preset) -> Explainer {
-        let model = emoji::pretrained(&Backend::Cpu.device()).unwrap();
+        let model = emoji::pretrained(&Backend::Cpu.device().unwrap()).unwrap();
         Explainer::builder(model)
             .preset(preset)
             .calibration(emoji::calibration().unwrap())

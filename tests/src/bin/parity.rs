@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use clap::Parser;
-use m2ib::Backend;
+use m2ib::DeviceChoice;
 use m2ib_tests::case::Case;
 use m2ib_tests::parity;
 
@@ -30,7 +30,7 @@ struct Arguments {
 #[expect(clippy::print_stdout, reason = "printing is this program's job")]
 fn main() -> Result<ExitCode> {
     let arguments = Arguments::parse();
-    let device = arguments.device.parse::<Backend>()?.device();
+    let device = arguments.device.parse::<DeviceChoice>()?.device()?;
     let mut broken = 0;
     for folder in &arguments.cases {
         let checks = Case::open(folder)

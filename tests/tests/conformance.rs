@@ -1,0 +1,263 @@
+//! Every backend that is compiled in computes the same, within the tolerances below.
+//!
+//! The others are compiled in by features of this package: `--features wgpu`, `--features tch`.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::path::Path;
+
+use burn::tensor::{Device, Tensor, TensorData};
+use clip_model::{Pretrained, TraceOptions};
+use m2ib::image::{DynamicImage, Rgb, RgbImage};
+use m2ib::{Attribution, Backend, Explainer, ExplainerBuilder, Noise, Preset, emoji};
+use m2ib_core::{NoiseSource, SeededNoise};
+use m2ib_tests::case::Case;
+use m2ib_tests::parity;
+use m2ib_tests::toy::Toy;
+
+/// How far a backend may be from the CPU's results, in shares of the largest value.
+///
+/// Sums are taken in another order everywhere, which costs a few units in the last place (6e-8) a
+/// layer. A solution amplifies that: Adam divides by the gradient's own size, so that where it is
+/// nearly zero its rounding decides the update.
+struct Tolerance {
+    forward: f32,
+    gradient: f32,
+    solution: f32,
+}
+
+fn tolerance(backend: Backend) -> Tolerance {
+    match backend {
+        // The same arithmetic on the host.
+        Backend::Cpu | Backend::NdArray | Backend::Tch => Tolerance {
+            forward: 1e-5,
+            gradient: 1e-5,
+            solution: 1e-3,
+        },
+        // Shading languages promise less of exp and sqrt: 3 units in the last place and more.
+        _ => Tolerance {
+            forward: 3e-5,
+            gradient: 5e-5,
+            solution: 3e-3,
+        },
+    }
+}
+
+/// Runs a check on every backend that is compiled in.
+fn each(check: impl Fn(Backend, &Device)) {
+    for backend in Backend::compiled() {
+        let device = backend.device().unwrap();
+        check(backend, &device);
+    }
+}
+
+fn reference() -> Device {
+    Backend::Cpu.device().unwrap()
+}
+
+/// Standard normal numbers, the same on every device.
+fn random<const D: usize>(seed: u64, shape: [usize; D], device: &Device) -> Tensor<D> {
+    let noise = SeededNoise::new(seed, 9);
+    let values = noise.draw(0, 0..1, [1, 1, shape.iter().product()]).unwrap();
+    Tensor::from_data(TensorData::new(values, shape), device)
+}
+
+fn host<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
+    tensor.try_into_vec_as::<f32>().unwrap()
+}
+
+#[track_caller]
+fn close(what: &str, backend: Backend, found: &[f32], expected: &[f32], tolerance: f32) {
+    assert_eq!(found.len(), expected.len(), "{what} on {backend}");
+    let largest = expected
+        .iter()
+        .fold(0.0f32, |largest, x| largest.max(x.abs()));
+    for (found, expected) in found.iter().zip(expected) {
+        // A NaN is not close.
+        let close = (found - expected).abs() <= tolerance * largest;
+        assert!(
+            close,
+            "{what} on {backend}: {found}, expected {expected} of {largest}"
+        );
+    }
+}
+
+fn toy(device: &Device) -> Pretrained {
+    Toy::new(1).load(device).unwrap()
+}
+
+fn picture() -> DynamicImage {
+    DynamicImage::ImageRgb8(RgbImage::from_fn(50, 41, |x, y| {
+        Rgb([x as u8 * 5, y as u8 * 6, (x ^ y) as u8])
+    }))
+}
+
+const CAPTION: &str = "a photo of a red piano";
+
+#[test]
+fn recorded_cases_of_the_reference_method_are_met() {
+    each(|backend, device| {
+        for case in ["tiny", "tiny-gelu", "tiny-matched", "tiny-sigma"] {
+            let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
+                .join("data/parity")
+                .join(case);
+            let checks = parity::run(&Case::open(folder).unwrap(), device, 1).unwrap();
+            let broken: Vec<_> = checks.iter().filter(|check| !check.holds()).collect();
+            assert!(broken.is_empty(), "{case} on {backend}: {broken:#?}");
+        }
+    });
+}
+
+#[test]
+fn hidden_states_and_embeddings_agree() {
+    let states = |device: &Device| {
+        let model = toy(device);
+        let options = TraceOptions {
+            hidden: true,
+            ..Default::default()
+        };
+        let pixels = model.processor.process(&picture()).to_tensor(device);
+        let tower = &model.clip.image;
+        let trace = tower.trace(tower.embed(pixels).unwrap(), options);
+        let mut states: Vec<_> = (0..trace.hidden_states())
+            .map(|index| host(trace.hidden_state(index).unwrap()))
+            .collect();
+        states.push(host(tower.project(tower.pool(trace.output()))));
+        let ids = model.tokenizer.encode(CAPTION).unwrap().ids();
+        let tower = &model.clip.text;
+        let trace = tower.trace(tower.embed(tower.ids(&ids).unwrap()), options);
+        states.extend(
+            (0..trace.hidden_states()).map(|index| host(trace.hidden_state(index).unwrap())),
+        );
+        states.push(host(
+            tower.project(tower.pool(trace.output(), ids.len() - 1)),
+        ));
+        states
+    };
+    let expected = states(&reference());
+    each(|backend, device| {
+        let found = states(device);
+        assert_eq!(found.len(), expected.len());
+        for (index, (found, expected)) in found.iter().zip(&expected).enumerate() {
+            let what = format!("hidden state {index}");
+            close(&what, backend, found, expected, tolerance(backend).forward);
+        }
+    });
+}
+
+#[test]
+fn the_way_back_agrees_with_automatic_differentiation_and_with_the_cpu() {
+    let gradients = |device: &Device| {
+        let clip = toy(device).clip;
+        let (latent, weight) = (random(2, [2, 17, 32], device), random(3, [2, 16], device));
+        let by_hand = clip
+            .image
+            .read_out_with_pullback(1, latent.clone())
+            .pull_back(weight.clone());
+        let leaf = latent.autodiff().require_grad();
+        let score = (clip.image.read_out(1, leaf.clone()) * weight).sum();
+        let traced = leaf.grad(&score.backward()).unwrap();
+        [host(by_hand), host(traced)]
+    };
+    let [expected, _] = gradients(&reference());
+    each(|backend, device| {
+        let [by_hand, traced] = gradients(device);
+        let tolerance = tolerance(backend).gradient;
+        close("gradient by hand", backend, &by_hand, &expected, tolerance);
+        close("traced gradient", backend, &traced, &expected, tolerance);
+    });
+}
+
+fn quick(device: &Device) -> ExplainerBuilder {
+    Explainer::builder(toy(device)).steps(4).samples(3).seed(5)
+}
+
+fn maps(attribution: &Attribution) -> [Vec<f32>; 2] {
+    [
+        attribution.image.nats().iter().copied().collect(),
+        attribution.text.nats.clone(),
+    ]
+}
+
+#[test]
+fn a_seed_gives_the_same_explanation_on_all_and_the_same_bits_twice_on_one() {
+    let explain = |device: &Device| {
+        let explainer = quick(device).build().unwrap();
+        maps(&explainer.attribute(&picture(), CAPTION).unwrap())
+    };
+    let expected = explain(&reference());
+    each(|backend, device| {
+        let found = explain(device);
+        assert_eq!(found, explain(device), "{backend}");
+        for (found, expected) in found.iter().zip(&expected) {
+            close("map", backend, found, expected, tolerance(backend).solution);
+        }
+    });
+}
+
+#[test]
+fn matched_noise_from_an_images_own_patches_agrees() {
+    let explain = |device: &Device| {
+        let own = m2ib::Overrides {
+            noise: Some(Noise::Matched),
+            ..Default::default()
+        };
+        let builder = quick(device).overrides(m2ib::Modality::Image, own);
+        let explainer = builder.build().unwrap();
+        maps(&explainer.attribute(&picture(), CAPTION).unwrap())
+    };
+    let [expected, _] = explain(&reference());
+    each(|backend, device| {
+        let [found, _] = explain(device);
+        close(
+            "map",
+            backend,
+            &found,
+            &expected,
+            tolerance(backend).solution,
+        );
+    });
+}
+
+#[test]
+fn many_pairs_are_explained_as_one_by_one() {
+    each(|backend, device| {
+        let explainer = quick(device).build().unwrap();
+        let image = explainer.encode_image(&picture()).unwrap();
+        let texts = [CAPTION, "a red piano", "a photo of a red tractor"]
+            .map(|caption| explainer.encode_text(caption).unwrap());
+        let pairs: Vec<_> = texts.iter().map(|text| (&image, text)).collect();
+        let many = explainer.attribute_many(&pairs);
+        assert_eq!(many.len(), 3);
+        for ((image, text), found) in pairs.into_iter().zip(many) {
+            let expected = explainer.attribute_encoded(image, text).unwrap();
+            for (found, expected) in maps(&found.unwrap()).iter().zip(&maps(&expected)) {
+                close("map", backend, found, expected, tolerance(backend).solution);
+            }
+        }
+    });
+}
+
+#[test]
+fn the_embedded_model_names_the_same_word() {
+    each(|backend, device| {
+        let explainer = Explainer::builder(emoji::pretrained(device).unwrap())
+            .preset(Preset::Matched)
+            .calibration(emoji::calibration().unwrap())
+            .steps(6)
+            .samples(2)
+            .build()
+            .unwrap();
+        let scene = &emoji::SCENES[0];
+        let image = m2ib::decode_image(scene.png, scene.name).unwrap();
+        let attribution = explainer
+            .attribute(&image, scene.objects[0].caption)
+            .unwrap();
+        let words = attribution.text.words();
+        let strongest = words
+            .iter()
+            .max_by(|a, b| a.nats.total_cmp(&b.nats))
+            .unwrap();
+        assert_eq!(strongest.text, scene.objects[0].name, "{backend}");
+    });
+}
