@@ -3,13 +3,13 @@
 //! they reach is the ceiling for all else.
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use m2ib_benches::{cpu_lanes, device, random};
+use m2ib_benches::{cpu_lanes, device, random, shares};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn gemm(criterion: &mut Criterion) {
-    let (device, lanes) = (device(), cpu_lanes());
+    let (device, lanes) = (device(), cpu_lanes(10));
     let mut group = criterion.benchmark_group("gemm");
     group.sample_size(20);
     for (rows, inner, columns) in [
@@ -20,8 +20,8 @@ fn gemm(criterion: &mut Criterion) {
     ] {
         let shape = format!("{rows}x{inner}x{columns}");
         group.throughput(Throughput::Elements(2 * (rows * inner * columns) as u64));
-        let share = || random([rows / lanes.count(), inner], &device);
-        let shares: Vec<_> = (0..lanes.count()).map(|_| share()).collect();
+        let share = |rows| random([rows, inner], &device);
+        let shares: Vec<_> = shares(rows, &lanes).into_iter().map(share).collect();
         let weight = random([inner, columns], &device);
         group.bench_function(BenchmarkId::new("as it lies", &shape), |bencher| {
             bencher.iter(|| lanes.map(shares.clone(), |x| x.matmul(weight.clone())));

@@ -3,7 +3,7 @@
 
 use burn::tensor::Tensor;
 use criterion::{Criterion, criterion_group, criterion_main};
-use m2ib_benches::{Shape, cpu_lanes, device, random};
+use m2ib_benches::{Shape, cpu_lanes, device, random, shares};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -11,25 +11,25 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 const SAMPLES: usize = 10;
 
 fn stages(criterion: &mut Criterion) {
-    let (device, lanes) = (device(), cpu_lanes());
+    let (device, lanes) = (device(), cpu_lanes(SAMPLES));
     let mut clip = Shape::B32.model(&device).clip;
     clip.computes_on_host(true);
-    let share = SAMPLES / lanes.count();
-    let shares = |tokens, width| -> Vec<Tensor<3>> {
-        let share = |_| random([share, tokens, width], &device);
-        (0..lanes.count()).map(share).collect()
+    let latents = |tokens, width| -> Vec<Tensor<3>> {
+        let share = |samples| random([samples, tokens, width], &device);
+        shares(SAMPLES, &lanes).into_iter().map(share).collect()
     };
-    let (image, text) = (shares(50, 768), shares(12, 512));
-    let gradient = random([share, 512], &device);
+    let (image, text) = (latents(50, 768), latents(12, 512));
+    let gradient = |x: &Tensor<3>| random([x.dims()[0], 512], &device);
     let mut group = criterion.benchmark_group("step");
     group.sample_size(20);
     group.bench_function("image, read out", |bencher| {
         bencher.iter(|| lanes.map(image.clone(), |x| clip.image.read_out(10, x)));
     });
     group.bench_function("image, read out and back", |bencher| {
-        let both = |x| {
+        let both = |x: Tensor<3>| {
+            let gradient = gradient(&x);
             let read_out = clip.image.read_out_with_pullback(10, x);
-            read_out.pull_back(gradient.clone())
+            read_out.pull_back(gradient)
         };
         bencher.iter(|| lanes.map(image.clone(), both));
     });
@@ -37,9 +37,10 @@ fn stages(criterion: &mut Criterion) {
         bencher.iter(|| lanes.map(text.clone(), |x| clip.text.read_out(10, x, 11)));
     });
     group.bench_function("text, read out and back", |bencher| {
-        let both = |x| {
+        let both = |x: Tensor<3>| {
+            let gradient = gradient(&x);
             let read_out = clip.text.read_out_with_pullback(10, x, 11);
-            read_out.pull_back(gradient.clone())
+            read_out.pull_back(gradient)
         };
         bencher.iter(|| lanes.map(text.clone(), both));
     });

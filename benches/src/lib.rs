@@ -110,10 +110,18 @@ pub fn device() -> Device {
         .expect("a backend is compiled in")
 }
 
-/// One lane a thread, as an explainer shares ten samples out on a small CPU.
-pub fn cpu_lanes() -> Lanes {
+/// Lanes as an explainer has them on a CPU for so many samples.
+pub fn cpu_lanes(samples: usize) -> Lanes {
     let threads = rayon::current_num_threads();
-    Lanes::new(threads, threads).expect("the system gives threads")
+    Lanes::new(samples.min(threads), threads).expect("the system gives threads")
+}
+
+/// `count` cut into shares for the lanes, as even as can be.
+pub fn shares(count: usize, lanes: &Lanes) -> Vec<usize> {
+    let bound = |share: usize| share * count / lanes.count();
+    (0..lanes.count())
+        .map(|share| bound(share + 1) - bound(share))
+        .collect()
 }
 
 /// Normally distributed numbers.

@@ -23,12 +23,15 @@ impl Clip {
     /// `CLIPModel` read; `metadata` goes into its header.
     ///
     /// # Errors
-    /// [`Error::Export`] if the device does not hand the values out.
+    /// [`Error::Export`] if the device does not hand the values out, or one is too large for the
+    /// precision.
     pub fn to_safetensors(
         &self,
         precision: Precision,
-        metadata: HashMap<String, String>,
+        mut metadata: HashMap<String, String>,
     ) -> Result<Vec<u8>> {
+        // transformers refuses a header that does not say this.
+        metadata.entry("format".into()).or_insert("pt".into());
         let mut tensors = Tensors {
             precision,
             name: image_name,
@@ -79,6 +82,10 @@ impl Tensors {
             Precision::F32 => data.convert_dtype(DType::F32),
             Precision::F16 => data.convert_dtype(DType::F16),
         };
+        if let Some(value) = data.iter::<f32>().find(|value| !value.is_finite()) {
+            let reason = format!("{name} holds {value} in this precision");
+            self.failure.get_or_insert(reason);
+        }
         self.found.push((name, data));
     }
 }
@@ -183,11 +190,13 @@ mod tests {
         let full = clip()
             .to_safetensors(Precision::F32, HashMap::new())
             .unwrap();
-        let half = clip()
-            .to_safetensors(Precision::F16, metadata.clone())
-            .unwrap();
+        let half = clip().to_safetensors(Precision::F16, metadata).unwrap();
         let (_, header) = safetensors::SafeTensors::read_metadata(&half).unwrap();
-        assert_eq!(header.metadata(), &Some(metadata));
+        let found = header.metadata().clone().unwrap();
+        assert_eq!(
+            (found["commit"].as_str(), found["format"].as_str()),
+            ("abc", "pt")
+        );
         let size = |bytes: &[u8]| {
             let file = safetensors::SafeTensors::deserialize(bytes).unwrap();
             file.iter()

@@ -68,12 +68,16 @@ impl Linear {
     /// the few blocks behind a mask, not for whole towers.
     pub(crate) fn by_output(&self) -> Tensor<2> {
         let weight = self.weight.val();
-        let kept = self.by_output.0.get_or_init(|| transposed(weight.clone()));
-        if kept.device() == weight.device() {
-            kept.clone()
-        } else {
-            // The layer was moved to another device since.
-            transposed(weight)
+        match self.by_output.0.get() {
+            Some(kept) if kept.device() == weight.device() => kept.clone(),
+            // Not by `get_or_init`: a backend that forks may, while it waits, be handed a job that
+            // comes here again and would wait for itself. (A copy on another device stays: the
+            // layer was moved.)
+            _ => {
+                let made = transposed(weight);
+                let _ = self.by_output.0.set(made.clone());
+                made
+            }
         }
     }
 }

@@ -5,10 +5,13 @@
 //! operations too, and nothing is forked and joined hundreds of times a step.
 
 use std::fmt;
+use std::sync::Mutex;
 
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use crate::{Error, Result};
+
+const UNBROKEN: &str = "no job runs while a lock is held";
 
 /// Groups of threads, each of which takes one share of a job at a time.
 ///
@@ -54,31 +57,31 @@ impl Lanes {
 
     /// `job` of every share, in their order. A lane takes the next share when it is done with one.
     ///
-    /// Must not be called from inside a job of the same lanes.
+    /// Called from a thread of any rayon pool, a lane's among them, it works through the shares on
+    /// the spot: that thread would otherwise take up further jobs of its pool while it waits, one
+    /// inside the other.
     pub fn map<S, R>(&self, shares: Vec<S>, job: impl Fn(S) -> R + Sync) -> Vec<R>
     where
         S: Send,
         R: Send,
     {
-        if self.groups.is_empty() || shares.len() < 2 {
+        if self.groups.is_empty() || shares.len() < 2 || rayon::current_thread_index().is_some() {
             return shares.into_iter().map(job).collect();
         }
         let count = shares.len();
-        let queue = std::sync::Mutex::new(shares.into_iter().enumerate());
-        let results = std::sync::Mutex::new(Vec::with_capacity(count));
+        let queue = Mutex::new(shares.into_iter().enumerate());
+        let results = Mutex::new(Vec::with_capacity(count));
         let work = || {
             loop {
                 // The lock is let go of before the job starts.
-                let next = locked(&queue).next();
+                let next = queue.lock().expect(UNBROKEN).next();
                 let Some((index, share)) = next else { break };
                 let result = job(share);
-                locked(&results).push((index, result));
+                results.lock().expect(UNBROKEN).push((index, result));
             }
         };
         spread(&self.groups, count, &work);
-        let mut results = results
-            .into_inner()
-            .unwrap_or_else(|error| error.into_inner());
+        let mut results = results.into_inner().expect(UNBROKEN);
         results.sort_unstable_by_key(|(index, _)| *index);
         results.into_iter().map(|(_, result)| result).collect()
     }
@@ -104,11 +107,6 @@ fn spread(groups: &[ThreadPool], count: usize, work: &(impl Fn() + Sync)) {
         }),
         _ => {}
     }
-}
-
-/// A panic in another lane ends the whole job anyway, so a poisoned lock changes nothing.
-fn locked<T>(mutex: &std::sync::Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(|error| error.into_inner())
 }
 
 #[cfg(test)]
@@ -148,6 +146,16 @@ mod tests {
             rayon::current_num_threads()
         });
         assert_eq!(threads.iter().sum::<usize>(), 5, "{threads:?}");
+    }
+
+    #[test]
+    fn inside_a_job_shares_are_worked_through_on_the_spot() {
+        let lanes = Lanes::new(2, 2).unwrap();
+        lanes.map(vec![1, 2], |_| {
+            let here = std::thread::current().id();
+            let threads = lanes.map(vec![(); 5], |()| std::thread::current().id());
+            assert!(threads.into_iter().all(|thread| thread == here));
+        });
     }
 
     #[test]

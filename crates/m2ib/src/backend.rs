@@ -92,9 +92,9 @@ impl Backend {
         };
         match (self, index) {
             #[cfg(feature = "wgpu")]
-            (Self::Wgpu, index) => m2ib_wgpu::device(index.unwrap_or(0)).map_err(failed),
+            (Self::Wgpu, index) => m2ib_wgpu::device(index).map_err(failed),
             #[cfg(feature = "tch")]
-            (Self::Tch, index) => Ok(m2ib_tch::device(index)),
+            (Self::Tch, index) => m2ib_tch::device(index).map_err(failed),
             #[cfg(feature = "cpu")]
             (Self::Cpu, None | Some(0)) => Ok(m2ib_cpu::flex()),
             #[cfg(feature = "ndarray")]
@@ -120,10 +120,10 @@ impl Backend {
         match self {
             _ if !self.is_compiled() => Vec::new(),
             #[cfg(feature = "wgpu")]
-            Self::Wgpu => m2ib_wgpu::devices()
+            Self::Wgpu => m2ib_wgpu::adapters()
                 .into_iter()
                 .enumerate()
-                .map(|(index, (_, name))| found(Some(index), name))
+                .map(|(index, name)| found(Some(index), name))
                 .collect(),
             Self::Tch => one("the CPU through libtorch; \"tch:0\" is the first CUDA device"),
             Self::NdArray => one("the CPU through ndarray"),

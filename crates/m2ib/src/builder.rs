@@ -157,14 +157,15 @@ impl ExplainerBuilder {
         let samples = [&image, &text].map(|side| side.settings.bottleneck.samples);
         let threads = Backend::host_threads(&self.model.clip.device()).unwrap_or(0);
         self.model.clip.computes_on_host(threads > 0);
-        let lanes = lanes(threads, samples.into_iter().max())?;
+        let most = samples.into_iter().max().unwrap_or(1);
         Ok(Explainer {
             model: self.model,
             image,
             text,
             seed: self.seed,
             provenance,
-            lanes: Arc::new(lanes),
+            sample_lanes: Arc::new(lanes(most.min(threads), threads)?),
+            pair_lanes: lanes(threads, threads)?,
         })
     }
 
@@ -208,7 +209,7 @@ impl ExplainerBuilder {
     }
 }
 
-/// As many lanes as host threads and samples allow; one where the backend computes elsewhere.
-fn lanes(threads: usize, samples: Option<usize>) -> Result<Lanes> {
-    Ok(Lanes::new(samples.unwrap_or(1).min(threads), threads)?)
+/// Lanes over the backend's host threads; one where it has none.
+fn lanes(count: usize, threads: usize) -> Result<Lanes> {
+    Lanes::new(count, threads).map_err(Error::Threads)
 }

@@ -1,6 +1,6 @@
 //! Images and captions that went through their towers once.
 
-use burn::tensor::Tensor;
+use burn::tensor::{Device, Tensor};
 use clip_model::{Caption, Pixels, View};
 use image::DynamicImage;
 use m2ib_core::{Readout, cosine_similarity};
@@ -37,11 +37,12 @@ impl EncodedText {
     }
 }
 
-/// Which weights and layer a latent belongs to.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// Which weights and layer a latent belongs to, and where it lies.
+#[derive(Debug, Clone, PartialEq)]
 struct Origin {
     fingerprint: String,
     layer: Layer,
+    device: Device,
 }
 
 impl Explainer {
@@ -116,6 +117,7 @@ impl Explainer {
         Origin {
             fingerprint,
             layer: self.settings(modality).layer,
+            device: self.model.clip.device(),
         }
     }
 
@@ -124,7 +126,17 @@ impl Explainer {
         if *found == expected {
             return Ok(());
         }
-        let name = |origin: &Origin| format!("weights {} at {}", origin.fingerprint, origin.layer);
+        let name = |origin: &Origin| {
+            let Origin {
+                fingerprint,
+                layer,
+                device,
+            } = origin;
+            format!(
+                "weights {fingerprint} at {layer} on {:?}",
+                device.as_dispatch()
+            )
+        };
         Err(Error::Encoded {
             modality,
             found: name(found),

@@ -24,7 +24,7 @@ pub enum Error {
     },
     /// The host's threads.
     #[error(transparent)]
-    Threads(#[from] m2ib_core::Error),
+    Threads(m2ib_core::Error),
     /// A backend that is not there.
     #[error("backend \"{found}\": {reason}")]
     Backend {

@@ -29,7 +29,10 @@ pub struct Explainer {
     pub(crate) text: Side,
     pub(crate) seed: u64,
     pub(crate) provenance: Provenance,
-    pub(crate) lanes: Arc<Lanes>,
+    /// What one pair's samples are shared out over.
+    pub(crate) sample_lanes: Arc<Lanes>,
+    /// What takes whole pairs and images, of many.
+    pub(crate) pair_lanes: Lanes,
 }
 
 /// One evaluation of an objective, as it is made.
@@ -141,7 +144,7 @@ impl Explainer {
         text: &EncodedText,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Attribution> {
-        self.explain(image, text, &self.lanes, progress)
+        self.explain(image, text, &self.sample_lanes, progress)
     }
 
     /// Feature statistics of this explainer's model over images and captions.

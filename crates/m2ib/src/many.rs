@@ -23,7 +23,7 @@ impl Explainer {
     /// # Errors
     /// As [`encode_image`](Self::encode_image), image by image.
     pub fn encode_images(&self, images: &[DynamicImage]) -> Vec<Result<EncodedImage>> {
-        self.lanes
+        self.pair_lanes
             .map(images.iter().collect(), |image| self.encode_image(image))
     }
 
@@ -57,7 +57,9 @@ impl Explainer {
     }
 
     /// As [`attribute_many`](Self::attribute_many); `done` is handed every result as it is made,
-    /// with the pair's index, from whichever thread made it.
+    /// with the pair's index, from whichever thread made it. (A thread that is held up there
+    /// explains nothing meanwhile, and pairs that another thread hands to the same explainer wait
+    /// for these.)
     ///
     /// # Errors
     /// As [`attribute_many`](Self::attribute_many).
@@ -84,12 +86,12 @@ impl Explainer {
             result
         };
         // Pairs left over when each lane has had as many as every other share out their samples.
-        let even = pairs.len() - pairs.len() % self.lanes.count();
+        let even = pairs.len() - pairs.len() % self.pair_lanes.count();
         let alone = Arc::new(Lanes::one());
         let mut results = self
-            .lanes
+            .pair_lanes
             .map((0..even).collect(), |index| explain(index, &alone));
-        results.extend((even..pairs.len()).map(|index| explain(index, &self.lanes)));
+        results.extend((even..pairs.len()).map(|index| explain(index, &self.sample_lanes)));
         results
     }
 
@@ -98,7 +100,10 @@ impl Explainer {
         pairs: &[(&EncodedImage, &EncodedText)],
         done: &(dyn Fn(usize, &Result<Attribution>) + Sync),
     ) -> Vec<Result<Attribution>> {
-        let rows = self.model.clip.config.vision.tokens() * self.image.settings.bottleneck.samples;
+        let config = &self.model.clip.config;
+        let image = config.vision.tokens() * self.image.settings.bottleneck.samples;
+        let text = config.text.max_position_embeddings * self.text.settings.bottleneck.samples;
+        let rows = image.max(text);
         let mut results = Vec::with_capacity(pairs.len());
         for batch in pairs.chunks((BATCH_ROWS / rows).max(1)) {
             for result in self.batch(batch) {
