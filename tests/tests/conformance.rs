@@ -24,6 +24,8 @@ struct Tolerance {
     forward: f32,
     gradient: f32,
     solution: f32,
+    /// Of the bounds that recorded cases are held to.
+    parity: f64,
 }
 
 fn tolerance(backend: Backend) -> Tolerance {
@@ -33,12 +35,15 @@ fn tolerance(backend: Backend) -> Tolerance {
             forward: 1e-5,
             gradient: 1e-5,
             solution: 1e-3,
+            parity: 1.0,
         },
         // Shading languages promise less of exp and sqrt: 3 units in the last place and more.
         _ => Tolerance {
             forward: 3e-5,
             gradient: 5e-5,
             solution: 3e-3,
+            // One small saliency, relative to itself, is 1.4e-4 off with Mesa's software Vulkan.
+            parity: 3.0,
         },
     }
 }
@@ -102,7 +107,9 @@ fn recorded_cases_of_the_reference_method_are_met() {
                 .join("data/parity")
                 .join(case);
             let checks = parity::run(&Case::open(folder).unwrap(), device, 1).unwrap();
-            let broken: Vec<_> = checks.iter().filter(|check| !check.holds()).collect();
+            let factor = tolerance(backend).parity;
+            let holds = |check: &parity::Check| check.difference <= factor * check.bound;
+            let broken: Vec<_> = checks.iter().filter(|check| !holds(check)).collect();
             assert!(broken.is_empty(), "{case} on {backend}: {broken:#?}");
         }
     });

@@ -307,6 +307,24 @@ fn calibrate_writes_statistics_that_explain_takes() {
 }
 
 #[test]
+fn devices_are_listed_and_what_is_no_device_is_refused() {
+    let list = stdout(&m2ib(&["devices"]));
+    // Those compiled in by their devices, those left out by the feature they need.
+    for backend in ["cpu", "ndarray", "wgpu", "tch"] {
+        let line = list.lines().find(|line| line.starts_with(backend));
+        assert!(line.is_some(), "{backend} is missing: {list}");
+    }
+    for (device, words) in [
+        ("gpu", &["\"gpu\"", "cpu, wgpu, tch, ndarray"][..]),
+        ("cpu:7", &["\"cpu:7\"", "one device"]),
+        ("cpu:one", &["\"cpu:one\"", "number"]),
+    ] {
+        let error = failure(&explain(&["--device", device]).2);
+        assert!(words.iter().all(|word| error.contains(word)), "{error}");
+    }
+}
+
+#[test]
 fn help_and_version_answer() {
     assert!(stdout(&m2ib(&["--version"])).starts_with("m2ib "));
     assert!(stdout(&m2ib(&["explain", "--help"])).contains("--layer-text"));

@@ -184,28 +184,37 @@ fn solutions(
     step: usize,
 ) -> Result<Vec<Result<Solution>>> {
     let [_, tokens, width] = nats.dims();
-    let (nats, alpha) = (values(nats)?, values(alpha)?);
-    let matrix = |values: &[f32]| {
-        Array2::from_shape_vec([tokens, width], values.to_vec())
-            .expect("a tensor has as many values as its shape says")
+    let matrices = |tensor| -> Result<Vec<Array2<f32>>> {
+        let values = values(tensor)?;
+        let matrix = |values: &[f32]| {
+            Array2::from_shape_vec([tokens, width], values.to_vec())
+                .expect("a tensor has as many values as its shape says")
+        };
+        Ok(values.chunks_exact(tokens * width).map(matrix).collect())
     };
-    let units = tokens * width;
-    let parts = nats.chunks_exact(units).zip(alpha.chunks_exact(units));
-    let solution = |(trace, (nats, alpha)): (Result<Vec<Step>>, (&[f32], &[f32]))| {
-        let trace = trace?;
-        let mut capacity = matrix(nats);
-        for nats in &mut capacity {
-            finite(*nats, "capacity", step)?;
-            // A divergence is never negative; its rounding may be.
-            *nats = nats.max(0.0);
-        }
-        Ok(Solution {
-            capacity,
-            alpha: matrix(alpha),
-            trace,
-        })
-    };
-    Ok(traces.into_iter().zip(parts).map(solution).collect())
+    let units = matrices(nats)?.into_iter().zip(matrices(alpha)?);
+    let solutions = traces.into_iter().zip(units);
+    Ok(solutions
+        .map(|(trace, (capacity, alpha))| solution(trace?, capacity, alpha, step))
+        .collect())
+}
+
+fn solution(
+    trace: Vec<Step>,
+    mut capacity: Array2<f32>,
+    alpha: Array2<f32>,
+    step: usize,
+) -> Result<Solution> {
+    for nats in &mut capacity {
+        finite(*nats, "capacity", step)?;
+        // A divergence is never negative; its rounding may be.
+        *nats = nats.max(0.0);
+    }
+    Ok(Solution {
+        capacity,
+        alpha,
+        trace,
+    })
 }
 
 #[cfg(test)]

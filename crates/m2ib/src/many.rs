@@ -195,7 +195,8 @@ impl Explainer {
     }
 }
 
-#[cfg(all(test, feature = "cpu", feature = "emoji"))]
+#[cfg(test)]
+#[cfg(all(feature = "cpu", feature = "emoji"))]
 mod tests {
     use std::sync::Mutex;
 
