@@ -9,7 +9,9 @@ use std::path::Path;
 use burn::tensor::{Device, Tensor, TensorData};
 use clip_model::{Pretrained, TraceOptions};
 use m2ib::image::{DynamicImage, Rgb, RgbImage};
-use m2ib::{Attribution, Backend, Explainer, ExplainerBuilder, Noise, Preset, emoji};
+use m2ib::{
+    Attribution, Backend, Error, Explainer, ExplainerBuilder, Noise, Precision, Preset, emoji,
+};
 use m2ib_core::{NoiseSource, SeededNoise};
 use m2ib_tests::case::Case;
 use m2ib_tests::parity;
@@ -26,6 +28,22 @@ struct Tolerance {
     solution: f32,
     /// Of the bounds that recorded cases are held to.
     parity: f64,
+}
+
+/// The same for matrices of 16 bits: a few of the format's own roundings (5e-4 and 4e-3), the
+/// same on every backend.
+fn coarse_tolerance(precision: Precision) -> Tolerance {
+    let (forward, solution) = match precision {
+        Precision::F32 => unreachable!("has the backend's own"),
+        Precision::F16 => (2e-3, 2e-2),
+        Precision::Bf16 => (2e-2, 2e-1),
+    };
+    Tolerance {
+        forward,
+        gradient: forward,
+        solution,
+        parity: f64::INFINITY,
+    }
 }
 
 fn tolerance(backend: Backend) -> Tolerance {
@@ -266,5 +284,63 @@ fn the_embedded_model_names_the_same_word() {
             .max_by(|a, b| a.nats.total_cmp(&b.nats))
             .unwrap();
         assert_eq!(strongest.text, scene.objects[0].name, "{backend}");
+    });
+}
+
+#[test]
+fn matrices_of_16_bits_explain_nearly_the_same() {
+    let explain = |device: &Device, precision| {
+        let mut model = toy(device);
+        model.clip.set_precision(precision)?;
+        let explainer = Explainer::builder(model).steps(4).samples(3).seed(5);
+        let explainer = explainer.build().unwrap();
+        let image = explainer.encode_image(&picture()).unwrap();
+        let text = explainer.encode_text(CAPTION).unwrap();
+        let attribution = explainer.attribute_encoded(&image, &text).unwrap();
+        assert_eq!(attribution.provenance.precision, precision);
+        let embeddings = [host(image.embedding), host(text.embedding)];
+        Ok::<_, clip_model::Error>((embeddings, maps(&attribution)))
+    };
+    let (embeddings, expected) = explain(&reference(), Precision::F32).unwrap();
+    each(|backend, device| {
+        for precision in [Precision::F16, Precision::Bf16] {
+            if !precision.is_supported_by(device) {
+                let error = explain(device, precision).unwrap_err().to_string();
+                let named = error.contains(&precision.to_string()) && error.contains("f32");
+                assert!(named, "{error}");
+                continue;
+            }
+            let tolerance = coarse_tolerance(precision);
+            let (found_embeddings, found) = explain(device, precision).unwrap();
+            let what = format!("{precision} embedding");
+            for (found, expected) in found_embeddings.iter().zip(&embeddings) {
+                close(&what, backend, found, expected, tolerance.forward);
+            }
+            let what = format!("{precision} map");
+            for (found, expected) in found.iter().zip(&expected) {
+                close(&what, backend, found, expected, tolerance.solution);
+            }
+        }
+    });
+}
+
+#[test]
+fn encodings_are_refused_on_another_device_than_their_own() {
+    let home = quick(&reference()).build().unwrap();
+    let image = home.encode_image(&picture()).unwrap();
+    let text = home.encode_text(CAPTION).unwrap();
+    each(|backend, device| {
+        let abroad = quick(device).build().unwrap();
+        let result = abroad.attribute_encoded(&image, &text);
+        match backend {
+            Backend::Cpu => assert!(result.is_ok()),
+            _ => {
+                let error = result.unwrap_err();
+                assert!(matches!(error, Error::Encoded { .. }), "{error}");
+                let [from, to] = [&reference(), device].map(|x| format!("{:?}", x.as_dispatch()));
+                let error = error.to_string();
+                assert!(error.contains(&from) && error.contains(&to), "{error}");
+            }
+        }
     });
 }

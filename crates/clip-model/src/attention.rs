@@ -67,7 +67,9 @@ impl Attention {
         } else {
             x
         };
-        let heads_first = |layer: &Linear| layer.by_output().reshape([heads, depth, width]);
+        let dtype = x.dtype();
+        let heads_first =
+            |layer: &Linear| layer.by_output().reshape([heads, depth, width]).cast(dtype);
         let w_key = heads_first(&self.k_proj);
         let query = query.reshape([batch, heads, depth]).swap_dims(0, 1) / (depth as f64).sqrt();
         let folded = query.matmul(w_key).swap_dims(0, 1); // [batch, heads, width]

@@ -5,7 +5,7 @@ use burn::tensor::Tensor;
 
 use crate::checkpoint::Checkpoint;
 use crate::layer_norm::LayerNorm;
-use crate::{Activation, Attention, Mlp};
+use crate::{Activation, Attention, Mlp, Precision};
 
 /// A block of either tower.
 #[derive(Module, Debug)]
@@ -60,6 +60,21 @@ impl Block {
                 activation,
                 on_host: false,
             },
+        }
+    }
+
+    /// See [`Clip::set_precision`](crate::Clip::set_precision).
+    pub(crate) fn set_precision(&mut self, precision: Precision) {
+        let Attention {
+            q_proj,
+            k_proj,
+            v_proj,
+            out_proj,
+            ..
+        } = &mut self.self_attn;
+        let Mlp { fc1, fc2, .. } = &mut self.mlp;
+        for layer in [q_proj, k_proj, v_proj, out_proj, fc1, fc2] {
+            layer.set_precision(precision);
         }
     }
 

@@ -4,7 +4,7 @@ use burn::module::Module;
 use burn::tensor::Device;
 
 use crate::checkpoint::Checkpoint;
-use crate::{ClipConfig, Content, ImageTower, ModelFiles, Result, TextTower};
+use crate::{ClipConfig, Content, ImageTower, ModelFiles, Precision, Result, TextTower};
 
 /// A CLIP model's weights, ready to run.
 #[derive(Debug, Clone)]
@@ -19,6 +19,7 @@ pub struct Clip {
     pub config: ClipConfig,
     fingerprint: String,
     device: Device,
+    precision: Precision,
 }
 
 impl Clip {
@@ -55,6 +56,7 @@ impl Clip {
             config,
             fingerprint,
             device,
+            precision: Precision::F32,
         })
     }
 
@@ -67,6 +69,28 @@ impl Clip {
     /// The device the weights are on.
     pub fn device(&self) -> Device {
         self.device.clone()
+    }
+
+    /// Stores the matrices of both towers in another format, and multiplies by them in it. Sums,
+    /// norms, softmax and everything between two layers stay f32, and so do embeddings and
+    /// gradients; a way back is scaled so that no f16 underflows.
+    ///
+    /// Half the memory, and faster on devices with units for it; slower on most CPUs.
+    /// Going back to f32 does not bring lost digits back.
+    ///
+    /// # Errors
+    /// [`Error::Precision`](crate::Error::Precision) if the device does not have it.
+    pub fn set_precision(&mut self, precision: Precision) -> Result<()> {
+        precision.check(&self.device)?;
+        self.image.set_precision(precision);
+        self.text.set_precision(precision);
+        self.precision = precision;
+        Ok(())
+    }
+
+    /// The format of the matrices: f32 unless it was [set](Self::set_precision).
+    pub fn precision(&self) -> Precision {
+        self.precision
     }
 
     /// Says whether the device's tensors lie in host memory, where chains of elementwise operations

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use crate::Precision;
+
 /// Result of this crate's fallible functions.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -67,6 +69,22 @@ pub enum Error {
         /// The configuration file.
         file: String,
         /// The model type found.
+        found: String,
+    },
+    /// Weights in a number format that the device does not compute with.
+    #[error("{device} does not compute with {found}, expected {expected}")]
+    Precision {
+        /// The format asked for.
+        found: Precision,
+        /// The device.
+        device: String,
+        /// The formats it has.
+        expected: String,
+    },
+    /// The name of no number format.
+    #[error("there is no precision \"{found}\", expected f32, f16 or bf16")]
+    PrecisionName {
+        /// The name given.
         found: String,
     },
     /// Weights that could not be written out.

@@ -3,20 +3,11 @@
 use std::collections::HashMap;
 
 use burn::module::{Module, ModuleVisitor, Param};
-use burn::tensor::{DType, Tensor, TensorData};
+use burn::tensor::{Tensor, TensorData};
 use safetensors::SafeTensorError;
 use safetensors::tensor::{Dtype, TensorView};
 
-use crate::{Clip, Error, Result};
-
-/// The number format of exported weights.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Precision {
-    /// 32 bits, as they are computed with.
-    F32,
-    /// 16 bits, half the size.
-    F16,
-}
+use crate::{Clip, Error, Precision, Result};
 
 impl Clip {
     /// All weights as one safetensors file, which [`load`](Self::load) and transformers'
@@ -50,6 +41,7 @@ impl Clip {
         let dtype = match precision {
             Precision::F32 => Dtype::F32,
             Precision::F16 => Dtype::F16,
+            Precision::Bf16 => Dtype::BF16,
         };
         let views = tensors.found.iter().map(|(name, data)| {
             let view = TensorView::new(dtype, data.shape().to_vec(), data.as_bytes());
@@ -78,10 +70,7 @@ struct Tensors {
 
 impl Tensors {
     fn add(&mut self, name: String, data: TensorData) {
-        let data = match self.precision {
-            Precision::F32 => data.convert_dtype(DType::F32),
-            Precision::F16 => data.convert_dtype(DType::F16),
-        };
+        let data = data.convert_dtype(self.precision.dtype());
         if let Some(value) = data.iter::<f32>().find(|value| !value.is_finite()) {
             let reason = format!("{name} holds {value} in this precision");
             self.failure.get_or_insert(reason);

@@ -10,7 +10,7 @@ use crate::checkpoint::Checkpoint;
 use crate::layer_norm::LayerNorm;
 use crate::linear::Linear;
 use crate::pullback::{self, ReadOut};
-use crate::{Encoder, Error, Result, Trace, TraceOptions, VisionConfig};
+use crate::{Encoder, Error, Precision, Result, Trace, TraceOptions, VisionConfig};
 
 /// The image tower: patches and a class token through pre-norm blocks; the class token is pooled.
 #[derive(Module, Debug)]
@@ -61,6 +61,13 @@ impl ImageTower {
             projection: weights.linear("visual_projection", width, output, false),
             image_size: config.image_size,
         }
+    }
+
+    /// See [`Clip::set_precision`](crate::Clip::set_precision).
+    pub(crate) fn set_precision(&mut self, precision: Precision) {
+        let blocks = self.encoder.layers.iter_mut();
+        blocks.for_each(|block| block.set_precision(precision));
+        self.projection.set_precision(precision);
     }
 
     /// Number of blocks.

@@ -3,7 +3,9 @@
 use std::sync::{Arc, OnceLock};
 
 use burn::module::{Module, Param};
-use burn::tensor::Tensor;
+use burn::tensor::{DType, Tensor};
+
+use crate::Precision;
 
 /// The weight lies in memory as `[input, output]`: seen as a transposed view of the file's
 /// `[output, input]`, a matrix product spends up to half its time on bringing it in order (and
@@ -41,6 +43,18 @@ impl Linear {
     /// x W alone.
     pub(crate) fn product<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {
         rows_times(x, self.weight.val())
+    }
+
+    /// See [`Clip::set_precision`](crate::Clip::set_precision).
+    pub(crate) fn set_precision(&mut self, precision: Precision) {
+        let weight = self.weight.val().cast(precision.dtype());
+        self.weight = Param::from_tensor(weight);
+        self.by_output = Cache::default();
+    }
+
+    /// Whether numbers met by the weight must be kept from leaving the narrow range of f16.
+    pub(crate) fn is_narrow(&self) -> bool {
+        self.weight.val().dtype() == DType::F16
     }
 
     pub(crate) fn bias(&self) -> Option<Tensor<1>> {
@@ -82,13 +96,15 @@ impl Linear {
     }
 }
 
-/// `[.., inner]` times `[inner, columns]`.
+/// `[.., inner]` times `[inner, columns]`, multiplied in the weight's format.
 fn rows_times<const D: usize>(x: Tensor<D>, weight: Tensor<2>) -> Tensor<D> {
     let [inner, columns] = weight.dims();
     let mut shape = x.dims();
     let rows = shape.iter().product::<usize>() / inner;
     shape[D - 1] = columns;
-    x.reshape([rows, inner]).matmul(weight).reshape(shape)
+    let outer = x.dtype();
+    let x = x.reshape([rows, inner]).cast(weight.dtype());
+    x.matmul(weight).cast(outer).reshape(shape)
 }
 
 /// Transposed in memory, not only in view: a view cannot be flattened without bringing it in order.

@@ -10,7 +10,7 @@ use crate::checkpoint::Checkpoint;
 use crate::layer_norm::LayerNorm;
 use crate::linear::Linear;
 use crate::pullback::{self, ReadOut};
-use crate::{Encoder, Error, Result, TextConfig, Trace, TraceOptions};
+use crate::{Encoder, Error, Precision, Result, TextConfig, Trace, TraceOptions};
 
 /// Which token of a caption is pooled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -93,6 +93,15 @@ impl TextTower {
         }
     }
 
+    /// See [`Clip::set_precision`](crate::Clip::set_precision).
+    pub(crate) fn set_precision(&mut self, precision: Precision) {
+        let blocks = self.encoder.layers.iter_mut();
+        blocks.for_each(|block| block.set_precision(precision));
+        self.projection.set_precision(precision);
+        let table = self.token_embedding.val().cast(precision.dtype());
+        self.token_embedding = Param::from_tensor(table);
+    }
+
     /// Number of blocks.
     pub fn depth(&self) -> usize {
         self.encoder.depth()
@@ -138,7 +147,8 @@ impl TextTower {
     pub fn embed(&self, ids: Tensor<2, Int>) -> Tensor<3> {
         let tokens = ids.dims()[1];
         let positions = self.position_embedding.val().narrow(0, 0, tokens);
-        embedding(self.token_embedding.val(), ids) + positions.unsqueeze()
+        let tokens = embedding(self.token_embedding.val(), ids).cast(positions.dtype());
+        tokens + positions.unsqueeze()
     }
 
     /// Runs the blocks of `range` under the causal mask.

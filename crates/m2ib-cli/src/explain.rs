@@ -163,7 +163,8 @@ impl Explain {
         };
         let calibration = match &method.calibration {
             Some(file) => Some(Calibration::load(file)?),
-            None => embedded_calibration(emoji)?,
+            None if emoji => Some(m2ib::emoji::calibration()?),
+            None => None,
         };
         let mut builder = Explainer::builder(self.model.load()?)
             .preset(preset)
@@ -249,13 +250,4 @@ impl Drawing {
             None => overlay,
         }
     }
-}
-
-fn embedded_calibration(emoji: bool) -> Result<Option<Calibration>> {
-    #[cfg(feature = "emoji")]
-    if emoji {
-        return Ok(Some(m2ib::emoji::calibration()?));
-    }
-    let _ = emoji;
-    Ok(None)
 }

@@ -3,10 +3,10 @@
 use std::path::Path;
 
 use anyhow::Result;
-#[cfg(not(all(feature = "emoji", feature = "hub")))]
+#[cfg(not(feature = "hub"))]
 use anyhow::bail;
 use clap::Args;
-use m2ib::{Backend, DeviceChoice, Pretrained};
+use m2ib::{Backend, DeviceChoice, Precision, Pretrained};
 
 /// The embedded model's name.
 pub(crate) const EMOJI: &str = "emoji";
@@ -17,10 +17,13 @@ pub(crate) struct ModelArguments {
     /// "emoji" (embedded), a Hugging Face model folder, or an id "owner/name" on the hub.
     #[arg(long, default_value = EMOJI, value_name = "FOLDER-OR-ID")]
     pub(crate) model: String,
-    /// What computes: cpu, ndarray, wgpu or tch, as compiled in (see `m2ib devices`); of several
+    /// What computes: cpu, wgpu, cuda, rocm, tch or ndarray, as compiled in (see `m2ib devices`); of several
     /// GPUs, one by its number, as in wgpu:1.
     #[arg(long, value_name = "BACKEND[:NUMBER]")]
     pub(crate) device: Option<String>,
+    /// Number format of the model's matrices: f32, f16 or bf16, as the device has them.
+    #[arg(long, default_value_t, value_name = "FORMAT")]
+    pub(crate) precision: Precision,
 }
 
 impl ModelArguments {
@@ -35,15 +38,13 @@ impl ModelArguments {
             Some(name) => name.parse::<DeviceChoice>()?.device()?,
             None => Backend::preferred()?.device()?,
         };
-        if self.is_emoji() {
-            #[cfg(feature = "emoji")]
-            return Ok(m2ib::emoji::pretrained(&device)?);
-            #[cfg(not(feature = "emoji"))]
-            bail!(
-                "the embedded model is not compiled in; build with the cargo feature \"emoji\", or give --model a folder"
-            );
-        }
-        self.load_other(&device)
+        let mut model = if self.is_emoji() {
+            m2ib::emoji::pretrained(&device)?
+        } else {
+            self.load_other(&device)?
+        };
+        model.clip.set_precision(self.precision)?;
+        Ok(model)
     }
 
     fn load_other(&self, device: &m2ib::Device) -> Result<Pretrained> {

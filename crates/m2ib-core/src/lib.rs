@@ -34,6 +34,7 @@ pub use error::{Error, Result};
 pub use lanes::Lanes;
 pub use noise_model::NoiseModel;
 pub use noise_source::{NoiseSource, RecordedNoise, Sampling, SeededNoise};
+pub use objective::BATCH_ROWS;
 pub use problem::Problem;
 pub use readout::{Fit, Readout};
 pub use settings::Settings;

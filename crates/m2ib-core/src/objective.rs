@@ -18,6 +18,11 @@ use crate::capacity::Gate;
 use crate::problem::Batch;
 use crate::{Lanes, NoiseSource, Readout, Result};
 
+/// Rows of hidden states, samples included, that go through a read-out at once. At 16,384 rows of
+/// width 1,024 the inner layer of one block takes 256 MB, and a handful of such tensors live at
+/// once; far fewer rows leave a large device waiting.
+pub const BATCH_ROWS: usize = 1 << 14;
+
 pub(crate) struct Objective<'a> {
     pub(crate) batch: Batch,
     pub(crate) readout: &'a dyn Readout,
@@ -86,9 +91,12 @@ impl Objective<'_> {
         })
     }
 
-    /// The samples, cut as evenly as whole samples can be.
+    /// The samples, cut as evenly as whole samples can be: a share for each lane, or more of them
+    /// where one would outgrow [`BATCH_ROWS`].
     fn shares(&self) -> Vec<Range<usize>> {
-        let count = self.lanes.count().min(self.samples);
+        let rows = self.batch.problems * self.batch.tokens * self.samples;
+        let lanes = self.lanes.count();
+        let count = rows.div_ceil(BATCH_ROWS).next_multiple_of(lanes).min(self.samples);
         let bound = |share: usize| share * self.samples / count;
         (0..count)
             .map(|share| bound(share)..bound(share + 1))

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use clip_model::{Caption, Token, TokenKind, View};
+use clip_model::{Caption, Precision, Token, TokenKind, View};
 use m2ib_core::Step;
 use ndarray::Array2;
 use serde::{Deserialize, Serialize};
@@ -285,6 +285,9 @@ pub struct Provenance {
     pub seed: u64,
     /// The device it ran on.
     pub backend: String,
+    /// The number format of the weights' matrices.
+    #[serde(default)]
+    pub precision: Precision,
     /// This crate's version.
     pub version: String,
 }

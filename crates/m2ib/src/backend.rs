@@ -15,6 +15,10 @@ pub enum Backend {
     Cpu,
     /// GPUs through wgpu.
     Wgpu,
+    /// NVIDIA's GPUs through their own driver.
+    Cuda,
+    /// AMD's GPUs through their own driver.
+    Rocm,
     /// libtorch, on its CPU or CUDA devices; gone with burn 0.23.
     Tch,
     /// ndarray, a slow second opinion; gone with burn 0.23.
@@ -32,13 +36,22 @@ pub struct FoundDevice {
 
 impl Backend {
     /// All that this version knows, the preferred one first.
-    pub const ALL: [Self; 4] = [Self::Cpu, Self::Wgpu, Self::Tch, Self::NdArray];
+    pub const ALL: [Self; 6] = [
+        Self::Cpu,
+        Self::Wgpu,
+        Self::Cuda,
+        Self::Rocm,
+        Self::Tch,
+        Self::NdArray,
+    ];
 
     /// The cargo feature that compiles it in, which is also its name.
     pub fn feature(self) -> &'static str {
         match self {
             Self::Cpu => "cpu",
             Self::Wgpu => "wgpu",
+            Self::Cuda => "cuda",
+            Self::Rocm => "rocm",
             Self::Tch => "tch",
             Self::NdArray => "ndarray",
         }
@@ -49,6 +62,8 @@ impl Backend {
         match self {
             Self::Cpu => cfg!(feature = "cpu"),
             Self::Wgpu => cfg!(feature = "wgpu"),
+            Self::Cuda => cfg!(feature = "cuda"),
+            Self::Rocm => cfg!(feature = "rocm"),
             Self::Tch => cfg!(feature = "tch"),
             Self::NdArray => cfg!(feature = "ndarray"),
         }
@@ -92,7 +107,11 @@ impl Backend {
         };
         match (self, index) {
             #[cfg(feature = "wgpu")]
-            (Self::Wgpu, index) => m2ib_wgpu::device(index).map_err(failed),
+            (Self::Wgpu, index) => m2ib_wgpu::Driver::Wgpu.device(index).map_err(failed),
+            #[cfg(feature = "cuda")]
+            (Self::Cuda, index) => m2ib_wgpu::Driver::Cuda.device(index).map_err(failed),
+            #[cfg(feature = "rocm")]
+            (Self::Rocm, index) => m2ib_wgpu::Driver::Rocm.device(index).map_err(failed),
             #[cfg(feature = "tch")]
             (Self::Tch, index) => m2ib_tch::device(index).map_err(failed),
             #[cfg(feature = "cpu")]
@@ -117,14 +136,19 @@ impl Backend {
             name,
         };
         let one = |name: &str| vec![found(None, name.into())];
+        #[cfg(any(feature = "wgpu", feature = "cuda", feature = "rocm"))]
+        let adapters = |driver: m2ib_wgpu::Driver| {
+            let names = driver.adapters().into_iter().enumerate();
+            names.map(|(index, name)| found(Some(index), name)).collect()
+        };
         match self {
             _ if !self.is_compiled() => Vec::new(),
             #[cfg(feature = "wgpu")]
-            Self::Wgpu => m2ib_wgpu::adapters()
-                .into_iter()
-                .enumerate()
-                .map(|(index, name)| found(Some(index), name))
-                .collect(),
+            Self::Wgpu => adapters(m2ib_wgpu::Driver::Wgpu),
+            #[cfg(feature = "cuda")]
+            Self::Cuda => adapters(m2ib_wgpu::Driver::Cuda),
+            #[cfg(feature = "rocm")]
+            Self::Rocm => adapters(m2ib_wgpu::Driver::Rocm),
             Self::Tch => one("the CPU through libtorch; \"tch:0\" is the first CUDA device"),
             Self::NdArray => one("the CPU through ndarray"),
             _ => one("the CPU"),
@@ -237,10 +261,10 @@ mod tests {
     #[test]
     fn what_is_no_device_is_refused_with_what_is() {
         let error = |text: &str| text.parse::<DeviceChoice>().unwrap_err().to_string();
-        let cuda = error("cuda");
+        let gpu = error("gpu");
         assert!(
-            cuda.contains("\"cuda\"") && cuda.contains("cpu, wgpu, tch, ndarray"),
-            "{cuda}"
+            gpu.contains("\"gpu\"") && gpu.contains("cpu, wgpu, cuda, rocm, tch, ndarray"),
+            "{gpu}"
         );
         let first = error("wgpu:first");
         assert!(

@@ -152,6 +152,7 @@ impl ExplainerBuilder {
             calibration,
             seed: self.seed,
             backend: format!("{:?}", self.model.clip.device().as_dispatch()),
+            precision: self.model.clip.precision(),
             version: env!("CARGO_PKG_VERSION").into(),
         };
         let samples = [&image, &text].map(|side| side.settings.bottleneck.samples);

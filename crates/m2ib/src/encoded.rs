@@ -1,7 +1,7 @@
 //! Images and captions that went through their towers once.
 
 use burn::tensor::{Device, Tensor};
-use clip_model::{Caption, Pixels, View};
+use clip_model::{Caption, Pixels, Precision, View};
 use image::DynamicImage;
 use m2ib_core::{Readout, cosine_similarity};
 
@@ -37,11 +37,12 @@ impl EncodedText {
     }
 }
 
-/// Which weights and layer a latent belongs to, and where it lies.
+/// Which weights and layer a latent belongs to, in which format they were, and where it lies.
 #[derive(Debug, Clone, PartialEq)]
 struct Origin {
     fingerprint: String,
     layer: Layer,
+    precision: Precision,
     device: Device,
 }
 
@@ -117,6 +118,7 @@ impl Explainer {
         Origin {
             fingerprint,
             layer: self.settings(modality).layer,
+            precision: self.model.clip.precision(),
             device: self.model.clip.device(),
         }
     }
@@ -130,10 +132,11 @@ impl Explainer {
             let Origin {
                 fingerprint,
                 layer,
+                precision,
                 device,
             } = origin;
             format!(
-                "weights {fingerprint} at {layer} on {:?}",
+                "weights {fingerprint} in {precision} at {layer} on {:?}",
                 device.as_dispatch()
             )
         };

@@ -34,7 +34,7 @@ pub use builder::ExplainerBuilder;
 pub use burn::tensor::Device;
 pub use calibration::{Calibration, Calibrator, Statistics};
 pub use clip_model;
-pub use clip_model::{Pretrained, decode_image, open_image};
+pub use clip_model::{Precision, Pretrained, decode_image, open_image};
 pub use encoded::{EncodedImage, EncodedText};
 pub use error::{Error, Result};
 pub use explainer::{Explainer, Progress};

@@ -8,14 +8,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use image::DynamicImage;
-use m2ib_core::{Lanes, Problem, Readout, Solution};
+use m2ib_core::{BATCH_ROWS, Lanes, Problem, Readout, Solution};
 
 use crate::{Attribution, Backend, EncodedImage, EncodedText, Error, Explainer, Modality, Result};
-
-/// Rows of hidden states, samples included, that a batch may hold. At 16,384 rows of width 1,024
-/// the inner layer of one block takes 256 MB, and a handful of such tensors live at once; far fewer
-/// rows leave a large device waiting.
-const BATCH_ROWS: usize = 1 << 14;
 
 impl Explainer {
     /// Runs images through their tower, several at once on a CPU.

@@ -88,10 +88,21 @@ pub(crate) fn read_out<'a>(
             .rev()
             .fold(gradient, |gradient, pull_back| pull_back(gradient))
     };
+    let pull_back = move |gradient| match projection.is_narrow() {
+        true => scaled(gradient, pull_back),
+        false => pull_back(gradient),
+    };
     ReadOut {
         embedding,
         pull_back: Box::new(pull_back),
     }
+}
+
+/// A way back is linear, so it may as well start from numbers of size one: as they come, with a
+/// gradient of a cosine, many would be lost below the least number of f16.
+fn scaled(gradient: Tensor<2>, pull_back: impl FnOnce(Tensor<2>) -> Tensor<3>) -> Tensor<3> {
+    let largest = gradient.clone().abs().max().clamp_min(f32::MIN_POSITIVE);
+    pull_back(gradient / largest.clone().unsqueeze()) * largest.unsqueeze()
 }
 
 #[cfg(test)]

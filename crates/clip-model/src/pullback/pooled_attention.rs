@@ -22,7 +22,9 @@ pub(super) fn pooled_attention(
     let [batch, tokens, width] = x.dims();
     let (heads, depth) = (layer.heads, width / layer.heads);
     let scale = (depth as f64).sqrt().recip();
-    let heads_first = |layer: &Linear| layer.by_output().reshape([heads, depth, width]);
+    let dtype = x.dtype();
+    let heads_first =
+        |layer: &Linear| layer.by_output().reshape([heads, depth, width]).cast(dtype);
     let (w_key, w_value) = (heads_first(&layer.k_proj), heads_first(&layer.v_proj));
     // One head after another: [batch, width] as [heads, batch, depth], and back.
     let split = move |x: Tensor<2>| x.reshape([batch, heads, depth]).swap_dims(0, 1);

@@ -2,7 +2,7 @@ use burn::tensor::{Distribution, Tensor};
 use rstest::rstest;
 
 use super::ReadOut;
-use crate::{Clip, ClipConfig, random_clip};
+use crate::{Clip, ClipConfig, Precision, random_clip};
 
 const TOKENS: usize = 5;
 const WIDTH: usize = 16;
@@ -94,4 +94,53 @@ fn the_text_towers_way_back_is_its_gradient(
         with_pullback,
         latent,
     );
+}
+
+/// The bounds are a few of a format's roundings, 5e-4 and 4e-3.
+#[rstest]
+#[case(Precision::F16, 2e-3)]
+#[case(Precision::Bf16, 2e-2)]
+fn matrices_of_few_digits_lose_those_and_no_more(
+    #[case] precision: Precision,
+    #[case] bound: f32,
+    // So small that f16 has no number for it.
+    #[values(1.0, 1e-9)] size: f64,
+) {
+    let exact = clip("quick_gelu", true);
+    let mut coarse = exact.clone();
+    coarse.set_precision(precision).unwrap();
+    let latent = random([2, TOKENS, WIDTH]);
+    let weight = random([2, 12]) * size;
+    let both = |clip: &Clip| {
+        let image = clip.image.read_out_with_pullback(1, latent.clone());
+        let text = clip
+            .text
+            .read_out_with_pullback(1, latent.clone(), POSITION);
+        let embeddings = [image.embedding.clone(), text.embedding.clone()];
+        let gradients = [image, text].map(|way| way.pull_back(weight.clone()));
+        (embeddings, gradients)
+    };
+    let (embeddings, gradients) = both(&coarse);
+    let (expected_embeddings, expected_gradients) = both(&exact);
+    for (found, expected) in embeddings.into_iter().zip(expected_embeddings) {
+        let difference = relative(found, expected);
+        assert!(0.0 < difference && difference < bound, "{difference}");
+    }
+    for (found, expected) in gradients.into_iter().zip(expected_gradients) {
+        let difference = relative(found, expected);
+        assert!(0.0 < difference && difference < bound, "{difference}");
+    }
+}
+
+#[test]
+fn a_precision_halves_the_matrices_and_is_refused_where_there_is_none() {
+    let mut clip = clip("quick_gelu", true);
+    assert_eq!(clip.precision(), Precision::F32);
+    clip.set_precision(Precision::Bf16).unwrap();
+    assert_eq!(clip.precision(), Precision::Bf16);
+    let bytes = clip.to_safetensors(Precision::Bf16, Default::default());
+    let bytes = bytes.unwrap();
+    assert!(safetensors::SafeTensors::deserialize(&bytes).is_ok());
+    let error = "f64".parse::<Precision>().unwrap_err().to_string();
+    assert!(error.contains("\"f64\"") && error.contains("bf16"), "{error}");
 }

@@ -594,3 +594,33 @@ fn lanes_change_nothing_but_the_order_of_sums() {
         close(&solve(Lanes::new(lanes, lanes).unwrap()), &alone);
     }
 }
+
+/// A readout that refuses more rows at once than a batch may have.
+struct Narrow(Toy);
+
+impl Readout for Narrow {
+    fn read(&self, latent: Tensor<3>) -> Tensor<2> {
+        let [batch, tokens, _] = latent.dims();
+        assert!(batch * tokens <= crate::BATCH_ROWS);
+        self.0.read(latent)
+    }
+}
+
+#[test]
+fn memory_does_not_grow_with_the_number_of_samples() {
+    let samples = 2 * crate::BATCH_ROWS;
+    let many = |steps| Settings {
+        samples,
+        steps,
+        ..settings()
+    };
+    let narrow = Narrow(Toy::default());
+    let found = solve_with(many(2), &matched(), &narrow, 5).unwrap();
+    // Both steps are cut in as few parts as will do.
+    assert_eq!(narrow.0.reads(), 2 * samples * TOKENS / crate::BATCH_ROWS);
+    // So many samples leave little to chance.
+    let other = solve_with(many(2), &matched(), &narrow, 6).unwrap();
+    for (found, other) in found.trace.iter().zip(&other.trace) {
+        assert!((found.fit - other.fit).abs() < 0.01);
+    }
+}

@@ -1,6 +1,6 @@
 //! Explanations made by hand, for the tests of this folder.
 
-use clip_model::{Caption, Cut, Token, TokenKind, View};
+use clip_model::{Caption, Cut, Precision, Token, TokenKind, View};
 use m2ib_core::{Sampling, Settings, Step};
 use ndarray::Array2;
 
@@ -49,6 +49,7 @@ pub(super) fn attribution(width: u32, height: u32) -> Attribution {
             calibration: Some("by hand".into()),
             seed: 7,
             backend: "none".into(),
+            precision: Precision::F32,
             version: "0.1.0".into(),
         },
     }

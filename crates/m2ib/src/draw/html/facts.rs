@@ -46,6 +46,7 @@ pub(super) fn provenance(provenance: &Provenance) -> Markup {
                 (entry("Calibration", visible(provenance.calibration.as_deref().unwrap_or("none"))))
                 (entry("Seed", provenance.seed))
                 (entry("Backend", visible(&provenance.backend)))
+                (entry("Precision", provenance.precision.to_string()))
                 (entry("Version", format!("m2ib {}", visible(&provenance.version))))
                 }
             }
