@@ -43,7 +43,9 @@ impl Precision {
         if self.is_supported_by(device) {
             return Ok(());
         }
-        let has = Self::ALL.into_iter().filter(|one| one.is_supported_by(device));
+        let has = Self::ALL
+            .into_iter()
+            .filter(|one| one.is_supported_by(device));
         let has: Vec<_> = has.map(|precision| precision.to_string()).collect();
         Err(Error::Precision {
             found: self,

@@ -315,7 +315,10 @@ fn devices_are_listed_and_what_is_no_device_is_refused() {
         assert!(line.is_some(), "{backend} is missing: {list}");
     }
     for (device, words) in [
-        ("gpu", &["\"gpu\"", "cpu, wgpu, cuda, rocm, tch, ndarray"][..]),
+        (
+            "gpu",
+            &["\"gpu\"", "cpu, wgpu, cuda, rocm, tch, ndarray"][..],
+        ),
         ("cpu:7", &["\"cpu:7\"", "one device"]),
         ("cpu:one", &["\"cpu:one\"", "number"]),
     ] {

@@ -6,7 +6,7 @@ use burn::tensor::Tensor;
 use ndarray::Array2;
 
 use crate::adam::Adam;
-use crate::host::{finite, values};
+use crate::host::{finite, joined_values, values};
 use crate::objective::{Evaluation, Objective};
 use crate::problem::Batch;
 use crate::{Lanes, NoiseSource, Problem, Readout, Result, Settings, Solution, Step};
@@ -155,7 +155,7 @@ impl Numbers {
         );
         Ok(Self {
             problems: alpha.dims()[0],
-            values: values(Tensor::cat(numbers, 0))?,
+            values: joined_values(numbers)?,
         })
     }
 

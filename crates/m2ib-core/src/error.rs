@@ -53,10 +53,57 @@ pub enum Error {
         /// The system's reason.
         reason: String,
     },
+    /// The device's memory is full, or one tensor outgrows what it takes as one piece.
+    #[error(
+        "the device is out of memory ({reason}); use another device, a smaller model, or a precision of 16 bits"
+    )]
+    OutOfMemory {
+        /// The backend's reason.
+        reason: String,
+    },
     /// The backend could not deliver a tensor's values.
     #[error("the device failed to compute: {reason}")]
     Device {
         /// The backend's reason.
         reason: String,
     },
+}
+
+impl Error {
+    /// What a backend reports when a tensor's values are asked for.
+    pub fn from_device(error: impl std::fmt::Display) -> Self {
+        let reason = innermost(&error.to_string());
+        match ["allocat", "memory"]
+            .iter()
+            .any(|word| reason.contains(word))
+        {
+            true => Self::OutOfMemory { reason },
+            false => Self::Device { reason },
+        }
+    }
+}
+
+/// The last cause that an error on many lines names; backtraces follow after it.
+fn innermost(error: &str) -> String {
+    let lines = error.lines().map(str::trim);
+    let causes = lines.take_while(|line| !line.to_lowercase().contains("backtrace"));
+    let cause = causes.filter(|line| !line.is_empty()).last();
+    cause.unwrap_or("no reason given").into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_devices_error_is_told_by_its_innermost_cause() {
+        let full = "An error happened during execution\nCaused by:\n  An IO error happened\n\
+            Caused by:\n  can't allocate buffer of size: 2147483648\nNo backtrace available\n\
+            Asked at:\nNo backtrace available";
+        let error = Error::from_device(full);
+        let reason = "can't allocate buffer of size: 2147483648".to_owned();
+        assert_eq!(error, Error::OutOfMemory { reason });
+        let reason = "the device was lost".to_owned();
+        assert_eq!(Error::from_device(&reason), Error::Device { reason });
+    }
 }

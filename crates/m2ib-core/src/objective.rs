@@ -96,7 +96,10 @@ impl Objective<'_> {
     fn shares(&self) -> Vec<Range<usize>> {
         let rows = self.batch.problems * self.batch.tokens * self.samples;
         let lanes = self.lanes.count();
-        let count = rows.div_ceil(BATCH_ROWS).next_multiple_of(lanes).min(self.samples);
+        let count = rows
+            .div_ceil(BATCH_ROWS)
+            .next_multiple_of(lanes)
+            .min(self.samples);
         let bound = |share: usize| share * self.samples / count;
         (0..count)
             .map(|share| bound(share)..bound(share + 1))

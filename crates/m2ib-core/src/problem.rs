@@ -2,7 +2,7 @@
 
 use burn::tensor::{Tensor, TensorData};
 
-use crate::host::{finite, values};
+use crate::host::{finite, joined_values};
 use crate::noise_model::NoiseTensors;
 use crate::{Error, NoiseModel, Result};
 
@@ -54,8 +54,10 @@ impl Batch {
         let latents = stack(problems.iter().map(|problem| problem.latent.clone()));
         let targets = stack(problems.iter().map(|problem| problem.target.clone()));
         // Sums carry a NaN on, a maximum may not.
-        let sums = vec![latents.clone().abs().sum(), targets.clone().abs().sum()];
-        let sums = values(Tensor::cat(sums, 0))?;
+        let sums = joined_values(vec![
+            latents.clone().abs().sum(),
+            targets.clone().abs().sum(),
+        ])?;
         finite(sums[0], "latent", 0)?;
         finite(sums[1], "target embedding", 0)?;
         let device = latents.device();

@@ -139,7 +139,9 @@ impl Backend {
         #[cfg(any(feature = "wgpu", feature = "cuda", feature = "rocm"))]
         let adapters = |driver: m2ib_wgpu::Driver| {
             let names = driver.adapters().into_iter().enumerate();
-            names.map(|(index, name)| found(Some(index), name)).collect()
+            names
+                .map(|(index, name)| found(Some(index), name))
+                .collect()
         };
         match self {
             _ if !self.is_compiled() => Vec::new(),

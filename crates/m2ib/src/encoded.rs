@@ -151,11 +151,9 @@ impl Explainer {
 /// A tensor's values on the host, all of them finite.
 pub(crate) fn host<const D: usize>(tensor: Tensor<D>, modality: Modality) -> Result<Vec<f32>> {
     let failed = |source| Error::Bottleneck { modality, source };
-    let values = tensor.try_into_vec_as::<f32>().map_err(|error| {
-        failed(m2ib_core::Error::Device {
-            reason: error.to_string(),
-        })
-    })?;
+    let values = tensor
+        .try_into_vec_as::<f32>()
+        .map_err(|error| failed(m2ib_core::Error::from_device(error)))?;
     if values.iter().all(|value| value.is_finite()) {
         Ok(values)
     } else {

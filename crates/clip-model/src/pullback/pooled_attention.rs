@@ -23,8 +23,7 @@ pub(super) fn pooled_attention(
     let (heads, depth) = (layer.heads, width / layer.heads);
     let scale = (depth as f64).sqrt().recip();
     let dtype = x.dtype();
-    let heads_first =
-        |layer: &Linear| layer.by_output().reshape([heads, depth, width]).cast(dtype);
+    let heads_first = |layer: &Linear| layer.by_output().reshape([heads, depth, width]).cast(dtype);
     let (w_key, w_value) = (heads_first(&layer.k_proj), heads_first(&layer.v_proj));
     // One head after another: [batch, width] as [heads, batch, depth], and back.
     let split = move |x: Tensor<2>| x.reshape([batch, heads, depth]).swap_dims(0, 1);
@@ -72,6 +71,6 @@ fn widen(x: Tensor<3>, tokens: usize) -> Tensor<3> {
     if visible == tokens {
         return x;
     }
-    let rest = Tensor::zeros([batch, tokens - visible, width], &x.device());
-    Tensor::cat(vec![x, rest], 1)
+    let place = [0..batch, 0..visible, 0..width];
+    Tensor::zeros([batch, tokens, width], &x.device()).slice_assign(place, x)
 }

@@ -142,5 +142,8 @@ fn a_precision_halves_the_matrices_and_is_refused_where_there_is_none() {
     let bytes = bytes.unwrap();
     assert!(safetensors::SafeTensors::deserialize(&bytes).is_ok());
     let error = "f64".parse::<Precision>().unwrap_err().to_string();
-    assert!(error.contains("\"f64\"") && error.contains("bf16"), "{error}");
+    assert!(
+        error.contains("\"f64\"") && error.contains("bf16"),
+        "{error}"
+    );
 }
