@@ -12,7 +12,7 @@ use m2ib::image::{DynamicImage, Rgb, RgbImage};
 use m2ib::{
     Attribution, Backend, Error, Explainer, ExplainerBuilder, Noise, Precision, Preset, emoji,
 };
-use m2ib_core::{Bottleneck, NoiseModel, NoiseSource, Problem, Readout, SeededNoise, Settings};
+use m2ib_core::{NoiseSource, SeededNoise};
 use m2ib_tests::case::Case;
 use m2ib_tests::parity;
 use m2ib_tests::toy::Toy;
@@ -304,7 +304,7 @@ fn matrices_of_16_bits_explain_nearly_the_same() {
     let (embeddings, expected) = explain(&reference(), Precision::F32).unwrap();
     each(|backend, device| {
         for precision in [Precision::F16, Precision::Bf16] {
-            if !precision.is_supported_by(device) {
+            if !Precision::supported_by(device).any(|supported| supported == precision) {
                 let error = explain(device, precision).unwrap_err().to_string();
                 let named = error.contains(&precision.to_string()) && error.contains("f32");
                 assert!(named, "{error}");
@@ -342,51 +342,5 @@ fn encodings_are_refused_on_another_device_than_their_own() {
                 assert!(error.contains(&from) && error.contains(&to), "{error}");
             }
         }
-    });
-}
-
-/// A read-out that needs more memory on the way than any device has.
-struct Wasteful;
-
-impl Readout for Wasteful {
-    fn read(&self, latent: Tensor<3>) -> Tensor<2> {
-        let [batch, _, width] = latent.dims();
-        // 2 TB, of which a corner is used.
-        let much = latent.sum_dim(1).expand([batch, 1 << 36, width]) + 1.0;
-        much.narrow(1, 0, 1).squeeze_dim(1)
-    }
-}
-
-#[test]
-fn a_gpu_out_of_memory_is_an_error_that_leaves_it_usable() {
-    // Elsewhere the memory is the process's own, and its end with it.
-    each(|backend, device| {
-        if backend != Backend::Wgpu {
-            return;
-        }
-        let problem = || Problem {
-            latent: random(1, [1, 5, 8], device),
-            noise_model: NoiseModel::Isotropic(1.0),
-            target: random(2, [1, 8], device),
-        };
-        let settings = Settings {
-            beta: 0.1,
-            learning_rate: 1.0,
-            steps: 1,
-            samples: 1,
-        };
-        let bottleneck = Bottleneck::new(settings).unwrap();
-        let noise = SeededNoise::new(0, 0);
-        let error = bottleneck
-            .solve(&problem(), &Wasteful, &noise, &mut |_| {})
-            .unwrap_err()
-            .to_string();
-        assert!(
-            error.contains("out of memory") && error.contains("smaller"),
-            "{error}"
-        );
-        assert!(!error.contains('\n'), "{error}");
-        let explainer = quick(device).build().unwrap();
-        explainer.attribute(&picture(), CAPTION).unwrap();
     });
 }

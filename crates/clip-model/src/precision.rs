@@ -22,7 +22,8 @@ pub enum Precision {
 }
 
 impl Precision {
-    const ALL: [Self; 3] = [Self::F32, Self::F16, Self::Bf16];
+    /// All there are, the most exact first.
+    pub const ALL: [Self; 3] = [Self::F32, Self::F16, Self::Bf16];
 
     pub(crate) fn dtype(self) -> DType {
         match self {
@@ -32,21 +33,21 @@ impl Precision {
         }
     }
 
-    /// Whether a device can store matrices in this format and multiply them.
-    pub fn is_supported_by(self, device: &Device) -> bool {
-        device.supports_dtype(self.dtype())
+    /// Those in which a device can store matrices and multiply them.
+    pub fn supported_by(device: &Device) -> impl Iterator<Item = Self> {
+        let has = |precision: &Self| device.supports_dtype(precision.dtype());
+        Self::ALL.into_iter().filter(has)
     }
 
     /// # Errors
     /// [`Error::Precision`] with the formats that the device has.
     pub(crate) fn check(self, device: &Device) -> Result<()> {
-        if self.is_supported_by(device) {
+        if Self::supported_by(device).any(|precision| precision == self) {
             return Ok(());
         }
-        let has = Self::ALL
-            .into_iter()
-            .filter(|one| one.is_supported_by(device));
-        let has: Vec<_> = has.map(|precision| precision.to_string()).collect();
+        let has: Vec<_> = Self::supported_by(device)
+            .map(|precision| precision.to_string())
+            .collect();
         Err(Error::Precision {
             found: self,
             device: format!("{:?}", device.as_dispatch()),

@@ -2,9 +2,10 @@
 
 use anyhow::Result;
 use clap::Args;
-use m2ib::Backend;
+use m2ib::{Backend, FoundDevice, Precision};
 
-/// List the backends compiled in and the devices found, as --device takes them.
+/// List the backends compiled in and the devices found, as --device takes them, each with the
+/// number formats that --precision takes there.
 #[derive(Args)]
 pub(crate) struct Devices {}
 
@@ -12,8 +13,12 @@ impl Devices {
     pub(crate) fn run(self) -> Result<()> {
         for backend in Backend::ALL {
             let devices = backend.devices();
-            for device in &devices {
-                anstream::println!("{:<10}{}", device.choice.to_string(), device.name);
+            for FoundDevice { choice, name } in &devices {
+                let precisions = Precision::supported_by(&choice.device()?)
+                    .map(|precision| precision.to_string())
+                    .collect::<Vec<_>>();
+                let precisions = precisions.join(", ");
+                anstream::println!("{:<10}{name} ({precisions})", choice.to_string());
             }
             if !backend.is_compiled() {
                 let feature = backend.feature();

@@ -309,6 +309,7 @@ fn calibrate_writes_statistics_that_explain_takes() {
 #[test]
 fn devices_are_listed_and_what_is_no_device_is_refused() {
     let list = stdout(&m2ib(&["devices"]));
+    assert!(list.contains("(f32, f16, bf16)"), "{list}");
     // Those compiled in by their devices, those left out by the feature they need.
     for backend in ["cpu", "ndarray", "wgpu", "tch"] {
         let line = list.lines().find(|line| line.starts_with(backend));
