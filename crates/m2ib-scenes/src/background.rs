@@ -61,7 +61,9 @@ impl Backgrounds {
         let amplitude = amplitude(rng);
         let mut canvas = noise(&self.blotches[0], rng);
         for colour in &mut canvas {
-            *colour = [0, 1, 2].map(|i| base[i] + amplitude * (colour[i] - 0.5));
+            for (value, base) in colour.iter_mut().zip(base) {
+                *value = base + amplitude * (*value - 0.5);
+            }
         }
         canvas
     }
@@ -70,11 +72,14 @@ impl Backgrounds {
     fn fine(&self, base: Colour, rng: &mut impl Rng) -> Vec<Colour> {
         let amplitude = 1.4 * amplitude(rng);
         let [mut canvas, middle, small] = [0, 1, 2].map(|i| noise(&self.blotches[i], rng));
-        for ((colour, middle), small) in canvas.iter_mut().zip(&middle).zip(&small) {
-            *colour = [0, 1, 2].map(|i| {
-                let sum = 0.5 * colour[i] + 0.3 * middle[i] + 0.3 * small[i];
-                base[i] + amplitude * (sum - 0.55)
-            });
+        let others = middle.as_flattened().iter().zip(small.as_flattened());
+        for (value, (middle, small)) in canvas.as_flattened_mut().iter_mut().zip(others) {
+            *value = amplitude * (0.5 * *value + 0.3 * middle + 0.3 * small - 0.55);
+        }
+        for colour in &mut canvas {
+            for (value, base) in colour.iter_mut().zip(base) {
+                *value += base;
+            }
         }
         canvas
     }
@@ -133,5 +138,85 @@ fn stripes(base: Colour, rng: &mut impl Rng) -> Vec<Colour> {
 }
 
 fn mix(from: Colour, to: Colour, share: f32) -> Colour {
-    [0, 1, 2].map(|i| from[i] + (to[i] - from[i]) * share)
+    let channel = |i: usize| from[i] + (to[i] - from[i]) * share;
+    [channel(0), channel(1), channel(2)]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rand::SeedableRng;
+    use rand_chacha::ChaCha8Rng;
+
+    /// Over 400 pictures: mean, and mean deviation of pixels from their left neighbour.
+    fn measure(draw: impl Fn(&Backgrounds, &mut ChaCha8Rng) -> Vec<Colour>) -> (f32, f32) {
+        let backgrounds = Backgrounds::new();
+        let mut rng = ChaCha8Rng::seed_from_u64(0);
+        let (mut mean, mut step) = (0.0, 0.0);
+        for _ in 0..400 {
+            let canvas = draw(&backgrounds, &mut rng);
+            assert_eq!(canvas.len(), SIZE * SIZE);
+            let red: Vec<f32> = canvas.iter().map(|colour| colour[0]).collect();
+            mean += red.iter().sum::<f32>() / (400 * red.len()) as f32;
+            for row in red.chunks(SIZE) {
+                let steps = row.windows(2).map(|pair| (pair[1] - pair[0]).abs());
+                step += steps.sum::<f32>() / (400 * SIZE * (SIZE - 1)) as f32;
+            }
+        }
+        (mean, step)
+    }
+
+    const BASE: Colour = [0.5; 3];
+
+    #[test]
+    fn colours_are_in_range_and_a_third_is_paled() {
+        let (mean, step) = measure(|backgrounds, rng| {
+            let canvas = backgrounds.draw(rng);
+            assert!(
+                canvas
+                    .as_flattened()
+                    .iter()
+                    .all(|value| (0.0..=1.0).contains(value))
+            );
+            canvas
+        });
+        // (1 − .33) · .5 + .33 · .8, but for the part of the noise below 0 and above 1.
+        assert!((mean - 0.6).abs() < 0.04, "{mean}");
+        // Noise alone: 2 σ / √π with σ .025 on average.
+        assert!((0.02..0.06).contains(&step), "{step}");
+    }
+
+    #[test]
+    fn kinds_are_centred_on_their_colours_and_ever_finer() {
+        let (gradient, slope) = measure(|_, rng| gradient(BASE, rng));
+        let (coarse, large) = measure(|backgrounds, rng| backgrounds.coarse(BASE, rng));
+        let (fine, small) = measure(|backgrounds, rng| backgrounds.fine(BASE, rng));
+        let (striped, edges) = measure(|_, rng| stripes(BASE, rng));
+        for mean in [gradient, coarse, fine, striped] {
+            assert!((mean - 0.5).abs() < 0.03, "{mean}");
+        }
+        assert!(slope < large && large < small, "{slope} {large} {small}");
+        assert!(edges > slope);
+    }
+
+    #[test]
+    fn stripes_are_as_many_as_they_should_be() {
+        let mut rng = ChaCha8Rng::seed_from_u64(2);
+        for _ in 0..200 {
+            let canvas = stripes(BASE, &mut rng);
+            let changes = |line: Vec<f32>| {
+                let off = |value: &f32| (value - 0.5).abs() < 1e-6;
+                line.windows(2)
+                    .filter(|pair| off(&pair[0]) != off(&pair[1]))
+                    .count()
+            };
+            let across = changes((0..SIZE).map(|x| canvas[40 * SIZE + x][0]).collect());
+            let down = changes((0..SIZE).map(|y| canvas[y * SIZE + 40][0]).collect());
+            // An edge each way per cycle; eight cycles at most along either axis.
+            assert!(
+                across.max(down) >= 2 && across.max(down) <= 17,
+                "{across} {down}"
+            );
+        }
+    }
 }

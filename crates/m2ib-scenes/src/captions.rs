@@ -126,3 +126,112 @@ impl Scene {
         self.objects.iter().map(|object| object.class).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use image::RgbImage;
+    use ndarray::Array2;
+
+    use super::*;
+    use crate::streams::Streams;
+    use crate::{BoundingBox, MAX_OBJECTS, Object, Placement, Split};
+
+    /// A scene of these classes; what it shows does not matter here.
+    fn scene(number: u64, classes: &[usize]) -> Scene {
+        let object = |&class: &usize| Object {
+            class,
+            mask: Array2::from_elem((1, 1), true),
+            bounding_box: BoundingBox {
+                left: 0,
+                top: 0,
+                width: 1,
+                height: 1,
+            },
+            placement: Placement {
+                centre: [0.5; 2],
+                side: 1.0,
+                rotation: 0.0,
+                mirrored: false,
+                brightness: 1.0,
+            },
+        };
+        Scene {
+            image: RgbImage::new(1, 1),
+            objects: classes.iter().map(object).collect(),
+            streams: Streams {
+                split: Split::Train,
+                number,
+                objects: None,
+            },
+        }
+    }
+
+    fn class(name: &str) -> usize {
+        classes()
+            .iter()
+            .position(|class| class.name == name)
+            .unwrap()
+    }
+
+    #[test]
+    fn plain_captions_read_well() {
+        let scene = scene(0, &["piano", "owl", "dice"].map(class));
+        assert_eq!(scene.caption_naming(1).text, "a photo of an owl");
+        assert_eq!(scene.caption_naming(2).text, "a photo of dice");
+        let all = scene.caption_naming_all();
+        assert_eq!(all.text, "a photo of a piano, an owl and dice");
+        assert_eq!(all.classes, ["piano", "owl", "dice"].map(class));
+    }
+
+    #[test]
+    fn captions_name_what_they_say_in_this_order() {
+        for number in 0..2_000 {
+            let count = 1 + number as usize % MAX_OBJECTS;
+            let shown: Vec<_> = (0..count)
+                .map(|i| (number as usize * 7 + i * 50) % 221)
+                .collect();
+            let scene = scene(number, &shown);
+            let captions = scene.training_captions();
+            assert_eq!(captions, scene.training_captions());
+            assert_ne!(captions[0].text, captions[1].text);
+            assert_eq!(captions[0].classes.len(), 1);
+            if count > 1 {
+                assert_ne!(captions[0].classes, captions[1].classes);
+            }
+            for caption in captions {
+                assert!(caption.classes.iter().all(|class| shown.contains(class)));
+                let mut rest = caption.text.as_str();
+                for &class in &caption.classes {
+                    let (_, after) = rest.split_once(classes()[class].name).unwrap();
+                    rest = after;
+                }
+                assert!(!caption.text.contains(['{', '}']));
+                assert_eq!(caption.text, caption.text.to_lowercase());
+            }
+        }
+    }
+
+    #[test]
+    fn second_captions_name_one_or_several_as_often_as_they_should() {
+        let mut named = [0; 3];
+        for number in 0..10_000 {
+            let [_, second] = scene(number, &[0, 1, 2]).training_captions();
+            named[second.classes.len() - 1] += 1;
+        }
+        // 60 %, 20 % and 20 %, within five standard errors.
+        for (count, expected) in named.into_iter().zip([6_000_i32, 2_000, 2_000]) {
+            assert!((count - expected).abs() < 250, "{named:?}");
+        }
+    }
+
+    #[test]
+    fn a_tenth_of_single_names_is_bare() {
+        let owl = class("owl");
+        let bare = (0..10_000).filter(|&number| {
+            let [first, _] = scene(number, &[owl]).training_captions();
+            first.text == "owl"
+        });
+        let bare = bare.count();
+        assert!((850..1_150).contains(&bare), "{bare}");
+    }
+}

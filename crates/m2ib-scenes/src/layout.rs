@@ -72,3 +72,47 @@ fn clear(sides: &[f32], centres: &[[f32; 2]]) -> bool {
     };
     (1..sides.len()).all(|i| (0..i).all(|j| apart(i, j)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rand::SeedableRng;
+    use rand_chacha::ChaCha8Rng;
+
+    #[test]
+    fn objects_are_inside_and_clear_of_each_other() {
+        let mut rng = ChaCha8Rng::seed_from_u64(0);
+        for count in (1..=3).cycle().take(3_000) {
+            let places = place(count, &mut rng);
+            assert_eq!(places.len(), count);
+            for (i, a) in places.iter().enumerate() {
+                for at in a.centre {
+                    assert!(at - a.side / 2.0 >= 0.0 && at + a.side / 2.0 <= SIZE as f32);
+                }
+                for b in &places[..i] {
+                    let distance = f32::hypot(a.centre[0] - b.centre[0], a.centre[1] - b.centre[1]);
+                    assert!(distance >= 0.479_99 * (a.side + b.side));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn sizes_and_turns_take_their_whole_range() {
+        let mut rng = ChaCha8Rng::seed_from_u64(1);
+        let alone: Vec<_> = (0..3_000).map(|_| place(1, &mut rng)[0]).collect();
+        let range = |value: fn(&Placement) -> f32| {
+            let values = || alone.iter().map(value);
+            [
+                values().fold(f32::MAX, f32::min),
+                values().fold(f32::MIN, f32::max),
+            ]
+        };
+        let near = |[a, b]: [f32; 2], [c, d]: [f32; 2]| (a - c).abs().max((b - d).abs());
+        assert!(near(range(|place| place.side), [30.0, 76.0]) < 0.2);
+        assert!(near(range(|place| place.rotation.to_degrees()), [-25.0, 25.0]) < 0.2);
+        assert!(near(range(|place| place.brightness), [0.85, 1.1]) < 0.01);
+        let mirrored = alone.iter().filter(|place| place.mirrored).count();
+        assert!((1_350..1_650).contains(&mirrored), "{mirrored}");
+    }
+}

@@ -44,9 +44,11 @@ pub(crate) struct Layer {
 impl Layer {
     /// Every pixel with its `(row, column)` on the canvas.
     pub(crate) fn iter(&self) -> impl Iterator<Item = ((usize, usize), [f32; 4])> {
-        let place = |i| (self.top + i / self.width, self.left + i % self.width);
-        let pixels = self.pixels.iter().enumerate();
-        pixels.map(move |(i, &pixel)| (place(i), pixel))
+        let rows = (self.top..).zip(self.pixels.chunks(self.width));
+        rows.flat_map(move |(row, pixels)| {
+            let columns = (self.left..).zip(pixels);
+            columns.map(move |(column, &pixel)| ((row, column), pixel))
+        })
     }
 }
 
@@ -141,15 +143,15 @@ impl Texture {
         let (column, row) = (u as usize, v as usize);
         let (right, down) = (u - column as f32, v - row as f32);
         let first = row * self.side + column;
-        let texel = |at: usize, weight: f32| {
-            let weight = weight / 255.0;
-            self.texels[at].map(|value| f32::from(value) * weight)
+        let [a, b] = [self.texels[first], self.texels[first + 1]];
+        let below = first + self.side;
+        let [c, d] = [self.texels[below], self.texels[below + 1]];
+        let channel = |i: usize| {
+            let [a, b, c, d] = [a[i], b[i], c[i], d[i]].map(f32::from);
+            let (upper, lower) = (a + (b - a) * right, c + (d - c) * right);
+            (upper + (lower - upper) * down) / 255.0
         };
-        let a = texel(first, (1.0 - right) * (1.0 - down));
-        let b = texel(first + 1, right * (1.0 - down));
-        let c = texel(first + self.side, (1.0 - right) * down);
-        let d = texel(first + self.side + 1, right * down);
-        [0, 1, 2, 3].map(|i| (a[i] + b[i]) + (c[i] + d[i]))
+        [channel(0), channel(1), channel(2), channel(3)]
     }
 }
 
@@ -194,4 +196,127 @@ fn fit(image: &Rgba32FImage) -> Rgba32FImage {
         .copy_from(&content, (SIDE - width) / 2, (SIDE - height) / 2)
         .expect("the content is smaller than the texture");
     texture
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::classes;
+
+    const UPRIGHT: Placement = Placement {
+        centre: [48.0, 48.0],
+        side: 60.0,
+        rotation: 0.0,
+        mirrored: false,
+        brightness: 1.0,
+    };
+
+    fn sprite(name: &str) -> Sprite {
+        let class = classes().iter().find(|class| class.name == name);
+        Sprite::load(class.unwrap())
+    }
+
+    /// Alpha, `[row][column]`.
+    fn alpha(layer: &Layer) -> Vec<Vec<f32>> {
+        let mut canvas = vec![vec![0.0; SIZE]; SIZE];
+        for ((row, column), pixel) in layer.iter() {
+            canvas[row][column] = pixel[3];
+        }
+        canvas
+    }
+
+    #[test]
+    fn textures_are_premultiplied_with_a_clear_rim() {
+        for class in classes() {
+            for texture in Sprite::load(class).levels {
+                assert_eq!(texture.texels.len(), texture.side * texture.side);
+                for (i, texel) in texture.texels.iter().enumerate() {
+                    assert!(texel[..3].iter().all(|&colour| colour <= texel[3]));
+                    let (row, column) = (i / texture.side, i % texture.side);
+                    let last = texture.side - 1;
+                    if row.min(column) == 0 || row.max(column) == last {
+                        assert_eq!(*texel, [0; 4], "{}", class.name);
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_longer_side_is_what_the_placement_says() {
+        for name in ["pencil", "television", "giraffe", "bus"] {
+            for side in [28.0, 40.0, 60.0, 76.0] {
+                let layer = sprite(name).draw(&Placement { side, ..UPRIGHT });
+                let seen = || {
+                    layer
+                        .iter()
+                        .filter(|(_, pixel)| pixel[3] > 0.5)
+                        .map(|(at, _)| at)
+                };
+                let extent = |at: fn((usize, usize)) -> usize| {
+                    seen().map(at).max().unwrap() + 1 - seen().map(at).min().unwrap()
+                };
+                let longer = extent(|at| at.0).max(extent(|at| at.1)) as f32;
+                // Tips are thin, and less than half of a pixel there is covered.
+                assert!(
+                    longer <= side + 1.0 && longer >= side - 4.0,
+                    "{name} {side}: {longer}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn mirroring_turns_columns_round() {
+        let sprite = sprite("guitar");
+        let plain = alpha(&sprite.draw(&UPRIGHT));
+        let mirrored = alpha(&sprite.draw(&Placement {
+            mirrored: true,
+            ..UPRIGHT
+        }));
+        for (plain, mirrored) in plain.iter().zip(mirrored) {
+            for (a, b) in plain.iter().zip(mirrored.iter().rev()) {
+                assert!((a - b).abs() < 1e-4);
+            }
+        }
+    }
+
+    #[test]
+    fn rotation_is_clockwise_about_the_centre() {
+        let sprite = sprite("pencil");
+        let plain = alpha(&sprite.draw(&UPRIGHT));
+        let quarter = std::f32::consts::FRAC_PI_2;
+        let turned = alpha(&sprite.draw(&Placement {
+            rotation: quarter,
+            ..UPRIGHT
+        }));
+        for row in 0..SIZE {
+            for column in 0..SIZE {
+                // What was up is right.
+                let difference = plain[row][column] - turned[column][SIZE - 1 - row];
+                assert!(difference.abs() < 1e-3, "{row} {column} {difference}");
+            }
+        }
+    }
+
+    #[test]
+    fn levels_agree_in_size_and_colour() {
+        let sprite = sprite("pumpkin");
+        let mean = |side: f32| {
+            let layer = sprite.draw(&Placement { side, ..UPRIGHT });
+            let mut sum = [0.0; 4];
+            for (_, pixel) in layer.iter() {
+                (0..4).for_each(|i| sum[i] += pixel[i] / (side * side));
+            }
+            sum
+        };
+        // Either side of both thresholds, 60 and 32.4 pixels.
+        for (a, b) in mean(59.9)
+            .iter()
+            .chain(&mean(32.3))
+            .zip(mean(60.1).iter().chain(&mean(32.5)))
+        {
+            assert!((a - b).abs() < 0.01, "{a} {b}");
+        }
+    }
 }

@@ -38,24 +38,26 @@ impl Upsampling {
     pub(crate) fn apply(&self, grid: &[[f32; 3]]) -> Vec<[f32; 3]> {
         let mut wide = Vec::with_capacity(self.cells * SIZE);
         for row in grid.chunks(self.cells) {
-            wide.extend(
-                self.taps
-                    .iter()
-                    .map(|taps| mix(taps.map(|(cell, w)| (row[cell], w)))),
-            );
+            let mix = |taps: &[(usize, f32); 4]| {
+                let [(a, p), (b, q), (c, r), (d, s)] = *taps;
+                let [a, b, c, d] = [row[a], row[b], row[c], row[d]];
+                let channel = |i: usize| (a[i] * p + b[i] * q) + (c[i] * r + d[i] * s);
+                [channel(0), channel(1), channel(2)]
+            };
+            wide.extend(self.taps.iter().map(mix));
         }
-        let mut out = Vec::with_capacity(SIZE * SIZE);
-        for taps in &self.taps {
-            let rows = taps.map(|(cell, weight)| (&wide[cell * SIZE..][..SIZE], weight));
-            out.extend((0..SIZE).map(|x| mix(rows.map(|(row, weight)| (row[x], weight)))));
+        let mut out = vec![[0.0; 3]; SIZE * SIZE];
+        for (taps, out) in self.taps.iter().zip(out.chunks_mut(SIZE)) {
+            // Channels need no telling apart here; flat rows make a fast loop.
+            let row = |cell: usize| wide[cell * SIZE..][..SIZE].as_flattened();
+            let [(a, p), (b, q), (c, r), (d, s)] = *taps;
+            let rows = row(a).iter().zip(row(b)).zip(row(c)).zip(row(d));
+            for (out, (((a, b), c), d)) in out.as_flattened_mut().iter_mut().zip(rows) {
+                *out = (a * p + b * q) + (c * r + d * s);
+            }
         }
         out
     }
-}
-
-fn mix(parts: [([f32; 3], f32); 4]) -> [f32; 3] {
-    let [(a, v), (b, w), (c, x), (d, y)] = parts;
-    [0, 1, 2].map(|i| (a[i] * v + b[i] * w) + (c[i] * x + d[i] * y))
 }
 
 /// The kernel at a distance of 0 to 2 cells.
