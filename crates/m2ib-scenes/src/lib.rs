@@ -32,6 +32,7 @@ mod normal;
 mod scene;
 mod sprites;
 mod streams;
+mod texture;
 mod upsampling;
 
 pub use captions::Caption;

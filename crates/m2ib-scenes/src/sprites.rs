@@ -1,20 +1,13 @@
 //! The bitmaps: decoded once, drawn turned and scaled.
 
-use image::imageops::{self, FilterType};
-use image::{GenericImage, GenericImageView, ImageFormat, Rgba, Rgba32FImage, RgbaImage};
 use include_dir::{Dir, include_dir};
 
+use crate::texture::{CONTENT, SIDE, Texture};
 use crate::{Class, Placement, SIZE};
 
 /// PNG files of Noto Color Emoji, one a class, named by code point.
 static FILES: Dir = include_dir!("$CARGO_MANIFEST_DIR/sprites");
 
-/// Pixels of this alpha or less do not count when a bitmap is cropped.
-const FAINT: f32 = 0.03;
-/// A texture's side and the content's longer side within: the rim stays clear at every level, so
-/// interpolation fades to nothing and needs no case for what lies outside.
-const SIDE: u32 = 128;
-const CONTENT: u32 = 120;
 /// Canvas pixels a texel above which the full texture is taken, then the half; else the quarter.
 const LEVELS: [f32; 2] = [0.5, 0.27];
 
@@ -22,13 +15,6 @@ const LEVELS: [f32; 2] = [0.5, 0.27];
 #[derive(Debug)]
 pub(crate) struct Sprite {
     levels: [Texture; 3],
-}
-
-/// Square; red, green and blue premultiplied by alpha.
-#[derive(Debug)]
-struct Texture {
-    side: usize,
-    texels: Vec<[u8; 4]>,
 }
 
 /// A drawn object: the part of the canvas that it may cover.
@@ -57,9 +43,7 @@ impl Sprite {
     pub(crate) fn load(class: &Class) -> Self {
         let name = format!("{:x}.png", u32::from(class.code_point));
         let file = FILES.get_file(&name).expect("every class has a file");
-        let bitmap = image::load_from_memory_with_format(file.contents(), ImageFormat::Png)
-            .expect("the files are valid");
-        let full = Texture::of(&fit(&premultiply(&bitmap.to_rgba8())));
+        let full = Texture::decode(file.contents());
         let half = full.halved();
         let quarter = half.halved();
         let levels = [full, half, quarter];
@@ -107,97 +91,6 @@ impl Sprite {
     }
 }
 
-impl Texture {
-    fn of(image: &Rgba32FImage) -> Self {
-        let texels = image.pixels().map(|pixel| pixel.0.map(to_byte));
-        Self {
-            side: image.width() as usize,
-            texels: texels.collect(),
-        }
-    }
-
-    /// Every texel the mean of two by two.
-    fn halved(&self) -> Self {
-        let side = self.side / 2;
-        let mean = |i: usize| {
-            let first = 2 * (i / side) * self.side + 2 * (i % side);
-            let four = [first, first + 1, first + self.side, first + self.side + 1];
-            let sum = |channel: usize| -> u16 {
-                let texels = four.iter().map(|&at| self.texels[at]);
-                texels.map(|texel| u16::from(texel[channel])).sum()
-            };
-            [0, 1, 2, 3].map(|channel| ((sum(channel) + 2) / 4) as u8)
-        };
-        Self {
-            side,
-            texels: (0..side * side).map(mean).collect(),
-        }
-    }
-
-    /// The value between texels, bilinear; nothing outside.
-    fn at(&self, u: f32, v: f32) -> [f32; 4] {
-        let last = (self.side - 1) as f32;
-        if !(0.0..last).contains(&u) || !(0.0..last).contains(&v) {
-            return [0.0; 4];
-        }
-        let (column, row) = (u as usize, v as usize);
-        let (right, down) = (u - column as f32, v - row as f32);
-        let first = row * self.side + column;
-        let [a, b] = [self.texels[first], self.texels[first + 1]];
-        let below = first + self.side;
-        let [c, d] = [self.texels[below], self.texels[below + 1]];
-        let channel = |i: usize| {
-            let [a, b, c, d] = [a[i], b[i], c[i], d[i]].map(f32::from);
-            let (upper, lower) = (a + (b - a) * right, c + (d - c) * right);
-            (upper + (lower - upper) * down) / 255.0
-        };
-        [channel(0), channel(1), channel(2), channel(3)]
-    }
-}
-
-fn to_byte(value: f32) -> u8 {
-    // The cast saturates.
-    (value * 255.0 + 0.5) as u8
-}
-
-/// Colours times alpha, so that mixing pixels does not bring in the colour of clear ones.
-fn premultiply(bitmap: &RgbaImage) -> Rgba32FImage {
-    let mut image = Rgba32FImage::new(bitmap.width(), bitmap.height());
-    for (to, from) in image.pixels_mut().zip(bitmap.pixels()) {
-        let [r, g, b, a] = from.0.map(|value| f32::from(value) / 255.0);
-        *to = Rgba([r * a, g * a, b * a, a]);
-    }
-    image
-}
-
-/// Cut to what is visible, and scaled to the middle of a texture.
-fn fit(image: &Rgba32FImage) -> Rgba32FImage {
-    let visible = || {
-        image
-            .enumerate_pixels()
-            .filter(|(.., pixel)| pixel[3] > FAINT)
-    };
-    let bounds = |at: fn((u32, u32, &Rgba<f32>)) -> u32| {
-        let (least, most) = (visible().map(at).min(), visible().map(at).max());
-        least.zip(most).expect("no bitmap is empty")
-    };
-    let ((left, right), (top, bottom)) = (bounds(|(x, ..)| x), bounds(|(_, y, _)| y));
-    let (width, height) = (right + 1 - left, bottom + 1 - top);
-    let content = image.view(left, top, width, height).to_image();
-
-    let longer = width.max(height);
-    // Rounded to the nearest.
-    let scaled = |side: u32| ((2 * side * CONTENT + longer) / (2 * longer)).max(1);
-    let (width, height) = (scaled(width), scaled(height));
-    let content = imageops::resize(&content, width, height, FilterType::Triangle);
-
-    let mut texture = Rgba32FImage::new(SIDE, SIDE);
-    texture
-        .copy_from(&content, (SIDE - width) / 2, (SIDE - height) / 2)
-        .expect("the content is smaller than the texture");
-    texture
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -229,8 +122,9 @@ mod tests {
     fn textures_are_premultiplied_with_a_clear_rim() {
         for class in classes() {
             for texture in Sprite::load(class).levels {
-                assert_eq!(texture.texels.len(), texture.side * texture.side);
-                for (i, texel) in texture.texels.iter().enumerate() {
+                let texels = &texture.texels;
+                assert_eq!(texels.len(), texture.side * texture.side);
+                for (i, texel) in texels.iter().enumerate() {
                     assert!(texel[..3].iter().all(|&colour| colour <= texel[3]));
                     let (row, column) = (i / texture.side, i % texture.side);
                     let last = texture.side - 1;
