@@ -35,11 +35,18 @@ pub(crate) struct Checkpoint {
 enum Source {
     Files(Box<Files>),
     Random(Box<Random>),
+    Given(Box<Given>),
 }
 
 struct Random {
     config: ClipConfig,
     rng: ChaCha8Rng,
+}
+
+/// Tensors in memory.
+struct Given {
+    tensors: BTreeMap<String, TensorData>,
+    problems: Vec<TensorProblem>,
 }
 
 struct Files {
@@ -88,6 +95,19 @@ impl Checkpoint {
         }
     }
 
+    /// Hands out tensors that are in memory.
+    pub(crate) fn given(tensors: BTreeMap<String, TensorData>, device: &Device) -> Self {
+        let given = Given {
+            tensors,
+            problems: Vec::new(),
+        };
+        Self {
+            source: Source::Given(Box::new(given)),
+            digest: Sha256::new(),
+            device: device.clone(),
+        }
+    }
+
     pub(crate) fn device(&self) -> &Device {
         &self.device
     }
@@ -130,8 +150,10 @@ impl Checkpoint {
     /// Reports all misfits, tensors without a place among them; otherwise a fingerprint of the
     /// weights (names, shapes and each tensor's first values).
     pub(crate) fn finish(self) -> Result<String> {
-        if let Source::Files(files) = self.source {
-            files.finish()?;
+        match self.source {
+            Source::Files(files) => files.finish()?,
+            Source::Given(given) => given.finish()?,
+            Source::Random(_) => {}
         }
         let digest = self.digest.finalize();
         Ok(digest
@@ -145,6 +167,7 @@ impl Checkpoint {
         let data = match &mut self.source {
             Source::Files(files) => files.data(name, shape)?,
             Source::Random(random) => random.data(name, shape),
+            Source::Given(given) => given.data(name, shape)?,
         };
         self.digest.update(name.as_bytes());
         for length in shape {
@@ -164,6 +187,40 @@ impl Random {
             .map(|_| mean + deviation * self.rng.sample::<f32, _>(StandardNormal))
             .collect::<Vec<_>>();
         TensorData::new(values, shape.to_vec())
+    }
+}
+
+impl Given {
+    fn data(&mut self, name: &str, shape: &[usize]) -> Option<TensorData> {
+        let name = name.to_owned();
+        match self.tensors.remove(&name) {
+            Some(data) if data.shape().as_slice() == shape => Some(data),
+            Some(data) => {
+                self.problems.push(TensorProblem::Shape {
+                    name,
+                    found: data.shape().to_vec(),
+                    expected: shape.to_vec(),
+                });
+                None
+            }
+            None => {
+                self.problems.push(TensorProblem::Missing { name });
+                None
+            }
+        }
+    }
+
+    fn finish(mut self) -> Result<()> {
+        for name in self.tensors.into_keys() {
+            self.problems.push(TensorProblem::Unexpected { name });
+        }
+        match self.problems.is_empty() {
+            true => Ok(()),
+            false => Err(Error::Tensors {
+                file: "the weights given".into(),
+                problems: self.problems,
+            }),
+        }
     }
 }
 

@@ -137,7 +137,7 @@ fn norm_row(gradient: &mut [f32], x: &[f32], weight: &[f32], epsilon: f32) {
 
 /// Σ f(a, b) in partial sums side by side, which vector instructions can keep.
 #[inline(always)]
-fn sum(a: &[f32], b: &[f32], f: impl Fn(f32, f32) -> f32) -> f32 {
+pub(crate) fn sum(a: &[f32], b: &[f32], f: impl Fn(f32, f32) -> f32) -> f32 {
     let mut sums = [0.0; LANES];
     let (a, b) = (a.chunks_exact(LANES), b.chunks_exact(LANES));
     let rest = a.remainder().iter().zip(b.remainder());
@@ -177,7 +177,7 @@ fn exp(x: f32) -> f32 {
 
 /// Runs `work`, which must be inlined into it, with the widest vector instructions there are.
 #[inline(always)]
-fn vectorized(work: impl FnOnce()) {
+pub(crate) fn vectorized(work: impl FnOnce()) {
     pulp::Arch::new().dispatch(work);
 }
 

@@ -15,13 +15,13 @@ use crate::{Encoder, Error, Precision, Result, Trace, TraceOptions, VisionConfig
 /// The image tower: patches and a class token through pre-norm blocks; the class token is pooled.
 #[derive(Module, Debug)]
 pub struct ImageTower {
-    class_embedding: Param<Tensor<1>>,
-    patch_embedding: Param<Tensor<4>>,
-    position_embedding: Param<Tensor<2>>,
-    pre_layernorm: LayerNorm,
+    pub(crate) class_embedding: Param<Tensor<1>>,
+    pub(crate) patch_embedding: Param<Tensor<4>>,
+    pub(crate) position_embedding: Param<Tensor<2>>,
+    pub(crate) pre_layernorm: LayerNorm,
     pub(crate) encoder: Encoder,
-    post_layernorm: LayerNorm,
-    projection: Linear,
+    pub(crate) post_layernorm: LayerNorm,
+    pub(crate) projection: Linear,
     image_size: usize,
 }
 

@@ -39,6 +39,7 @@ mod random;
 mod resize;
 mod text_tower;
 mod trace;
+mod training;
 
 pub use attention::Attention;
 pub use block::Block;
@@ -59,3 +60,4 @@ pub use random::random_clip;
 pub use resize::{Filter, resize};
 pub use text_tower::{Pooling, TextTower};
 pub use trace::{Trace, TraceOptions};
+pub use training::{Gradients, Patches, TrainingPass};

@@ -54,11 +54,11 @@ impl Pooling {
 /// The text tower: tokens through causal pre-norm blocks; the end token is pooled.
 #[derive(Module, Debug)]
 pub struct TextTower {
-    token_embedding: Param<Tensor<2>>,
-    position_embedding: Param<Tensor<2>>,
+    pub(crate) token_embedding: Param<Tensor<2>>,
+    pub(crate) position_embedding: Param<Tensor<2>>,
     pub(crate) encoder: Encoder,
-    final_layer_norm: LayerNorm,
-    projection: Linear,
+    pub(crate) final_layer_norm: LayerNorm,
+    pub(crate) projection: Linear,
 }
 
 impl TextTower {
@@ -240,7 +240,7 @@ impl TextTower {
 /// Zero where a token may look (itself and before), hugely negative where not. `[1, 1, T, T]`
 ///
 /// −1e30 rather than −∞: exp gives 0 all the same, and no backend turns ∞ − ∞ into NaN.
-fn causal_bias(tokens: usize, device: &Device) -> Tensor<4> {
+pub(crate) fn causal_bias(tokens: usize, device: &Device) -> Tensor<4> {
     Tensor::<2>::full([tokens, tokens], -1e30, device)
         .triu(1)
         .unsqueeze()

@@ -48,7 +48,7 @@ pub(super) fn attention<'a>(
 }
 
 /// From the gradient with respect to a softmax's output to that of its logits, over the last axis.
-pub(super) fn softmax_pull_back<const D: usize>(
+pub(crate) fn softmax_pull_back<const D: usize>(
     weights: Tensor<D>,
     gradient: Tensor<D>,
 ) -> Tensor<D> {

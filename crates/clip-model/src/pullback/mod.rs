@@ -14,6 +14,8 @@ mod layer_norm;
 mod mlp;
 mod pooled_attention;
 
+pub(crate) use attention::softmax_pull_back;
+
 use burn::tensor::Tensor;
 
 use crate::Encoder;

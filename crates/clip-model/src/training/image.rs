@@ -1,0 +1,108 @@
+//! The image tower on chosen patches.
+
+use burn::tensor::{Tensor, TensorData};
+
+use super::layer_norm::layer_norm;
+use super::rows::{matrix, values};
+use super::{Gradients, TrainingPass, read_out};
+use crate::ImageTower;
+
+/// Some patches of each image of a batch, the same number of each.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Patches {
+    /// `[images · kept, channels · side · side]`, preprocessed.
+    pub values: Vec<f32>,
+    /// Which patch of its image each is, counted row by row from 0.
+    pub places: Vec<usize>,
+    /// Number of images.
+    pub images: usize,
+}
+
+impl ImageTower {
+    /// Runs the tower on the class token and the given patches, each with its own place's position
+    /// embedding.
+    ///
+    /// # Panics
+    /// If lengths or places do not fit the tower.
+    pub fn training_pass(&self, patches: Patches) -> TrainingPass<'_> {
+        let Patches {
+            values: pixels,
+            places,
+            images,
+        } = patches;
+        let kernel = self.patch_embedding.val();
+        let device = kernel.device();
+        let [width, channels, side, _] = kernel.dims();
+        let area = channels * side * side;
+        let kept = places.len() / images;
+        let tokens = kept + 1;
+        let shape = [images * kept, area];
+        let pixels = Tensor::<2>::from_data(TensorData::new(pixels, shape), &device);
+        let kernel = kernel.reshape([width, area]);
+        let embedded = values(pixels.clone().matmul(kernel.transpose()));
+        let class = values(self.class_embedding.val());
+        let positions = values(self.position_embedding.val());
+
+        let mut rows = Vec::with_capacity(images * tokens * width);
+        let position = |token: usize| &positions[token * width..(token + 1) * width];
+        let sum = |a: &[f32], b: &[f32], rows: &mut Vec<f32>| {
+            rows.extend(a.iter().zip(b).map(|(a, b)| a + b));
+        };
+        for image in 0..images {
+            sum(&class, position(0), &mut rows);
+            for patch in image * kept..(image + 1) * kept {
+                let embedded = &embedded[patch * width..(patch + 1) * width];
+                sum(embedded, position(1 + places[patch]), &mut rows);
+            }
+        }
+        let x = matrix(rows, [images * tokens, width], &pixels);
+
+        let name = "vision_model.pre_layrnorm";
+        let (normed, pull_norm) = layer_norm(&self.pre_layernorm, name.into(), x);
+        let (embedding, pull_blocks) = read_out(
+            (&self.encoder, "vision_model.encoder"),
+            (&self.post_layernorm, "vision_model.post_layernorm"),
+            (&self.projection, "visual_projection"),
+            normed,
+            None,
+            &vec![0; images],
+        );
+        let pull_back = move |gradient: Tensor<2>, into: &mut Gradients| {
+            let gradient = pull_blocks(gradient, into);
+            let gradient = values(pull_norm(gradient, into));
+            let mut to_class = vec![0.0; width];
+            let mut to_positions = vec![0.0; positions.len()];
+            let mut to_embedded = Vec::with_capacity(images * kept * width);
+            let add = |sum: &mut [f32], x: &[f32]| {
+                sum.iter_mut().zip(x).for_each(|(sum, x)| *sum += x);
+            };
+            for (row, gradient) in gradient.chunks_exact(width).enumerate() {
+                let (image, token) = (row / tokens, row % tokens);
+                let place = match token {
+                    0 => {
+                        add(&mut to_class, gradient);
+                        0
+                    }
+                    _ => {
+                        to_embedded.extend_from_slice(gradient);
+                        1 + places[image * kept + token - 1]
+                    }
+                };
+                add(
+                    &mut to_positions[place * width..(place + 1) * width],
+                    gradient,
+                );
+            }
+            let to_embedded = matrix(to_embedded, [images * kept, width], &pixels);
+            let to_kernel = values(to_embedded.transpose().matmul(pixels));
+            let name = |part| format!("vision_model.embeddings.{part}");
+            into.add(name("class_embedding"), to_class);
+            into.add(name("position_embedding.weight"), to_positions);
+            into.add(name("patch_embedding.weight"), to_kernel);
+        };
+        TrainingPass {
+            embedding,
+            pull_back: Box::new(pull_back),
+        }
+    }
+}
