@@ -11,6 +11,8 @@ pub const CONFIG: &[u8] = include_bytes!("../model/config.json");
 pub const PREPROCESSOR: &[u8] = include_bytes!("../model/preprocessor_config.json");
 /// `tokenizer.json`: byte pairs of a small vocabulary, lower case.
 pub const TOKENIZER: &[u8] = include_bytes!("../model/tokenizer.json");
+/// `tokenizer_config.json`, which transformers wants beside it.
+pub const TOKENIZER_CONFIG: &[u8] = include_bytes!("../model/tokenizer_config.json");
 /// `model.safetensors`, f16.
 pub const WEIGHTS: &[u8] = include_bytes!("../model/model.safetensors");
 /// Feature statistics of every layer, over 512 scenes and 512 captions.

@@ -1,0 +1,327 @@
+//! `m2ib-train train`: from random weights, or from where a run stopped, to a model folder.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+use clip_model::{CaptionTokenizer, ClipConfig, Content, ImageProcessor, Pooling, Pretrained};
+use indicatif::{ProgressBar, ProgressStyle};
+use m2ib_core::Lanes;
+use m2ib_scenes::Split;
+use m2ib_train::{
+    Checkpoint, Examination, Line, Log, Measures, Provenance, Report, SceneSource, Settings, State,
+    Trainer, export,
+};
+
+/// Steps of a log line. Checkpoints fall on such steps, so that a mean is never cut in two.
+const LOG_EVERY: u64 = 20;
+
+/// Train the emoji model on scenes made on the way.
+///
+/// FOLDER gets `checkpoint.safetensors` and `log.jsonl`, and at the end the model itself in
+/// `FOLDER/model`. An interrupted run goes on with --resume and ends with the very same weights.
+#[derive(Args)]
+pub(crate) struct Train {
+    /// Folder of the run.
+    #[arg(long, value_name = "FOLDER")]
+    out: PathBuf,
+    /// Go on from the folder's checkpoint (from the start, if it has none yet).
+    #[arg(long)]
+    resume: bool,
+    /// Of weights, scenes and all other chance.
+    #[arg(long, default_value_t = Settings::default().seed)]
+    seed: u64,
+    /// Updates in all.
+    #[arg(long, default_value_t = Settings::default().steps)]
+    steps: u64,
+    /// Images of a step, with two captions each.
+    #[arg(long, default_value_t = Settings::default().batch)]
+    batch: usize,
+    /// Peak of the learning rate.
+    #[arg(long, default_value_t = Settings::default().learning_rate)]
+    learning_rate: f64,
+    /// Steps over which the learning rate rises.
+    #[arg(long, value_name = "STEPS", default_value_t = Settings::default().warm_up)]
+    warm_up: u64,
+    /// Decay of matrices, in units of the learning rate.
+    #[arg(long, default_value_t = Settings::default().weight_decay)]
+    weight_decay: f64,
+    /// Share of an image's patches that is kept.
+    #[arg(long, value_name = "SHARE", default_value_t = Settings::default().keep)]
+    keep: f64,
+    /// Share of the steps after which all patches are kept.
+    #[arg(long, value_name = "SHARE", default_value_t = Settings::default().keep_all_from)]
+    keep_all_from: f64,
+    /// Parts the batch is cut into, for the threads; sums over other parts round differently.
+    #[arg(long, default_value_t = Settings::default().shares)]
+    shares: usize,
+    /// Steps between measures on the validation split; 0 for none but the last.
+    #[arg(long, value_name = "STEPS", default_value_t = 400)]
+    validate_every: u64,
+    /// Steps between checkpoints, a multiple of 20.
+    #[arg(long, value_name = "STEPS", default_value_t = 100)]
+    checkpoint_every: u64,
+    /// Leave off after this step (a multiple of 20), as an interruption would.
+    #[arg(long, value_name = "STEP")]
+    stop_at: Option<u64>,
+    /// Git commit of the sources, written into the model. Asked of git where it is not given.
+    #[arg(long)]
+    commit: Option<String>,
+}
+
+impl Train {
+    pub(crate) fn run(self) -> Result<()> {
+        let every = self.checkpoint_every;
+        if every == 0 || every % LOG_EVERY != 0 {
+            bail!("checkpoint-every is {every}, expected a multiple of {LOG_EVERY}");
+        }
+        if let Some(stop) = self.stop_at.filter(|stop| stop % LOG_EVERY != 0) {
+            bail!("stop-at is {stop}, expected a multiple of {LOG_EVERY}");
+        }
+        let settings = self.settings();
+        settings.check()?;
+        let commit = self.commit.clone().unwrap_or_else(commit);
+        let mut model = Untrained::new()?;
+        let state = self.start(&settings, &model.config)?;
+        let mut log = Log::open(&self.out, state.step)?;
+        let source = SceneSource::new(model.tokenizer.clone());
+        let threads = m2ib_cpu::threads();
+        let device = m2ib_cpu::flex();
+        let config = model.config.clone();
+        let mut trainer = Trainer::new(settings, config, source, state, threads, device)?;
+        model.lanes = Lanes::new(threads, threads)?;
+
+        let bar = progress(trainer.state().step, self.steps);
+        let mut window = Window::new();
+        let mut last = None;
+        while trainer.state().step < self.last() {
+            let report = window.time(|| trainer.step())?;
+            window.add(&report);
+            bar.set_position(report.step);
+            let end = report.step == self.last();
+            let due = |every: u64| every != 0 && report.step.is_multiple_of(every);
+            let measured = due(self.validate_every) || report.step == self.steps;
+            if measured {
+                last = Some(model.measure(&trainer)?);
+            }
+            if due(LOG_EVERY) || measured || end {
+                let line = window.line(&report, self.batch, last.filter(|_| measured));
+                bar.set_message(message(&line, last));
+                log.add(&line)?;
+            }
+            if due(self.checkpoint_every) || end {
+                Checkpoint::save(trainer.settings(), trainer.state(), &self.out)?;
+            }
+        }
+        bar.abandon();
+        if trainer.state().step < self.steps {
+            anstream::println!("left off after step {}", trainer.state().step);
+            return Ok(());
+        }
+        self.finish(&trainer, &model, commit)
+    }
+
+    /// Where this call ends.
+    fn last(&self) -> u64 {
+        self.stop_at.map_or(self.steps, |stop| stop.min(self.steps))
+    }
+
+    fn settings(&self) -> Settings {
+        Settings {
+            seed: self.seed,
+            steps: self.steps,
+            batch: self.batch,
+            learning_rate: self.learning_rate,
+            warm_up: self.warm_up,
+            weight_decay: self.weight_decay,
+            keep: self.keep,
+            keep_all_from: self.keep_all_from,
+            shares: self.shares,
+        }
+    }
+
+    /// The folder's checkpoint, or fresh weights.
+    fn start(&self, settings: &Settings, config: &ClipConfig) -> Result<State> {
+        let folder = &self.out;
+        std::fs::create_dir_all(folder)
+            .with_context(|| format!("cannot make the folder {}", folder.display()))?;
+        let fresh = State::random(config, settings.seed, &m2ib_cpu::flex())?;
+        match Checkpoint::load(folder)? {
+            Some(_) if !self.resume => bail!(
+                "{} is of an earlier run; --resume goes on with it, another --out starts anew",
+                Checkpoint::path(folder).display()
+            ),
+            Some(checkpoint) => {
+                checkpoint.check(settings, &fresh, folder)?;
+                Ok(checkpoint.state)
+            }
+            None => Ok(fresh),
+        }
+    }
+
+    fn finish(
+        &self,
+        trainer: &Trainer<SceneSource>,
+        model: &Untrained,
+        commit: String,
+    ) -> Result<()> {
+        let folder = self.out.join("model");
+        let provenance = Provenance {
+            commit,
+            seed: self.seed,
+            steps: self.steps,
+        };
+        export(&trainer.clip()?, &provenance, FILES, &folder)?;
+        // As it was written, in half precision.
+        let mut written = Pretrained::load(&folder, &m2ib_cpu::flex())?;
+        written.clip.computes_on_host(true);
+        let measures = model.examination.measure(&written, &model.lanes)?;
+        anstream::println!("{}, on the validation split:", folder.display());
+        anstream::print!("{}", super::measure::table(&measures));
+        Ok(())
+    }
+}
+
+/// The model's files beside its weights.
+const FILES: &[(&str, &[u8])] = &[
+    ("config.json", m2ib_emoji::CONFIG),
+    ("preprocessor_config.json", m2ib_emoji::PREPROCESSOR),
+    ("tokenizer.json", m2ib_emoji::TOKENIZER),
+    ("tokenizer_config.json", m2ib_emoji::TOKENIZER_CONFIG),
+];
+
+/// A model but for its weights, and what it is measured with.
+struct Untrained {
+    config: ClipConfig,
+    tokenizer: CaptionTokenizer,
+    processor: ImageProcessor,
+    examination: Examination,
+    lanes: Lanes,
+}
+
+impl Untrained {
+    fn new() -> Result<Self> {
+        let files = super::emoji();
+        let config = ClipConfig::from_json(m2ib_emoji::CONFIG, &files.config.name())?;
+        let positions = config.text.max_position_embeddings;
+        let tokenizer = Content::Bytes("embedded tokenizer.json", m2ib_emoji::TOKENIZER);
+        let preprocessor = files.preprocessor.name();
+        Ok(Self {
+            tokenizer: CaptionTokenizer::load(&tokenizer, positions)?,
+            processor: ImageProcessor::from_json(m2ib_emoji::PREPROCESSOR, &preprocessor)?,
+            config,
+            examination: Examination::new(Split::Validation)?,
+            lanes: Lanes::one(),
+        })
+    }
+
+    fn measure(&self, trainer: &Trainer<SceneSource>) -> Result<Measures> {
+        let model = Pretrained {
+            name: "in training".into(),
+            clip: trainer.clip()?,
+            tokenizer: self.tokenizer.clone(),
+            processor: self.processor.clone(),
+            pooling: Pooling::new(&self.config.text, Some(self.tokenizer.end_id())),
+        };
+        Ok(self.examination.measure(&model, &self.lanes)?)
+    }
+}
+
+/// Steps since the last log line.
+struct Window {
+    loss: f64,
+    steps: u64,
+    spent: Duration,
+}
+
+impl Window {
+    fn new() -> Self {
+        Self {
+            loss: 0.0,
+            steps: 0,
+            spent: Duration::ZERO,
+        }
+    }
+
+    fn time<T>(&mut self, step: impl FnOnce() -> T) -> T {
+        let start = Instant::now();
+        let result = step();
+        self.spent += start.elapsed();
+        result
+    }
+
+    fn add(&mut self, report: &Report) {
+        self.loss += report.loss;
+        self.steps += 1;
+    }
+
+    /// Closes the window.
+    fn line(&mut self, report: &Report, batch: usize, validation: Option<Measures>) -> Line {
+        let Self { loss, steps, spent } = std::mem::replace(self, Self::new());
+        let rounded = |x: f64, digits: f64| (x * digits).round() / digits;
+        Line {
+            step: report.step,
+            loss: loss / steps as f64,
+            rate: report.rate,
+            scale: report.scale,
+            gradient_norm: report.gradient_norm,
+            images_per_second: rounded(
+                (steps * batch as u64) as f64 / spent.as_secs_f64().max(1e-9),
+                10.0,
+            ),
+            validation,
+        }
+    }
+}
+
+fn progress(done: u64, steps: u64) -> ProgressBar {
+    let template = "{bar:24} {pos}/{len} {elapsed}, {eta} to go  {msg}";
+    let style = ProgressStyle::with_template(template).unwrap_or(ProgressStyle::default_bar());
+    let bar = ProgressBar::new(steps).with_style(style);
+    bar.set_position(done);
+    bar.reset_eta();
+    bar
+}
+
+fn message(line: &Line, measures: Option<Measures>) -> String {
+    let measures = measures.map(|m| {
+        let Measures {
+            top_1,
+            image_to_text,
+            ..
+        } = m;
+        format!(", top 1 {top_1:.3}, matching {image_to_text:.3}")
+    });
+    format!(
+        "loss {:.3}, rate {:.1e}, {:.0} images/s{}",
+        line.loss,
+        line.rate,
+        line.images_per_second,
+        measures.unwrap_or_default()
+    )
+}
+
+/// The commit of these sources, marked if they were changed since.
+fn commit() -> String {
+    let sources = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let describe = [
+        "describe",
+        "--always",
+        "--dirty",
+        "--abbrev=40",
+        "--exclude=*",
+    ];
+    let output = Command::new("git")
+        .arg("-C")
+        .arg(sources)
+        .args(describe)
+        .output();
+    match output {
+        Ok(output) if output.status.success() => {
+            String::from_utf8_lossy(&output.stdout).trim().to_owned()
+        }
+        _ => "unknown".into(),
+    }
+}

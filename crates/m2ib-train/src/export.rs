@@ -1,0 +1,84 @@
+//! A trained model as a Hugging Face folder.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use clip_model::{Clip, Precision};
+
+use crate::checkpoint::write_whole;
+use crate::{Error, Result};
+
+/// Where a model comes from; written into its file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Provenance {
+    /// The git commit of the sources it was trained with.
+    pub commit: String,
+    /// The run's seed.
+    pub seed: u64,
+    /// The run's steps.
+    pub steps: u64,
+}
+
+/// Writes `model.safetensors` in half precision and beside it the model's other `files` (name and
+/// content: configuration, preprocessing, tokenizer). transformers' `CLIPModel` and
+/// [`Pretrained::load`](clip_model::Pretrained::load) read the folder.
+///
+/// # Errors
+/// [`Error::File`]; [`Error::Model`] for weights beyond half precision.
+pub fn export(
+    clip: &Clip,
+    provenance: &Provenance,
+    files: &[(&str, &[u8])],
+    folder: &Path,
+) -> Result<()> {
+    std::fs::create_dir_all(folder).map_err(|source| Error::File {
+        action: "make the folder",
+        path: folder.into(),
+        source,
+    })?;
+    let metadata = HashMap::from([
+        ("commit".to_owned(), provenance.commit.clone()),
+        ("seed".to_owned(), provenance.seed.to_string()),
+        ("steps".to_owned(), provenance.steps.to_string()),
+    ]);
+    let weights = clip.to_safetensors(Precision::F16, metadata)?;
+    for (name, content) in files {
+        write_whole(&folder.join(name), content)?;
+    }
+    write_whole(&folder.join("model.safetensors"), &weights)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clip_model::{ClipConfig, Pretrained, random_clip};
+
+    #[test]
+    fn an_exported_folder_loads_and_says_where_it_comes_from() {
+        let folder = tempfile::tempdir().unwrap();
+        let device = m2ib_cpu::flex();
+        let config = ClipConfig::from_json(m2ib_emoji::CONFIG, "config.json").unwrap();
+        let clip = random_clip(config, 1, &device);
+        let provenance = Provenance {
+            commit: "abc".into(),
+            seed: 4,
+            steps: 9,
+        };
+        let files: [(&str, &[u8]); 3] = [
+            ("config.json", m2ib_emoji::CONFIG),
+            ("preprocessor_config.json", m2ib_emoji::PREPROCESSOR),
+            ("tokenizer.json", m2ib_emoji::TOKENIZER),
+        ];
+        export(&clip, &provenance, &files, folder.path()).unwrap();
+        let loaded = Pretrained::load(folder.path(), &device).unwrap();
+        assert_eq!(loaded.clip.parameters(), clip.parameters());
+        let bytes = std::fs::read(folder.path().join("model.safetensors")).unwrap();
+        let (_, header) = safetensors::SafeTensors::read_metadata(&bytes).unwrap();
+        let metadata = header.metadata().clone().unwrap();
+        let entry = |name: &str| metadata[name].as_str();
+        assert_eq!(
+            (entry("commit"), entry("seed"), entry("steps")),
+            ("abc", "4", "9")
+        );
+    }
+}

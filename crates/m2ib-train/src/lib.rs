@@ -1,0 +1,40 @@
+//! Trains the small CLIP model of emoji scenes.
+//!
+//! A run is a function of its [`Settings`]: scenes, augmentation and dropped patches of a step
+//! follow from seed and step, so a checkpoint of weights, moments and step continues it exactly.
+//!
+//! A step cuts its batch into shares. Each runs both towers forward; the embeddings are brought
+//! together for the loss, which compares every image with every caption; then each share runs
+//! backward from the gradient of its own embeddings, and the gradients of the weights are summed.
+//! That is the gradient of the whole batch, not an approximation.
+//!
+//! **What this crate may know:** `clip-model`, scenes and host threads. It knows no explanations.
+
+mod adamw;
+mod augmentation;
+mod checkpoint;
+mod error;
+mod example;
+mod export;
+mod log;
+mod loss;
+mod measures;
+mod scenes;
+mod schedule;
+mod settings;
+mod share;
+mod state;
+mod trainer;
+
+pub use checkpoint::Checkpoint;
+pub use error::{Error, Result};
+pub use example::{Example, Named, Source};
+pub use export::{Provenance, export};
+pub use log::{Line, Log};
+pub use loss::{Loss, contrastive};
+pub use measures::{Examination, Measures};
+pub use scenes::SceneSource;
+pub use schedule::Schedule;
+pub use settings::Settings;
+pub use state::{Parameter, State};
+pub use trainer::{Report, Trainer};

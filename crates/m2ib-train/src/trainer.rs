@@ -1,0 +1,232 @@
+//! Steps.
+
+use std::ops::Range;
+
+use burn::tensor::Device;
+use clip_model::{Clip, ClipConfig, Gradients};
+use m2ib_core::Lanes;
+
+use crate::adamw::AdamW;
+use crate::share::{Grid, Passes, Share};
+use crate::state::LOGIT_SCALE;
+use crate::{Error, Loss, Result, Schedule, Settings, Source, State, contrastive};
+
+/// The norm of all gradients together beyond which they are scaled down to it.
+const LARGEST_NORM: f64 = 1.0;
+
+/// Trains a model on the examples of a source.
+pub struct Trainer<S> {
+    settings: Settings,
+    config: ClipConfig,
+    source: S,
+    state: State,
+    lanes: Lanes,
+    device: Device,
+    /// The next step's batch, made while this step's gradients were computed.
+    prepared: Option<Vec<Share>>,
+}
+
+/// What became of a step.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Report {
+    /// Counted from 1.
+    pub step: u64,
+    /// Before the update.
+    pub loss: f64,
+    /// The learning rate.
+    pub rate: f64,
+    /// What cosines are multiplied with, before the update.
+    pub scale: f64,
+    /// The norm of all gradients together, before it was bounded.
+    pub gradient_norm: f64,
+}
+
+/// Something for a thread to do in the second half of a step.
+enum Job<'a, 'b> {
+    Backward(Passes<'a>, &'b [f32], &'b [f32]),
+    Prepare(Range<usize>),
+}
+
+/// What it leaves.
+enum Done {
+    Gradients(Gradients),
+    Share(Result<Share>),
+}
+
+impl<S: Source> Trainer<S> {
+    /// Starts from `state`: fresh ([`State::random`]) or of a checkpoint.
+    ///
+    /// # Errors
+    /// [`Error::Setting`]; [`Error::Threads`].
+    pub fn new(
+        settings: Settings,
+        config: ClipConfig,
+        source: S,
+        state: State,
+        threads: usize,
+        device: Device,
+    ) -> Result<Self> {
+        settings.check()?;
+        Ok(Self {
+            lanes: Lanes::new(threads.min(settings.shares), threads)?,
+            settings,
+            config,
+            source,
+            state,
+            device,
+            prepared: None,
+        })
+    }
+
+    /// Weights and moments as they are now.
+    pub fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// What the run depends on.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// The model as it is now.
+    ///
+    /// # Errors
+    /// None in practice: the weights have been its own.
+    pub fn clip(&self) -> Result<Clip> {
+        let mut clip = self.state.clip(&self.config, &self.device)?;
+        clip.computes_on_host(true);
+        Ok(clip)
+    }
+
+    /// One update.
+    ///
+    /// # Errors
+    /// [`Error::NotFinite`]; whatever the source reports.
+    pub fn step(&mut self) -> Result<Report> {
+        let step = self.state.step + 1;
+        let mut shares = match self.prepared.take() {
+            Some(shares) => shares,
+            None => self.prepare(step)?,
+        };
+        let clip = self.clip()?;
+        let (loss, mut gradients, prepared) = self.gradients(&clip, &mut shares, step)?;
+        self.prepared = prepared;
+        gradients.add(LOGIT_SCALE.into(), vec![loss.log_scale as f32]);
+        let finite = |what, found: f64| match found.is_finite() {
+            true => Ok(found),
+            false => Err(Error::NotFinite { what, found, step }),
+        };
+        finite("loss", loss.value)?;
+        let squares = gradients.iter().map(|(_, values)| square(values));
+        let gradient_norm = finite("gradients' norm", squares.sum::<f64>().sqrt())?;
+        let report = Report {
+            step,
+            loss: loss.value,
+            rate: Schedule(&self.settings).rate(step),
+            scale: self.state.log_scale().exp(),
+            gradient_norm,
+        };
+        let adam = AdamW {
+            step,
+            rate: report.rate,
+            weight_decay: self.settings.weight_decay,
+            factor: (LARGEST_NORM / gradient_norm).min(1.0),
+        };
+        for parameter in &mut self.state.parameters {
+            // A weight that nothing passed through decays like the others.
+            match gradients.get(&parameter.name) {
+                Some(gradient) => adam.update(parameter, gradient),
+                None => adam.update(parameter, &vec![0.0; parameter.values.len()]),
+            }
+        }
+        self.state.bound_scale();
+        self.state.step = step;
+        Ok(report)
+    }
+
+    /// Loss and gradients of a batch, and the next step's batch.
+    fn gradients(
+        &self,
+        clip: &Clip,
+        shares: &mut [Share],
+        step: u64,
+    ) -> Result<(Loss, Gradients, Option<Vec<Share>>)> {
+        let all: Vec<&mut Share> = shares.iter_mut().collect();
+        let passes = self.lanes.map(all, |share| {
+            let passes = share.forward(clip);
+            let (images, captions) = (passes.images(), passes.captions());
+            (passes, images, captions)
+        });
+        let width = self.config.projection_dim;
+        let (mut images, mut captions) = (Vec::new(), Vec::new());
+        for (_, here, there) in &passes {
+            images.extend_from_slice(here);
+            captions.extend_from_slice(there);
+        }
+        let objects = shares.iter().flat_map(|share| &share.objects);
+        let named = || shares.iter().flat_map(|share| &share.captions);
+        let is_true = objects.flat_map(|objects| named().map(|named| named.is_true_of(objects)));
+        let is_true: Vec<bool> = is_true.collect();
+        let owners: Vec<usize> = (0..captions.len() / width).map(|j| j / 2).collect();
+        let scale = self.state.log_scale();
+        let loss = contrastive(&images, &captions, width, scale, &owners, &is_true);
+
+        let (mut to_images, mut to_captions) = (&loss.images[..], &loss.captions[..]);
+        let mut jobs = Vec::new();
+        for (passes, images, captions) in passes {
+            let (here, rest) = to_images.split_at(images.len());
+            let (there, other) = to_captions.split_at(captions.len());
+            jobs.push(Job::Backward(passes, here, there));
+            (to_images, to_captions) = (rest, other);
+        }
+        // Short jobs last, so that threads finish together.
+        if step < self.settings.steps {
+            jobs.extend(self.places().map(Job::Prepare));
+        }
+        let done = self.lanes.map(jobs, |job| match job {
+            Job::Backward(passes, images, captions) => {
+                Done::Gradients(passes.backward(images, captions))
+            }
+            Job::Prepare(places) => Done::Share(self.make(step + 1, places)),
+        });
+        let (mut gradients, mut prepared) = (Gradients::default(), Vec::new());
+        for done in done {
+            match done {
+                Done::Gradients(found) => gradients.merge(found),
+                Done::Share(share) => prepared.push(share?),
+            }
+        }
+        let prepared = (!prepared.is_empty()).then_some(prepared);
+        Ok((loss, gradients, prepared))
+    }
+
+    fn prepare(&self, step: u64) -> Result<Vec<Share>> {
+        let places: Vec<_> = self.places().collect();
+        let shares = self.lanes.map(places, |places| self.make(step, places));
+        shares.into_iter().collect()
+    }
+
+    fn make(&self, step: u64, places: Range<usize>) -> Result<Share> {
+        let grid = Grid {
+            image: self.config.vision.image_size,
+            patch: self.config.vision.patch_size,
+        };
+        Share::make(&self.source, &self.settings, grid, step, places)
+    }
+
+    /// The places of a batch that each share has, as even as can be.
+    fn places(&self) -> impl Iterator<Item = Range<usize>> {
+        let Settings { batch, shares, .. } = self.settings;
+        (0..shares).map(move |share| share * batch / shares..(share + 1) * batch / shares)
+    }
+}
+
+/// Σ x², the partial sums of which are short enough for single precision.
+fn square(values: &[f32]) -> f64 {
+    let sums = values.chunks(64);
+    let sums = sums.map(|part| f64::from(part.iter().map(|x| x * x).sum::<f32>()));
+    sums.sum()
+}
+
+#[cfg(test)]
+mod tests;
