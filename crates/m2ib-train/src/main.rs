@@ -26,6 +26,7 @@ enum Command {
 }
 
 fn main() -> ExitCode {
+    keep_memory();
     let result = match Arguments::parse().command {
         Command::Train(command) => command.run(),
         Command::Measure(command) => command.run(),
@@ -39,3 +40,25 @@ fn main() -> ExitCode {
         }
     }
 }
+
+/// Has the allocator keep what is freed: a step frees and takes hundreds of megabytes, and pages
+/// that went back to the system are cleared anew. A fifth of a step's time.
+///
+/// The allocator reads its options from the environment before `main`, so the program starts over.
+#[cfg(unix)]
+fn keep_memory() {
+    use std::os::unix::process::CommandExt;
+    const OPTION: &str = "MIMALLOC_PURGE_DELAY";
+    if std::env::var_os(OPTION).is_none()
+        && let Ok(program) = std::env::current_exe()
+    {
+        // It returns only where it failed; then all goes on, slower.
+        let _ = std::process::Command::new(program)
+            .args(std::env::args_os().skip(1))
+            .env(OPTION, "-1")
+            .exec();
+    }
+}
+
+#[cfg(not(unix))]
+fn keep_memory() {}

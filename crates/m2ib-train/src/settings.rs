@@ -43,7 +43,7 @@ impl Default for Settings {
             weight_decay: 0.05,
             keep: 0.5,
             keep_all_from: 0.8,
-            shares: 4,
+            shares: 8,
         }
     }
 }
