@@ -43,7 +43,7 @@ pub struct Report {
 
 /// Something for a thread to do in the second half of a step.
 enum Job<'a, 'b> {
-    Backward(Passes<'a>, &'b [f32], &'b [f32]),
+    Backward(Box<Passes<'a>>, &'b [f32], &'b [f32]),
     Prepare(Range<usize>),
 }
 
@@ -176,7 +176,7 @@ impl<S: Source> Trainer<S> {
         for (passes, images, captions) in passes {
             let (here, rest) = to_images.split_at(images.len());
             let (there, other) = to_captions.split_at(captions.len());
-            jobs.push(Job::Backward(passes, here, there));
+            jobs.push(Job::Backward(Box::new(passes), here, there));
             (to_images, to_captions) = (rest, other);
         }
         // Short jobs last, so that threads finish together.

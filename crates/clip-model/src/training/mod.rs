@@ -33,12 +33,15 @@ use crate::{Clip, Encoder};
 /// - gradients: `[rows, width]` of the output and of the input
 type PullBack<'a> = Box<dyn FnOnce(Tensor<2>, &mut Gradients) -> Tensor<2> + Send + 'a>;
 
+/// The same for a whole tower, which has no input to go back to.
+type PullBackWhole<'a> = Box<dyn FnOnce(Tensor<2>, &mut Gradients) + Send + 'a>;
+
 /// Embeddings of a batch, and the way back from them to the tower's weights.
 #[must_use]
 pub struct TrainingPass<'a> {
     /// `[batch, projection]`, not normalised.
     pub embedding: Tensor<2>,
-    pull_back: Box<dyn FnOnce(Tensor<2>, &mut Gradients) + Send + 'a>,
+    pull_back: PullBackWhole<'a>,
 }
 
 impl TrainingPass<'_> {

@@ -74,10 +74,10 @@ pub(crate) struct Train {
 impl Train {
     pub(crate) fn run(self) -> Result<()> {
         let every = self.checkpoint_every;
-        if every == 0 || every % LOG_EVERY != 0 {
+        if every == 0 || !every.is_multiple_of(LOG_EVERY) {
             bail!("checkpoint-every is {every}, expected a multiple of {LOG_EVERY}");
         }
-        if let Some(stop) = self.stop_at.filter(|stop| stop % LOG_EVERY != 0) {
+        if let Some(stop) = self.stop_at.filter(|stop| !stop.is_multiple_of(LOG_EVERY)) {
             bail!("stop-at is {stop}, expected a multiple of {LOG_EVERY}");
         }
         let settings = self.settings();

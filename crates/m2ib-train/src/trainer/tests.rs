@@ -151,7 +151,9 @@ fn threads_do_not_change_the_bits() {
         let settings = settings(3, 4);
         let mut trainer =
             Trainer::new(settings, config(), Squares, state, threads, device).unwrap();
-        (0..3).for_each(|_| drop(trainer.step().unwrap()));
+        for _ in 0..3 {
+            trainer.step().unwrap();
+        }
         trainer.state().clone()
     };
     assert_eq!(run(1), run(3));
