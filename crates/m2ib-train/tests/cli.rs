@@ -8,7 +8,7 @@ fn run(arguments: &[&str], folder: &Path) -> Output {
         .args(arguments)
         .current_dir(folder)
         .output()
-        .unwrap()
+        .expect("the program starts")
 }
 
 /// A short run, on few pictures and few patches.

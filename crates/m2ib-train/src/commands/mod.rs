@@ -2,6 +2,7 @@
 
 pub(crate) mod measure;
 pub(crate) mod train;
+mod window;
 
 use clip_model::{Content, ModelFiles};
 

@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
@@ -11,9 +10,11 @@ use indicatif::{ProgressBar, ProgressStyle};
 use m2ib_core::Lanes;
 use m2ib_scenes::Split;
 use m2ib_train::{
-    Checkpoint, Examination, Line, Log, Measures, Provenance, Report, SceneSource, Settings, State,
-    Trainer, export,
+    Checkpoint, Examination, Log, Measures, Provenance, SceneSource, Settings, State, Trainer,
+    export,
 };
+
+use super::window::{Window, message};
 
 /// Steps of a log line. Checkpoints fall on such steps, so that a mean is never cut in two.
 const LOG_EVERY: u64 = 20;
@@ -115,7 +116,7 @@ impl Train {
                 Checkpoint::save(trainer.settings(), trainer.state(), &self.out)?;
             }
         }
-        bar.abandon();
+        bar.finish_and_clear();
         if trainer.state().step < self.steps {
             anstream::println!("left off after step {}", trainer.state().step);
             return Ok(());
@@ -229,53 +230,6 @@ impl Untrained {
     }
 }
 
-/// Steps since the last log line.
-struct Window {
-    loss: f64,
-    steps: u64,
-    spent: Duration,
-}
-
-impl Window {
-    fn new() -> Self {
-        Self {
-            loss: 0.0,
-            steps: 0,
-            spent: Duration::ZERO,
-        }
-    }
-
-    fn time<T>(&mut self, step: impl FnOnce() -> T) -> T {
-        let start = Instant::now();
-        let result = step();
-        self.spent += start.elapsed();
-        result
-    }
-
-    fn add(&mut self, report: &Report) {
-        self.loss += report.loss;
-        self.steps += 1;
-    }
-
-    /// Closes the window.
-    fn line(&mut self, report: &Report, batch: usize, validation: Option<Measures>) -> Line {
-        let Self { loss, steps, spent } = std::mem::replace(self, Self::new());
-        let rounded = |x: f64, digits: f64| (x * digits).round() / digits;
-        Line {
-            step: report.step,
-            loss: loss / steps as f64,
-            rate: report.rate,
-            scale: report.scale,
-            gradient_norm: report.gradient_norm,
-            images_per_second: rounded(
-                (steps * batch as u64) as f64 / spent.as_secs_f64().max(1e-9),
-                10.0,
-            ),
-            validation,
-        }
-    }
-}
-
 fn progress(done: u64, steps: u64) -> ProgressBar {
     let template = "{bar:24} {pos}/{len} {elapsed}, {eta} to go  {msg}";
     let style = ProgressStyle::with_template(template).unwrap_or(ProgressStyle::default_bar());
@@ -283,24 +237,6 @@ fn progress(done: u64, steps: u64) -> ProgressBar {
     bar.set_position(done);
     bar.reset_eta();
     bar
-}
-
-fn message(line: &Line, measures: Option<Measures>) -> String {
-    let measures = measures.map(|m| {
-        let Measures {
-            top_1,
-            image_to_text,
-            ..
-        } = m;
-        format!(", top 1 {top_1:.3}, matching {image_to_text:.3}")
-    });
-    format!(
-        "loss {:.3}, rate {:.1e}, {:.0} images/s{}",
-        line.loss,
-        line.rate,
-        line.images_per_second,
-        measures.unwrap_or_default()
-    )
 }
 
 /// The commit of these sources, marked if they were changed since.
