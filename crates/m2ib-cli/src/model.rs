@@ -17,8 +17,8 @@ pub(crate) struct ModelArguments {
     /// "emoji" (embedded), a Hugging Face model folder, or an id "owner/name" on the hub.
     #[arg(long, default_value = EMOJI, value_name = "FOLDER-OR-ID")]
     pub(crate) model: String,
-    /// What computes: cpu, wgpu, cuda, rocm, tch or ndarray, as compiled in (see `m2ib devices`); of several
-    /// GPUs, one by its number, as in wgpu:1.
+    /// What computes: cpu, wgpu, cuda, rocm, tch or ndarray, as compiled in (see `m2ib devices`);
+    /// of several GPUs, one by its number, as in wgpu:1.
     #[arg(long, value_name = "BACKEND[:NUMBER]")]
     pub(crate) device: Option<String>,
     /// Number format of the model's matrices: f32, f16 or bf16, as the device has them.
