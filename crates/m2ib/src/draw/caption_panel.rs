@@ -11,7 +11,7 @@ use super::{ColorMap, blend};
 use crate::{Attribution, TextAttribution};
 
 pub(super) const PAPER: Rgb<u8> = Rgb([255, 255, 255]);
-const INK: Rgb<u8> = Rgb([28, 28, 32]);
+pub(super) const INK: Rgb<u8> = Rgb([28, 28, 32]);
 const FAINT: Rgb<u8> = Rgb([105, 105, 115]);
 /// What a word of score 1 lies on; dark ink stays readable on it.
 const WARM: Rgb<u8> = Rgb([246, 130, 70]);

@@ -4,6 +4,7 @@
 //!   and the caption's shaded words if wanted.
 //! - [`Attribution::to_html`](crate::Attribution::to_html): one self-contained page.
 //! - [`TextAttribution::to_ansi`](crate::TextAttribution::to_ansi): the words for a terminal.
+//! - [`label`]: a piece of text as a picture, for sheets of several pictures.
 //!
 //! Drawing reads an explanation's plain numbers; it knows no model and no tensors.
 
@@ -14,6 +15,7 @@ mod fixture;
 mod fonts;
 mod heat_layer;
 mod html;
+mod label;
 mod number_format;
 mod overlay;
 mod plot;
@@ -23,6 +25,7 @@ mod terminal;
 mod visible;
 
 pub use color_map::ColorMap;
+pub use label::label;
 pub use overlay::Overlay;
 
 /// Mixes a colour over another, `cover` from 0 to 1.
