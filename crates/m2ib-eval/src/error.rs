@@ -1,0 +1,60 @@
+//! What can go wrong in an evaluation.
+
+/// Result of this crate's fallible functions.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Each variant says what was found and what to do.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// Fewer scenes than a comparison needs.
+    #[error(
+        "an evaluation needs at least 2 scenes, found {found}: chance levels come from the other scenes"
+    )]
+    TooFewScenes {
+        /// The number asked for.
+        found: usize,
+    },
+    /// Explanations that do not belong to the questions.
+    #[error("{found} explanations for {expected} questions: give one for each, in their order")]
+    Count {
+        /// Explanations given.
+        found: usize,
+        /// Questions asked.
+        expected: usize,
+    },
+    /// An explanation of another pair.
+    #[error(
+        "question {index} asks about \"{expected}\", the explanation given for it is of \"{found}\""
+    )]
+    OtherPair {
+        /// Its place in the order.
+        index: usize,
+        /// The caption of the explanation.
+        found: String,
+        /// The caption of the question.
+        expected: String,
+    },
+    /// A kind of sweep that does not exist.
+    #[error("\"{found}\" is no sweep, expected \"layers\", \"beta\" or \"steps\"")]
+    Sweep {
+        /// The name given.
+        found: String,
+    },
+    /// An explanation that could not be made.
+    #[error("scene {scene}, \"{caption}\": {source}")]
+    Explanation {
+        /// The scene's number.
+        scene: u64,
+        /// The caption.
+        caption: String,
+        /// Why.
+        source: m2ib::Error,
+    },
+    /// A model, a setting or a drawing.
+    #[error(transparent)]
+    Explainer(#[from] m2ib::Error),
+    /// A scene.
+    #[error(transparent)]
+    Scene(#[from] m2ib_scenes::Error),
+}

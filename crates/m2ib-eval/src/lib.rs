@@ -1,0 +1,49 @@
+//! What explanations of CLIP are judged by.
+//!
+//! The [`Yardstick`] asks about scenes of which every pixel's owner is known: a caption names one
+//! of several objects, so an explanation should point at that object and at its name. Every
+//! measure stands beside its [chance level](Score::chance), every mean within its
+//! [confidence interval](Interval).
+//!
+//! ```
+//! # use m2ib::Explainer;
+//! use m2ib_eval::{Measure, Yardstick};
+//!
+//! let yardstick = Yardstick::new(2, 0)?;
+//! let explainer = Explainer::emoji()?;
+//! let attributions = yardstick.explain(&explainer, &|_| {})?;
+//! let evaluation = yardstick.judge("matched", &attributions)?;
+//! let energy = &evaluation.aggregates[&Measure::Energy];
+//! println!("{:.2} of the map lies on the named object", energy.interval.mean);
+//! # Ok::<(), m2ib_eval::Error>(())
+//! ```
+//!
+//! **What this crate may know:** explanations and scenes, and how one is held against the other.
+//! It reads plain numbers and masks; it knows no tensors and no towers, so a map of any method can
+//! be judged.
+
+mod case;
+mod error;
+pub mod localisation;
+mod measure;
+mod question;
+mod report;
+mod resampling;
+mod setting;
+mod sheet;
+mod statistics;
+mod strangers;
+mod table;
+pub mod words;
+mod yardstick;
+
+pub use case::Case;
+pub use error::{Error, Result};
+pub use measure::{Measure, Score};
+pub use question::Question;
+pub use report::{Aggregate, Evaluation, Report};
+pub use resampling::{CONFIDENCE, Interval, RESAMPLES};
+pub use setting::{Setting, Sweep};
+pub use sheet::contact_sheet;
+pub use statistics::calibrate;
+pub use yardstick::{Progress, Yardstick};
