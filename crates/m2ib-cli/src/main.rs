@@ -4,6 +4,7 @@ mod calibrate;
 mod devices;
 #[cfg(feature = "hub")]
 mod download;
+mod evaluate;
 mod explain;
 mod inspect;
 mod model;
@@ -34,6 +35,7 @@ enum Command {
     Explain(Box<explain::Explain>),
     Score(score::Score),
     Calibrate(calibrate::Calibrate),
+    Evaluate(evaluate::Evaluate),
     Inspect(inspect::Inspect),
     Devices(devices::Devices),
 }
@@ -48,6 +50,7 @@ fn main() -> ExitCode {
         Command::Explain(command) => command.run(),
         Command::Score(command) => command.run(),
         Command::Calibrate(command) => command.run(),
+        Command::Evaluate(command) => command.run(),
         Command::Inspect(command) => command.run(),
         Command::Devices(command) => command.run(),
     };

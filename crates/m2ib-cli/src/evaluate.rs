@@ -1,0 +1,147 @@
+//! `m2ib evaluate`: explanations held against scenes whose every pixel's owner is known.
+
+use std::io::Cursor;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use clap::Args;
+use indicatif::{ProgressBar, ProgressStyle};
+use m2ib::image::ImageFormat;
+use m2ib::{Calibration, Explainer, Modality, Noise, Preset, Pretrained};
+use m2ib_eval::{Evaluation, Setting, Sweep, Yardstick, calibrate, contact_sheet};
+
+use crate::model::ModelArguments;
+use crate::output::Output;
+
+/// Scenes that a model's statistics are taken over where it comes without.
+const CALIBRATION_SCENES: u64 = 512;
+
+/// Measure explanations against scenes of emoji: does the map lie on the named object, does its
+/// name score highest?
+#[derive(Args)]
+pub(crate) struct Evaluate {
+    /// Scenes to explain, of two and three objects in turn; 2 to 10000. The margins of error
+    /// shrink with the root of it.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(2..=10_000))]
+    scenes: u64,
+    /// Draws which object each caption names, the noise, and the resamples of the intervals.
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// Presets to compare, separated by commas.
+    #[arg(
+        long,
+        value_name = "PRESET",
+        value_delimiter = ',',
+        default_values_t = [Preset::Released, Preset::Matched]
+    )]
+    preset: Vec<Preset>,
+    /// What to vary around each preset, one thing at a time, separated by commas: "layers",
+    /// "beta", "steps".
+    #[arg(long, value_name = "WHAT", value_delimiter = ',')]
+    sweep: Vec<Sweep>,
+    /// "emoji" is the embedded model; others should have learnt such scenes.
+    #[command(flatten)]
+    model: ModelArguments,
+    /// Feature statistics for matched noise. If not given, those in the model's folder
+    /// (calibration.safetensors), else statistics over 512 scenes that are not explained.
+    #[arg(long, value_name = "FILE")]
+    calibration: Option<PathBuf>,
+    /// Folder for the results.
+    #[arg(long, default_value = "m2ib-out", value_name = "DIR")]
+    out: PathBuf,
+}
+
+impl Evaluate {
+    pub(crate) fn run(self) -> Result<()> {
+        let output = Output::check(&self.out)?;
+        let model = self.model.load()?;
+        // Everything that can be wrong with a setting shows before the first scene is explained.
+        let explainers = self.explainers(&model)?;
+        let yardstick = Yardstick::new(self.scenes as usize, self.seed)?;
+        let bar = ProgressBar::new(self.scenes * explainers.len() as u64).with_style(
+            ProgressStyle::with_template("{bar:32} {pos}/{len} scenes, {eta} left, {msg}")?,
+        );
+        let mut evaluations: Vec<Evaluation> = Vec::new();
+        let mut sheets = Vec::new();
+        for (setting, explainer) in &explainers {
+            bar.set_message(setting.name.clone());
+            let attributions = yardstick.explain(explainer, &|_| bar.inc(1))?;
+            let evaluation = yardstick.judge(&setting.name, &attributions)?;
+            if *setting == Setting::from(setting.preset) {
+                let sheet = contact_sheet(&yardstick, &attributions, &evaluation)?;
+                let mut bytes = Cursor::new(Vec::new());
+                sheet.write_to(&mut bytes, ImageFormat::Png)?;
+                sheets.push((format!("cases-{}.png", setting.name), bytes.into_inner()));
+            }
+            evaluations.push(evaluation);
+        }
+        bar.finish_and_clear();
+
+        let report = yardstick.report(evaluations);
+        anstream::println!(
+            "{} scenes, seed {}, {}; means with {:.0} % confidence intervals\n\n{}",
+            report.scenes,
+            report.seed,
+            report.evaluations[0].provenance.model,
+            report.confidence * 100.0,
+            report.to_markdown()
+        );
+        let mut files = vec![
+            (
+                "evaluation.json".into(),
+                serde_json::to_vec_pretty(&report)?,
+            ),
+            ("evaluation.csv".into(), report.to_csv().into_bytes()),
+        ];
+        files.extend(sheets);
+        for (name, bytes) in files {
+            anstream::println!("{}", output.write(&name, &bytes)?.display());
+        }
+        Ok(())
+    }
+
+    /// All settings, each once, with their explainers.
+    fn explainers(&self, model: &Pretrained) -> Result<Vec<(Setting, Explainer)>> {
+        let mut settings: Vec<Setting> = self.preset.iter().copied().map(Setting::from).collect();
+        for (&preset, &sweep) in self
+            .preset
+            .iter()
+            .flat_map(|preset| self.sweep.iter().map(move |sweep| (preset, sweep)))
+        {
+            settings.extend(Setting::sweep(preset, sweep, model));
+        }
+        let calibration = self.calibration(model)?;
+        let mut explainers: Vec<(Setting, Explainer)> = Vec::new();
+        for setting in settings {
+            let explainer = setting.explainer(model, calibration.as_ref(), self.seed)?;
+            // A sweep passes through the preset's own value, too.
+            let same = |other: &Explainer| {
+                [Modality::Image, Modality::Text]
+                    .into_iter()
+                    .all(|modality| other.settings(modality) == explainer.settings(modality))
+            };
+            if !explainers.iter().any(|(_, other)| same(other)) {
+                explainers.push((setting, explainer));
+            }
+        }
+        Ok(explainers)
+    }
+
+    /// Statistics for matched noise, if a preset needs them.
+    fn calibration(&self, model: &Pretrained) -> Result<Option<Calibration>> {
+        let matched = |&preset: &Preset| {
+            let settings = m2ib::ModalitySettings::preset(preset, Modality::Text, 2);
+            settings.noise == Noise::Matched
+        };
+        let beside = Path::new(&self.model.model).join("calibration.safetensors");
+        let calibration = match &self.calibration {
+            Some(file) => Calibration::load(file)
+                .with_context(|| format!("--calibration {}", file.display()))?,
+            None if !self.preset.iter().any(matched) => return Ok(None),
+            None if self.model.is_emoji() => m2ib::emoji::calibration()?,
+            None if beside.is_file() => Calibration::load(&beside)?,
+            None => calibrate(model, CALIBRATION_SCENES).context("statistics for matched noise")?,
+        };
+        Ok(Some(calibration))
+    }
+}
