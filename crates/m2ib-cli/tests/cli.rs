@@ -338,3 +338,59 @@ fn help_and_version_answer() {
         "without a command, help and status 2"
     );
 }
+
+#[test]
+fn evaluate_prints_tables_and_writes_numbers_and_pictures() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("figures");
+    let printed = stdout(&m2ib(&[
+        "evaluate",
+        "--scenes",
+        "2",
+        "--preset",
+        "released",
+        "--seed",
+        "3",
+        "--out",
+        path(&out),
+    ]));
+    for words in [
+        "2 scenes, seed 3",
+        "pointing",
+        "word on top",
+        "| released |",
+    ] {
+        assert!(printed.contains(words), "{printed}");
+    }
+    for name in ["evaluation.json", "evaluation.csv", "cases-released.png"] {
+        assert!(out.join(name).is_file(), "{name} is missing");
+    }
+    let json = std::fs::read(out.join("evaluation.json")).unwrap();
+    let json: serde_json::Value = serde_json::from_slice(&json).unwrap();
+    assert_eq!(json["evaluations"][0]["provenance"]["seed"], 3);
+}
+
+#[test]
+fn evaluate_names_the_argument_that_is_wrong() {
+    for (arguments, words) in [
+        (&["--scenes", "1"][..], &["--scenes", "2..=10000"][..]),
+        (
+            &["--scenes", "2", "--sweep", "depth"],
+            &["--sweep", "\"depth\"", "layers"],
+        ),
+        (
+            &["--scenes", "2", "--preset", "best"],
+            &["--preset", "\"best\"", "matched"],
+        ),
+        (
+            &["--scenes", "2", "--calibration", "none.json"],
+            &["--calibration", "none.json"],
+        ),
+        (&["--scenes", "2", "--model", "./nowhere"], &["./nowhere"]),
+    ] {
+        let error = failure(&m2ib(&[&["evaluate"], arguments].concat()));
+        for word in words {
+            assert!(error.contains(word), "{arguments:?}: {error}");
+        }
+    }
+}

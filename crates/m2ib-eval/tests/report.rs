@@ -1,0 +1,119 @@
+//! What is asked and what comes out of it, with few steps: the form, not the figures.
+
+#![allow(clippy::unwrap_used)] // A test that cannot go on fails.
+
+use m2ib::{Explainer, Preset, emoji};
+use m2ib_eval::{Error, Measure, Report, Setting, Sweep, Yardstick, contact_sheet};
+
+fn explainer() -> Explainer {
+    let device = m2ib::Backend::preferred().unwrap().device().unwrap();
+    let model = emoji::pretrained(&device).unwrap();
+    let builder = Explainer::builder(model).steps(2).samples(2);
+    builder.build().unwrap()
+}
+
+#[test]
+fn a_report_reads_back_and_has_all_numbers() {
+    let yardstick = Yardstick::new(3, 4).unwrap();
+    let attributions = yardstick.explain(&explainer(), &|_| {}).unwrap();
+    let evaluation = yardstick.judge("few steps", &attributions).unwrap();
+    assert_eq!(evaluation.provenance.image.bottleneck.steps, 2);
+    for case in &evaluation.cases {
+        let scores = case.scores.values();
+        let mut all = scores.flat_map(|score| [Some(score.value), score.chance]);
+        assert!(all.all(|value| value.is_none_or(|value| (0.0..=1.0).contains(&value))));
+    }
+    for aggregate in evaluation.aggregates.values() {
+        let interval = aggregate.interval;
+        assert!(interval.low <= interval.mean && interval.mean <= interval.high);
+    }
+    let sheet = contact_sheet(&yardstick, &attributions, &evaluation).unwrap();
+    assert!(
+        sheet.width() > 500 && sheet.height() > 900,
+        "three rows of two pictures"
+    );
+
+    let report = yardstick.report(vec![evaluation]);
+    let json = serde_json::to_string(&report).unwrap();
+    assert_eq!(serde_json::from_str::<Report>(&json).unwrap(), report);
+    let measures = Measure::IMAGE.len() + Measure::TEXT.len();
+    assert_eq!(report.to_csv().lines().count(), 1 + 3 * measures);
+    let table = report.to_markdown();
+    assert_eq!(table.matches("| few steps ").count(), 3, "{table}");
+}
+
+#[test]
+fn progress_counts_up_to_all() {
+    let yardstick = Yardstick::new(3, 0).unwrap();
+    let heard = std::sync::Mutex::new(Vec::new());
+    let hear = |progress: m2ib_eval::Progress| heard.lock().unwrap().push(progress);
+    yardstick.explain(&explainer(), &hear).unwrap();
+    let heard = heard.into_inner().unwrap();
+    let counts: Vec<_> = heard
+        .iter()
+        .map(|progress| (progress.done, progress.of))
+        .collect();
+    assert_eq!(counts, [(1, 3), (2, 3), (3, 3)]);
+}
+
+#[test]
+fn explanations_of_something_else_are_refused() {
+    let yardstick = Yardstick::new(2, 0).unwrap();
+    let attributions = yardstick.explain(&explainer(), &|_| {}).unwrap();
+    let error = yardstick.judge("", &attributions[..1]).unwrap_err();
+    assert!(
+        matches!(
+            error,
+            Error::Count {
+                found: 1,
+                expected: 2
+            }
+        ),
+        "{error}"
+    );
+    let error = yardstick.swapped().judge("", &attributions).unwrap_err();
+    assert!(
+        matches!(error, Error::OtherPair { index: 0, .. }),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_seed_draws_the_questions_and_more_scenes_change_none() {
+    let few = Yardstick::new(4, 1).unwrap();
+    let many = Yardstick::new(9, 1).unwrap();
+    assert_eq!(few.questions(), &many.questions()[..4]);
+    let objects: Vec<_> = few
+        .questions()
+        .iter()
+        .map(|q| q.scene.objects.len())
+        .collect();
+    assert_eq!(objects, [2, 3, 2, 3]);
+    let captions = |yardstick: &Yardstick| -> Vec<String> {
+        let questions = yardstick.questions().iter();
+        questions.map(|question| question.caption.clone()).collect()
+    };
+    let other = Yardstick::new(9, 2).unwrap();
+    assert_ne!(captions(&many), captions(&other));
+    let error = Yardstick::new(1, 0).unwrap_err().to_string();
+    assert!(
+        error.contains("at least 2") && error.contains("found 1"),
+        "{error}"
+    );
+}
+
+#[test]
+fn every_setting_of_a_sweep_can_be_built() {
+    let device = m2ib::Backend::preferred().unwrap().device().unwrap();
+    let model = emoji::pretrained(&device).unwrap();
+    let calibration = emoji::calibration().unwrap();
+    for preset in [Preset::Released, Preset::Matched] {
+        for sweep in [Sweep::Layers, Sweep::Beta, Sweep::Steps] {
+            let settings = Setting::sweep(preset, sweep, &model);
+            assert!(settings.len() > 4);
+            for setting in settings {
+                setting.explainer(&model, Some(&calibration), 0).unwrap();
+            }
+        }
+    }
+}
