@@ -41,20 +41,27 @@ pub enum Error {
         /// The name given.
         found: String,
     },
-    /// An explanation that could not be made.
-    #[error("scene {scene}, \"{caption}\": {source}")]
+    /// An explanation that could not be made; the source says why.
+    #[error("cannot explain scene {scene} with \"{caption}\"")]
     Explanation {
         /// The scene's number.
         scene: u64,
         /// The caption.
         caption: String,
         /// Why.
-        source: m2ib::Error,
+        source: Box<m2ib::Error>,
     },
     /// A model, a setting or a drawing.
     #[error(transparent)]
-    Explainer(#[from] m2ib::Error),
+    Explainer(Box<m2ib::Error>),
     /// A scene.
     #[error(transparent)]
     Scene(#[from] m2ib_scenes::Error),
+}
+
+// Boxed, since it is large and results are handed on often.
+impl From<m2ib::Error> for Error {
+    fn from(error: m2ib::Error) -> Self {
+        Self::Explainer(Box::new(error))
+    }
 }

@@ -88,10 +88,10 @@ impl Yardstick {
         explainer: &Explainer,
         progress: &(dyn Fn(Progress) + Sync),
     ) -> Result<Vec<Attribution>> {
-        let failed = |question: &Question, source| Error::Explanation {
+        let failed = |question: &Question, error| Error::Explanation {
             scene: question.number,
             caption: question.caption.clone(),
-            source,
+            source: Box::new(error),
         };
         let images: Vec<_> = self.questions.iter().map(Question::image).collect();
         let images = explainer.encode_images(&images).into_iter();
