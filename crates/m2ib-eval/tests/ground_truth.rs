@@ -30,7 +30,7 @@ fn evaluate(yardstick: &Yardstick, explainer: &Explainer) -> Evaluation {
     yardstick.judge("matched, 20 steps", &attributions).unwrap()
 }
 
-/// The bounds leave room. Measured over seven seeds, four of them on other sets of 24 scenes, and
+/// The bounds leave room. Measured over seven seeds, three of them on other sets of 24 scenes, and
 /// with either object named: pointing .85–.96, energy .55–.66, other's energy .05–.14, best IoU
 /// .47–.58, the name's word on top in every caption, both objects gaining in every scene, by .48–.57.
 /// Each bound lies three standard errors or more beyond the worst of these, and twice above chance;
