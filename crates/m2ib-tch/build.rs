@@ -1,5 +1,6 @@
 //! Says what is missing before a page of linker errors does.
 
+#[path = "build/libtorch.rs"]
 mod libtorch;
 
 use std::env;
