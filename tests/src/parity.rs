@@ -7,7 +7,7 @@ use anyhow::{Result, ensure};
 use burn::tensor::{Device, Tensor, TensorData};
 use clip_model::{Caption, Clip, Pooling, Token, TokenKind, TraceOptions};
 use m2ib::ndarray::Array2;
-use m2ib::{ImageReadout, Modality, TextAttribution, TextReadout, normalize, upsample};
+use m2ib::{ImageReadout, Modality, TextAttribution, TextReadout, Unit, normalize, upsample};
 use m2ib_core::{Bottleneck, Lanes, Problem, Readout, Solution};
 
 use crate::case::{Case, Values};
@@ -158,16 +158,17 @@ pub fn run(case: &Case, device: &Device, lanes: usize) -> Result<Vec<Check>> {
         image_embedding,
     )?;
     compare_solution(case, Modality::Text, &solution, &mut checks)?;
-    let nats = solution.saliency().to_vec();
+    let saliency = solution.saliency().to_vec();
     checks.push(relative(
         "text saliency",
-        &nats,
+        &saliency,
         &case.tensor("expected.text.saliency")?,
         SOLUTION,
     )?);
     let text = TextAttribution {
         caption: caption_of(&ids),
-        nats,
+        saliency,
+        unit: Unit::Nats,
         trace: solution.trace,
     };
     let scores = text.released_scores();

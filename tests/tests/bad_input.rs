@@ -58,11 +58,11 @@ fn assert_says(message: &str, words: &[&str]) {
 fn assert_finite(attribution: &Attribution) {
     let image = attribution
         .image
-        .nats()
+        .saliency()
         .iter()
-        .chain([&attribution.image.class_token_nats]);
+        .chain([&attribution.image.class_token]);
     let numbers = image
-        .chain(&attribution.text.nats)
+        .chain(&attribution.text.saliency)
         .chain([&attribution.similarity]);
     assert!(numbers.copied().all(f32::is_finite), "{attribution:?}");
     assert!(
@@ -302,7 +302,7 @@ mod captions {
             .map(|word| word.text)
             .collect();
         assert_eq!(words.join(" "), "a photo of a red piano next to a photo");
-        assert_eq!(attribution.text.nats.len(), 12);
+        assert_eq!(attribution.text.saliency.len(), 12);
         let warning = attribution
             .warnings
             .iter()
@@ -320,7 +320,7 @@ mod captions {
             .unwrap()
             .attribute(&picture(1), "a photo of a red piano next to a photo")
             .unwrap();
-        assert_eq!(attribution.text.nats.len(), 12);
+        assert_eq!(attribution.text.saliency.len(), 12);
         assert_eq!(attribution.text.caption.cut, None);
         assert!(
             !attribution

@@ -199,8 +199,8 @@ fn quick(device: &Device) -> ExplainerBuilder {
 
 fn maps(attribution: &Attribution) -> [Vec<f32>; 2] {
     [
-        attribution.image.nats().iter().copied().collect(),
-        attribution.text.nats.clone(),
+        attribution.image.saliency().iter().copied().collect(),
+        attribution.text.saliency.clone(),
     ]
 }
 
@@ -281,7 +281,7 @@ fn the_embedded_model_names_the_same_word() {
         let words = attribution.text.words();
         let strongest = words
             .iter()
-            .max_by(|a, b| a.nats.total_cmp(&b.nats))
+            .max_by(|a, b| a.saliency.total_cmp(&b.saliency))
             .unwrap();
         assert_eq!(strongest.text, scene.objects[0].name, "{backend}");
     });

@@ -40,13 +40,13 @@ fn coverage(scene: &Scene, object: usize) -> Array2<f64> {
 
 /// The patch with the most nats.
 fn hottest(attribution: &Attribution) -> (usize, usize) {
-    let nats = attribution.image.nats().indexed_iter();
+    let nats = attribution.image.saliency().indexed_iter();
     nats.max_by(|a, b| a.1.total_cmp(b.1)).unwrap().0
 }
 
 /// The share of the image's nats that lies on an object.
 fn energy(attribution: &Attribution, coverage: &Array2<f64>) -> f64 {
-    let nats = attribution.image.nats().mapv(f64::from);
+    let nats = attribution.image.saliency().mapv(f64::from);
     (&nats * coverage).sum() / nats.sum()
 }
 
@@ -93,7 +93,7 @@ fn the_object_named_is_the_hot_spot_and_its_noun_the_strongest_word(
         let words = named.text.words();
         let strongest = words
             .iter()
-            .max_by(|a, b| a.nats.total_cmp(&b.nats))
+            .max_by(|a, b| a.saliency.total_cmp(&b.saliency))
             .unwrap();
         assert!(
             object.name.contains(&strongest.text),
@@ -175,8 +175,8 @@ fn the_seed_decides_every_bit() {
     assert_eq!(attribution, explain(7));
     assert_eq!(attribution.provenance.seed, 7);
     let other = explain(8);
-    assert_ne!(attribution.image.nats(), other.image.nats());
-    assert_ne!(attribution.text.nats, other.text.nats);
+    assert_ne!(attribution.image.saliency(), other.image.saliency());
+    assert_ne!(attribution.text.saliency, other.text.saliency);
     assert_eq!(attribution.similarity, other.similarity);
 }
 
@@ -233,14 +233,15 @@ fn provenance_says_how_to_make_the_explanation_again() {
         .attribute(&odd_picture(), CAPTION)
         .unwrap()
         .provenance;
+    let made = provenance.bottlenecks().unwrap();
     assert_eq!(provenance.model, "emoji");
     assert_eq!(provenance.fingerprint, explainer.model().clip.fingerprint());
-    assert_eq!(provenance.image, *explainer.settings(Modality::Image));
-    assert_eq!(provenance.text, *explainer.settings(Modality::Text));
-    assert_eq!(provenance.image.layer, Layer::Block(1));
-    assert_eq!(provenance.text.bottleneck.beta, 0.3);
-    assert_eq!((provenance.preset, provenance.seed), (Preset::Matched, 11));
-    let calibration = provenance.calibration.unwrap();
+    assert_eq!(made.image, *explainer.settings(Modality::Image));
+    assert_eq!(made.text, *explainer.settings(Modality::Text));
+    assert_eq!(made.image.layer, Layer::Block(1));
+    assert_eq!(made.text.bottleneck.beta, 0.3);
+    assert_eq!((made.preset, provenance.seed), (Preset::Matched, 11));
+    let calibration = made.calibration.as_deref().unwrap();
     assert_eq!(calibration, "512 images and 512 captions");
 }
 
@@ -266,7 +267,7 @@ fn a_caption_that_is_cut_is_warned_of() {
     );
     assert_eq!(*positions, 24);
     assert!(*tokens > 24);
-    assert_eq!(attribution.text.nats.len(), 24);
+    assert_eq!(attribution.text.saliency.len(), 24);
     assert_eq!(attribution.text.caption.text, caption);
     assert_eq!(
         attribution.text.caption.tokens.last().unwrap().kind,
@@ -371,12 +372,12 @@ fn backends_agree() {
     };
     let (a, b) = (explain(Backend::Cpu), explain(Backend::NdArray));
     assert!((a.similarity - b.similarity).abs() < 1e-5);
-    let largest = a.image.nats().iter().copied().fold(0.0, f32::max);
-    for (a, b) in a.image.nats().iter().zip(b.image.nats()) {
+    let largest = a.image.saliency().iter().copied().fold(0.0, f32::max);
+    for (a, b) in a.image.saliency().iter().zip(b.image.saliency()) {
         assert!((a - b).abs() < 1e-3 * largest, "{a} {b}");
     }
-    let largest = a.text.nats.iter().copied().fold(0.0, f32::max);
-    for (a, b) in a.text.nats.iter().zip(&b.text.nats) {
+    let largest = a.text.saliency.iter().copied().fold(0.0, f32::max);
+    for (a, b) in a.text.saliency.iter().zip(&b.text.saliency) {
         assert!((a - b).abs() < 1e-3 * largest, "{a} {b}");
     }
     assert_ne!(a.provenance.backend, b.provenance.backend);

@@ -113,10 +113,10 @@ impl Arguments {
                 let attribution = explainer.attribute(image, text)?;
                 let widen = |nats: &f32| f64::from(*nats);
                 maps.image
-                    .push(attribution.image.nats().iter().map(widen).collect());
+                    .push(attribution.image.saliency().iter().map(widen).collect());
                 let words = attribution.text.words();
                 maps.text
-                    .push(words.iter().map(|word| widen(&word.nats)).collect());
+                    .push(words.iter().map(|word| widen(&word.saliency)).collect());
             }
         }
         Ok(maps)

@@ -107,7 +107,7 @@ enum Format {
     Html,
     /// All numbers, with their provenance.
     Json,
-    /// Nats per patch and per token, for NumPy.
+    /// Saliency per patch and per token, for NumPy.
     Npy,
 }
 
@@ -121,11 +121,11 @@ impl Explain {
             crate::warn(warning);
         }
         anstream::println!(
-            "{}\n\nsimilarity {:.4}, by {} with the {} preset",
+            "{}\n\nsimilarity {:.4}, {} explained by {}",
             attribution.text.to_ansi(),
             attribution.similarity,
             attribution.provenance.model,
-            attribution.provenance.preset,
+            attribution.provenance.method,
         );
         let files = self.render(&attribution, &image)?;
         let mut paths = Vec::new();
@@ -223,10 +223,10 @@ impl Explain {
                 }
                 Format::Npy => {
                     let mut bytes = Vec::new();
-                    attribution.image.nats().write_npy(&mut bytes)?;
+                    attribution.image.saliency().write_npy(&mut bytes)?;
                     files.push((format!("{stem}.patches.npy"), bytes));
                     let mut bytes = Vec::new();
-                    Array1::from_vec(attribution.text.nats.clone()).write_npy(&mut bytes)?;
+                    Array1::from_vec(attribution.text.saliency.clone()).write_npy(&mut bytes)?;
                     files.push((format!("{stem}.tokens.npy"), bytes));
                 }
             }

@@ -82,11 +82,20 @@ fn explain_prints_the_words_and_writes_every_format() {
 
     let json = std::fs::read_to_string(out.join("scene0-a-photo-of-a-piano.json")).unwrap();
     let attribution: m2ib::Attribution = serde_json::from_str(&json).unwrap();
-    assert_eq!(attribution.provenance.image.bottleneck.steps, 12);
+    assert_eq!(
+        attribution
+            .provenance
+            .bottlenecks()
+            .unwrap()
+            .image
+            .bottleneck
+            .steps,
+        12
+    );
     let patches = std::fs::read(out.join("scene0-a-photo-of-a-piano.patches.npy")).unwrap();
     let patches: m2ib::ndarray::Array2<f32> =
         ndarray_npy::ReadNpyExt::read_npy(patches.as_slice()).unwrap();
-    assert_eq!(&patches, attribution.image.nats());
+    assert_eq!(&patches, attribution.image.saliency());
     let picture = m2ib::image::open(out.join("scene0-a-photo-of-a-piano.png")).unwrap();
     assert!(
         picture.height() > picture.width(),
@@ -126,14 +135,17 @@ fn settings_reach_the_method() {
     let file = out.join("scene0-a-photo-of-a-piano.json");
     let attribution: m2ib::Attribution =
         serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap();
-    let made = attribution.provenance;
+    let made = attribution.provenance.bottlenecks().unwrap();
     assert_eq!(made.image.layer, m2ib::Layer::Embedding);
     assert_eq!(made.text.layer, m2ib::Layer::Block(0));
     assert_eq!(made.text.noise, m2ib::Noise::Isotropic { sigma: 0.5 });
     assert_eq!(made.text.sampling, m2ib::Sampling::Antithetic);
     let method = made.image.bottleneck;
     assert_eq!((method.beta, method.learning_rate), (0.2, 0.5));
-    assert_eq!((method.steps, method.samples, made.seed), (3, 2, 9));
+    assert_eq!(
+        (method.steps, method.samples, attribution.provenance.seed),
+        (3, 2, 9)
+    );
 }
 
 #[test]

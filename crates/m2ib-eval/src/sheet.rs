@@ -18,7 +18,7 @@ const TITLE: f32 = 24.0;
 
 /// Cases with the most, the median and the least energy on the named object, a row each: the scene
 /// and the map over it, both with the object's true outline; beneath them caption, energy and the
-/// words' nats.
+/// words' saliency.
 ///
 /// `attributions` are those that were judged.
 ///
@@ -72,9 +72,9 @@ fn cell(question: &Question, attribution: &Attribution, case: &Case) -> Result<R
     let words = attribution.text.words();
     let words: Vec<_> = words
         .iter()
-        .map(|word| format!("{} {:.1}", word.text, word.nats))
+        .map(|word| format!("{} {:.1}", word.text, word.saliency))
         .collect();
-    let words = format!("{} nats", words.join(" · "));
+    let words = format!("{} ({})", words.join(" · "), attribution.text.unit);
     let lines = [caption, words].map(|line| label(&line, TEXT, pictures.width()));
     Ok(stacked(&[vec![pictures], lines.into()].concat(), 2))
 }

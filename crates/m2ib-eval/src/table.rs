@@ -40,17 +40,18 @@ impl Report {
 
     /// The evaluations whose settings for a modality are not those of an earlier one.
     fn distinct(&self, modality: Modality) -> Vec<&Evaluation> {
-        let settings = |evaluation: &Evaluation| -> ModalitySettings {
-            match modality {
-                Modality::Image => evaluation.provenance.image,
-                Modality::Text => evaluation.provenance.text,
-            }
+        let settings = |evaluation: &Evaluation| -> Option<ModalitySettings> {
+            let bottlenecks = evaluation.provenance.bottlenecks()?;
+            Some(match modality {
+                Modality::Image => bottlenecks.image,
+                Modality::Text => bottlenecks.text,
+            })
         };
         let mut distinct: Vec<&Evaluation> = Vec::new();
         for evaluation in &self.evaluations {
             if distinct
                 .iter()
-                .all(|earlier| settings(earlier) != settings(evaluation))
+                .all(|earlier| settings(earlier).is_none_or(|s| Some(s) != settings(evaluation)))
             {
                 distinct.push(evaluation);
             }

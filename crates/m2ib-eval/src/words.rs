@@ -9,7 +9,7 @@ use m2ib::TextAttribution;
 
 /// Whether the strongest word belongs to the name, and the share of words that do (chance).
 ///
-/// A word counts the sum of its pieces' nats. A name of several words need not be strong in each:
+/// A word counts the sum of its pieces' saliency. A name of several words need not be strong in each:
 /// it is enough that one of them is the strongest of all, since "money" already tells what is
 /// meant. A tie between the name and another word is no hit.
 pub fn word_on_top(text: &TextAttribution, name: &Range<usize>) -> (bool, f64) {
@@ -17,7 +17,7 @@ pub fn word_on_top(text: &TextAttribution, name: &Range<usize>) -> (bool, f64) {
     on_top(
         words
             .iter()
-            .map(|word| (word.nats, within(&word.span, name))),
+            .map(|word| (word.saliency, within(&word.span, name))),
     )
 }
 
@@ -27,7 +27,7 @@ pub fn token_on_top(text: &TextAttribution, name: &Range<usize>) -> (bool, f64) 
     on_top(
         tokens
             .iter()
-            .map(|token| (token.nats, within(&token.token.span, name))),
+            .map(|token| (token.saliency, within(&token.token.span, name))),
     )
 }
 
@@ -39,9 +39,9 @@ fn within(span: &Range<usize>, name: &Range<usize>) -> bool {
 fn on_top(scores: impl Iterator<Item = (f32, bool)>) -> (bool, f64) {
     let (mut named, mut others) = (f32::NEG_INFINITY, f32::NEG_INFINITY);
     let (mut count, mut all) = (0u32, 0u32);
-    for (nats, in_name) in scores {
+    for (saliency, in_name) in scores {
         let best = if in_name { &mut named } else { &mut others };
-        *best = best.max(nats);
+        *best = best.max(saliency);
         count += u32::from(in_name);
         all += 1;
     }
@@ -50,12 +50,13 @@ fn on_top(scores: impl Iterator<Item = (f32, bool)>) -> (bool, f64) {
 
 #[cfg(test)]
 mod tests {
+    use m2ib::Unit;
     use m2ib::clip_model::{Caption, Token, TokenKind};
 
     use super::*;
 
     /// "a money bag" with "money" in two pieces.
-    fn text(nats: [f32; 6]) -> TextAttribution {
+    fn text(saliency: [f32; 6]) -> TextAttribution {
         let token = |kind, span, word| Token {
             id: 0,
             text: String::new(),
@@ -78,7 +79,8 @@ mod tests {
         };
         TextAttribution {
             caption,
-            nats: nats.into(),
+            saliency: saliency.into(),
+            unit: Unit::Nats,
             trace: Vec::new(),
         }
     }

@@ -17,7 +17,16 @@ fn a_report_reads_back_and_has_all_numbers() {
     let yardstick = Yardstick::new(3, 4).unwrap();
     let attributions = yardstick.explain(&explainer(), &|_| {}).unwrap();
     let evaluation = yardstick.judge("few steps", &attributions).unwrap();
-    assert_eq!(evaluation.provenance.image.bottleneck.steps, 2);
+    assert_eq!(
+        evaluation
+            .provenance
+            .bottlenecks()
+            .unwrap()
+            .image
+            .bottleneck
+            .steps,
+        2
+    );
     for case in &evaluation.cases {
         let scores = case.scores.values();
         let mut all = scores.flat_map(|score| [Some(score.value), score.chance]);

@@ -2,13 +2,13 @@
 
 use std::fmt;
 
-use clip_model::{Caption, Precision, Token, TokenKind, View};
+use clip_model::{Caption, Token, TokenKind, View};
 use m2ib_core::Step;
 use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 
 use crate::heat_map::{self, HeatMap, Range};
-use crate::{ModalitySettings, Preset};
+use crate::{Provenance, Unit};
 
 /// The explanation of one image–caption pair.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -29,58 +29,56 @@ pub struct Attribution {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ImageAttribution {
     #[serde(with = "rows")]
-    nats: Array2<f32>,
-    /// Nats of the class token, which belongs to no patch.
-    pub class_token_nats: f32,
+    saliency: Array2<f32>,
+    /// The class token's, which belongs to no patch; 0 where a method gives it none.
+    pub class_token: f32,
+    /// What saliency is measured in.
+    pub unit: Unit,
     /// Side lengths of the model's input in pixels, `[height, width]`.
     pub input_size: [usize; 2],
     /// The part of the original image that the model saw.
     pub view: View,
-    /// The objective, evaluation by evaluation.
+    /// The bottleneck's objective, evaluation by evaluation; empty for other methods.
     pub trace: Vec<Step>,
 }
 
 impl ImageAttribution {
-    pub(crate) fn new(
-        nats: Array2<f32>,
-        class_token_nats: f32,
-        input_size: [usize; 2],
-        view: View,
-        trace: Vec<Step>,
-    ) -> Self {
+    /// A map over patches, `[rows, columns]`, of an input of this size.
+    pub fn new(saliency: Array2<f32>, unit: Unit, input_size: [usize; 2], view: View) -> Self {
         Self {
-            nats,
-            class_token_nats,
+            saliency,
+            class_token: 0.0,
+            unit,
             input_size,
             view,
-            trace,
+            trace: Vec::new(),
         }
     }
 
-    /// Nats per patch, `[rows, columns]`.
-    pub fn nats(&self) -> &Array2<f32> {
-        &self.nats
+    /// Saliency per patch, `[rows, columns]`: M2IB's is the information in nats.
+    pub fn saliency(&self) -> &Array2<f32> {
+        &self.saliency
     }
 
     /// Whether all patches carry the same, so that there is no map to speak of.
     pub fn is_flat(&self) -> bool {
-        heat_map::normalize(&self.nats).1
+        heat_map::normalize(&self.saliency).1
     }
 
-    /// The patches' nats scaled to 0..1, `[rows, columns]`; zeros if [flat](Self::is_flat).
+    /// The patches' saliency scaled to 0..1, `[rows, columns]`; zeros if [flat](Self::is_flat).
     pub fn normalized(&self) -> Array2<f32> {
-        heat_map::normalize(&self.nats).0
+        heat_map::normalize(&self.saliency).0
     }
 
     /// The map over the model's input, bilinear, 0..1, `[height, width]`.
     pub fn input_heat_map(&self) -> Array2<f32> {
         let [height, width] = self.input_size;
-        heat_map::normalize(&heat_map::upsample(&self.nats, height, width)).0
+        heat_map::normalize(&heat_map::upsample(&self.saliency, height, width)).0
     }
 
     /// The map over the original image, with the part that was cropped away marked.
     pub fn heat_map(&self) -> HeatMap {
-        heat_map::in_original(&self.nats, &self.view)
+        heat_map::in_original(&self.saliency, &self.view)
     }
 
     /// The map over the original image scaled to another size, for drawing.
@@ -95,7 +93,7 @@ impl ImageAttribution {
             width: self.view.width * across,
             height: self.view.height * down,
         };
-        heat_map::in_original(&self.nats, &scaled)
+        heat_map::in_original(&self.saliency, &scaled)
     }
 }
 
@@ -104,9 +102,12 @@ impl ImageAttribution {
 pub struct TextAttribution {
     /// The caption as given, and what of it did not fit.
     pub caption: Caption,
-    /// Nats per token, in the caption's order, start and end tokens included.
-    pub nats: Vec<f32>,
-    /// The objective, evaluation by evaluation.
+    /// Saliency per token, in the caption's order, start and end tokens included: M2IB's is the
+    /// information in nats.
+    pub saliency: Vec<f32>,
+    /// What saliency is measured in.
+    pub unit: Unit,
+    /// The bottleneck's objective, evaluation by evaluation; empty for other methods.
     pub trace: Vec<Step>,
 }
 
@@ -115,22 +116,22 @@ pub struct TextAttribution {
 pub struct TokenScore<'a> {
     /// The token.
     pub token: &'a Token,
-    /// Its information in nats.
-    pub nats: f32,
-    /// Its nats scaled to 0..1 among the caption's pieces; 0 for start and end.
+    /// Its saliency, M2IB's in nats.
+    pub saliency: f32,
+    /// Its saliency scaled to 0..1 among the caption's pieces; 0 for start and end.
     pub score: f32,
 }
 
-/// One word with its score: its tokens' nats summed.
+/// One word with its score: its tokens' saliency summed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct WordScore {
     /// The word as the caption spells it.
     pub text: String,
     /// Its bytes in the caption.
     pub span: std::ops::Range<usize>,
-    /// Its information in nats.
-    pub nats: f32,
-    /// Its nats scaled to 0..1 among the caption's words.
+    /// Its saliency, M2IB's in nats.
+    pub saliency: f32,
+    /// Its saliency scaled to 0..1 among the caption's words.
     pub score: f32,
 }
 
@@ -141,14 +142,18 @@ impl TextAttribution {
             self.pairs()
                 .filter(|(token, _)| token.kind == TokenKind::Text)
         };
-        let range = Range::of(pieces().map(|(_, nats)| nats));
+        let range = Range::of(pieces().map(|(_, saliency)| saliency));
         self.pairs()
-            .map(|(token, nats)| {
+            .map(|(token, saliency)| {
                 let score = match (token.kind, range) {
-                    (TokenKind::Text, Some(range)) => range.scale(nats),
+                    (TokenKind::Text, Some(range)) => range.scale(saliency),
                     _ => 0.0,
                 };
-                TokenScore { token, nats, score }
+                TokenScore {
+                    token,
+                    saliency,
+                    score,
+                }
             })
             .collect()
     }
@@ -156,21 +161,21 @@ impl TextAttribution {
     /// The words with their scores.
     pub fn words(&self) -> Vec<WordScore> {
         let mut words: Vec<(Option<usize>, WordScore)> = Vec::new();
-        for (token, nats) in self
+        for (token, saliency) in self
             .pairs()
             .filter(|(token, _)| token.kind == TokenKind::Text)
         {
             match words.last_mut() {
                 Some((word, score)) if *word == token.word && word.is_some() => {
                     score.span.end = token.span.end;
-                    score.nats += nats;
+                    score.saliency += saliency;
                 }
                 _ => {
                     let span = token.span.clone();
                     let score = WordScore {
                         text: String::new(),
                         span,
-                        nats,
+                        saliency,
                         score: 0.0,
                     };
                     words.push((token.word, score));
@@ -178,7 +183,7 @@ impl TextAttribution {
             }
         }
         let mut words: Vec<WordScore> = words.into_iter().map(|(_, word)| word).collect();
-        let range = Range::of(words.iter().map(|word| word.nats));
+        let range = Range::of(words.iter().map(|word| word.saliency));
         for word in &mut words {
             word.text = self
                 .caption
@@ -186,20 +191,20 @@ impl TextAttribution {
                 .get(word.span.clone())
                 .unwrap_or_default()
                 .into();
-            word.score = range.map_or(0.0, |range| range.scale(word.nats));
+            word.score = range.map_or(0.0, |range| range.scale(word.saliency));
         }
         words
     }
 
-    /// The share of all nats that the end token takes, 0..1. Its output is what is pooled: behind
+    /// The share of all saliency that the end token takes, 0..1 (signed values count by size). Its output is what is pooled: behind
     /// the first blocks it already holds the whole caption, and then the words' scores are what is
     /// left over.
     pub fn pooled_share(&self) -> f32 {
-        let total: f32 = self.nats.iter().sum();
+        let total: f32 = self.saliency.iter().map(|value| value.abs()).sum();
         let pooled: f32 = self
             .pairs()
             .filter(|(t, _)| t.kind == TokenKind::End)
-            .map(|(_, nats)| nats)
+            .map(|(_, value)| value.abs())
             .sum();
         if total > 0.0 { pooled / total } else { 0.0 }
     }
@@ -207,15 +212,18 @@ impl TextAttribution {
     /// Min–max over all tokens, start and end included, as the released code scales them. There
     /// the end token's score drowns the words'; [`tokens`](Self::tokens) leaves both out.
     pub fn released_scores(&self) -> Vec<f32> {
-        let range = Range::of(self.nats.iter().copied());
-        self.nats
+        let range = Range::of(self.saliency.iter().copied());
+        self.saliency
             .iter()
-            .map(|&nats| range.map_or(0.0, |range| range.scale(nats)))
+            .map(|&value| range.map_or(0.0, |range| range.scale(value)))
             .collect()
     }
 
     fn pairs(&self) -> impl Iterator<Item = (&Token, f32)> {
-        self.caption.tokens.iter().zip(self.nats.iter().copied())
+        self.caption
+            .tokens
+            .iter()
+            .zip(self.saliency.iter().copied())
     }
 }
 
@@ -260,36 +268,10 @@ impl fmt::Display for Warning {
             ),
             Self::FlatImageMap => write!(
                 f,
-                "every patch carries the same number of nats: there is no heat map; a smaller β or more steps may help"
+                "every patch has the same saliency: there is no heat map; a smaller β or more steps may help"
             ),
         }
     }
-}
-
-/// How an explanation was made: enough to make it again.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Provenance {
-    /// The model's name.
-    pub model: String,
-    /// Identifies its weights.
-    pub fingerprint: String,
-    /// The preset the settings started from.
-    pub preset: Preset,
-    /// The image's settings.
-    pub image: ModalitySettings,
-    /// The text's settings.
-    pub text: ModalitySettings,
-    /// What the matched noise's statistics come from, if any did.
-    pub calibration: Option<String>,
-    /// The noise's seed.
-    pub seed: u64,
-    /// The device it ran on.
-    pub backend: String,
-    /// The number format of the weights' matrices.
-    #[serde(default)]
-    pub precision: Precision,
-    /// This crate's version.
-    pub version: String,
 }
 
 /// A matrix as a list of rows.
@@ -318,7 +300,7 @@ mod rows {
 mod tests {
     use super::*;
 
-    fn text(nats: &[f32]) -> TextAttribution {
+    fn text(saliency: &[f32]) -> TextAttribution {
         let token = |text: &str, kind, span: std::ops::Range<usize>, word| Token {
             id: 0,
             text: text.into(),
@@ -340,7 +322,8 @@ mod tests {
         };
         TextAttribution {
             caption,
-            nats: nats.into(),
+            saliency: saliency.into(),
+            unit: Unit::Nats,
             trace: vec![],
         }
     }
@@ -354,8 +337,8 @@ mod tests {
             (words[1].text.as_str(), words[1].span.clone()),
             ("hedgehog", 2..10)
         );
-        assert_eq!((words[1].nats, words[1].score), (5.0, 1.0));
-        assert_eq!((words[0].nats, words[0].score), (1.0, 0.0));
+        assert_eq!((words[1].saliency, words[1].score), (5.0, 1.0));
+        assert_eq!((words[0].saliency, words[0].score), (1.0, 0.0));
         let scores: Vec<f32> = text.tokens().iter().map(|token| token.score).collect();
         assert_eq!(scores, [0.0, 0.0, 0.5, 1.0, 0.0]);
         assert_eq!(text.pooled_share(), 0.5);
@@ -363,9 +346,11 @@ mod tests {
     }
 
     #[test]
-    fn equal_nats_score_zero_not_nan() {
+    fn equal_saliency_scores_zero_not_nan() {
         let text = text(&[2.0; 5]);
-        assert!(text.words().iter().all(|word| word.score == 0.0) || text.words()[1].nats == 4.0);
+        assert!(
+            text.words().iter().all(|word| word.score == 0.0) || text.words()[1].saliency == 4.0
+        );
         assert!(text.tokens().iter().all(|token| token.score == 0.0));
         assert!(text.released_scores().iter().all(|score| *score == 0.0));
     }

@@ -6,8 +6,8 @@ use clip_model::Pretrained;
 use m2ib_core::{Bottleneck, Lanes, NoiseModel, Sampling};
 
 use crate::{
-    Backend, Calibration, Error, Explainer, Layer, Modality, ModalitySettings, Noise, Overrides,
-    Preset, Provenance, Result,
+    Backend, Bottlenecks, Calibration, Error, Explainer, Layer, Method, Modality, ModalitySettings,
+    Noise, Overrides, Preset, Provenance, Result,
 };
 
 /// Settings of an explainer in the making. Setters may come in any order; the preset fills in
@@ -143,18 +143,14 @@ impl ExplainerBuilder {
                     calibration.images, calibration.captions
                 )
             });
-        let provenance = Provenance {
-            model: self.model.name.clone(),
-            fingerprint: self.model.clip.fingerprint().into(),
+        let bottlenecks = Bottlenecks {
             preset: self.preset,
             image: image.settings,
             text: text.settings,
             calibration,
-            seed: self.seed,
-            backend: format!("{:?}", self.model.clip.device().as_dispatch()),
-            precision: self.model.clip.precision(),
-            version: env!("CARGO_PKG_VERSION").into(),
         };
+        let method = Method::M2ib(Box::new(bottlenecks));
+        let provenance = Provenance::new(&self.model, method, self.seed);
         let samples = [&image, &text].map(|side| side.settings.bottleneck.samples);
         let threads = Backend::host_threads(&self.model.clip.device()).unwrap_or(0);
         self.model.clip.computes_on_host(threads > 0);

@@ -52,7 +52,14 @@ impl Explainer {
     /// # Errors
     /// [`Error::Model`] if the preprocessed image does not fit the tower.
     pub fn encode_image(&self, image: &DynamicImage) -> Result<EncodedImage> {
-        let pixels = self.model.processor.process(image);
+        self.encode_pixels(self.model.processor.process(image))
+    }
+
+    /// Runs a preprocessed image through its tower.
+    ///
+    /// # Errors
+    /// [`Error::Model`] if it does not fit the tower.
+    pub fn encode_pixels(&self, pixels: Pixels) -> Result<EncodedImage> {
         let Pixels {
             height,
             width,
@@ -79,7 +86,14 @@ impl Explainer {
     /// # Errors
     /// [`Error::Model`] for a caption without words or with text outside the vocabulary.
     pub fn encode_text(&self, text: &str) -> Result<EncodedText> {
-        let caption = self.model.tokenizer.encode(text)?;
+        self.encode_caption(self.model.tokenizer.encode(text)?)
+    }
+
+    /// Runs a tokenised caption through its tower.
+    ///
+    /// # Errors
+    /// [`Error::Model`] for ids outside the vocabulary or without an end token.
+    pub fn encode_caption(&self, caption: Caption) -> Result<EncodedText> {
         let ids = caption.ids();
         let position = self.model.pooling.position(&ids)?;
         let tower = &self.model.clip.text;

@@ -15,7 +15,7 @@ use crate::encoded::{EncodedImage, EncodedText, host};
 use crate::readout::{ImageReadout, TextReadout};
 use crate::{
     Attribution, Backend, Calibration, Calibrator, Error, ImageAttribution, Modality,
-    ModalitySettings, Provenance, Result, TextAttribution, Warning,
+    ModalitySettings, Provenance, Result, TextAttribution, Unit, Warning,
 };
 
 /// Above this share of the text's nats on the end token, a warning is given.
@@ -147,6 +147,39 @@ impl Explainer {
         self.explain(image, text, &self.sample_lanes, progress)
     }
 
+    /// The image's side of an explanation alone.
+    ///
+    /// # Errors
+    /// As [`attribute_encoded`](Self::attribute_encoded).
+    pub fn attribute_image(
+        &self,
+        image: &EncodedImage,
+        text: &EncodedText,
+    ) -> Result<ImageAttribution> {
+        self.similarity(image, text)?;
+        let solution = self.solve_image(image, text, &self.sample_lanes, &mut |_| {})?;
+        Ok(self.image_attribution(image, solution))
+    }
+
+    /// The caption's side of an explanation alone.
+    ///
+    /// # Errors
+    /// As [`attribute_encoded`](Self::attribute_encoded).
+    pub fn attribute_text(
+        &self,
+        image: &EncodedImage,
+        text: &EncodedText,
+    ) -> Result<TextAttribution> {
+        self.similarity(image, text)?;
+        let solution = self.solve_text(image, text, &self.sample_lanes, &mut |_| {})?;
+        Ok(text_attribution(text, solution))
+    }
+
+    /// How this explainer's explanations are made.
+    pub fn provenance(&self) -> &Provenance {
+        &self.provenance
+    }
+
     /// Feature statistics of this explainer's model over images and captions.
     ///
     /// For sets that do not fit into memory, or to count failures, see [`Calibrator`].
@@ -177,13 +210,33 @@ impl Explainer {
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Attribution> {
         let similarity = self.similarity(image, text)?;
+        let by_image = self.solve_image(image, text, lanes, progress)?;
+        let by_text = self.solve_text(image, text, lanes, progress)?;
+        Ok(self.attribution(image, text, similarity, by_image, by_text))
+    }
+
+    fn solve_image(
+        &self,
+        image: &EncodedImage,
+        text: &EncodedText,
+        lanes: &Arc<Lanes>,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<Solution> {
         let problem = self.image_problem(image, text)?;
         let readout = self.image_readout();
-        let by_image = self.solve(Modality::Image, &problem, &readout, lanes, progress)?;
+        self.solve(Modality::Image, &problem, &readout, lanes, progress)
+    }
+
+    fn solve_text(
+        &self,
+        image: &EncodedImage,
+        text: &EncodedText,
+        lanes: &Arc<Lanes>,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<Solution> {
         let problem = self.text_problem(text, image)?;
         let readout = self.text_readout(text);
-        let by_text = self.solve(Modality::Text, &problem, &readout, lanes, progress)?;
-        Ok(self.attribution(image, text, similarity, by_image, by_text))
+        self.solve(Modality::Text, &problem, &readout, lanes, progress)
     }
 
     pub(crate) fn image_readout(&self) -> ImageReadout<'_> {
@@ -265,24 +318,8 @@ impl Explainer {
         by_image: Solution,
         by_text: Solution,
     ) -> Attribution {
-        let saliency = by_image.saliency();
-        let side = self.model.clip.config.vision.patches_per_side();
-        // The class token comes first and is no patch.
-        let nats = Array2::from_shape_fn((side, side), |(row, column)| {
-            saliency[1 + row * side + column]
-        });
-        let image = ImageAttribution::new(
-            nats,
-            saliency[0],
-            image.input_size,
-            image.view,
-            by_image.trace,
-        );
-        let text = TextAttribution {
-            caption: text.caption.clone(),
-            nats: by_text.saliency().to_vec(),
-            trace: by_text.trace,
-        };
+        let image = self.image_attribution(image, by_image);
+        let text = text_attribution(text, by_text);
         let warnings = warnings(&image, &text);
         for warning in &warnings {
             tracing::warn!("{warning}");
@@ -294,6 +331,28 @@ impl Explainer {
             warnings,
             provenance: self.provenance.clone(),
         }
+    }
+
+    fn image_attribution(&self, image: &EncodedImage, solution: Solution) -> ImageAttribution {
+        let saliency = solution.saliency();
+        let side = self.model.clip.config.vision.patches_per_side();
+        // The class token comes first and is no patch.
+        let patches = Array2::from_shape_fn((side, side), |(row, column)| {
+            saliency[1 + row * side + column]
+        });
+        let mut image = ImageAttribution::new(patches, Unit::Nats, image.input_size, image.view);
+        image.class_token = saliency[0];
+        image.trace = solution.trace;
+        image
+    }
+}
+
+fn text_attribution(text: &EncodedText, solution: Solution) -> TextAttribution {
+    TextAttribution {
+        caption: text.caption.clone(),
+        saliency: solution.saliency().to_vec(),
+        unit: Unit::Nats,
+        trace: solution.trace,
     }
 }
 

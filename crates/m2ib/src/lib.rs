@@ -22,12 +22,13 @@ mod heat_map;
 #[cfg(feature = "hub")]
 pub mod hub;
 mod many;
+mod provenance;
 mod readout;
 mod settings;
 mod write;
 
 pub use attribution::{
-    Attribution, ImageAttribution, Provenance, TextAttribution, TokenScore, Warning, WordScore,
+    Attribution, ImageAttribution, TextAttribution, TokenScore, Warning, WordScore,
 };
 pub use backend::{Backend, DeviceChoice, FoundDevice};
 pub use builder::ExplainerBuilder;
@@ -43,6 +44,7 @@ pub use image;
 pub use m2ib_core;
 pub use m2ib_core::Sampling;
 pub use ndarray;
+pub use provenance::{Bottlenecks, Method, Provenance, Unit};
 pub use readout::{ImageReadout, TextReadout};
 pub use settings::{Layer, Modality, ModalitySettings, Noise, Overrides, Preset};
 pub use write::atomically as write_atomically;

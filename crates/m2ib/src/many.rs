@@ -219,8 +219,8 @@ mod tests {
         assert_eq!(found.similarity, expected.similarity);
         assert_eq!(found.provenance, expected.provenance);
         assert_eq!(found.text.caption, expected.text.caption);
-        let image = found.image.nats().iter().zip(expected.image.nats());
-        let text = found.text.nats.iter().zip(&expected.text.nats);
+        let image = found.image.saliency().iter().zip(expected.image.saliency());
+        let text = found.text.saliency.iter().zip(&expected.text.saliency);
         for (found, expected) in image.chain(text) {
             assert!(
                 (found - expected).abs() < 1e-3 * expected.abs().max(1.0),

@@ -1,4 +1,4 @@
-//! The strip beneath the picture: the caption's words shaded by their scores, with their nats, and
+//! The strip beneath the picture: the caption's words shaded by their scores, with their saliency, and
 //! the heat map's scale.
 
 use image::{Rgb, RgbImage};
@@ -16,16 +16,16 @@ const FAINT: Rgb<u8> = Rgb([105, 105, 115]);
 /// What a word of score 1 lies on; dark ink stays readable on it.
 const WARM: Rgb<u8> = Rgb([246, 130, 70]);
 
-/// A word with its nats, laid out.
+/// A word with its saliency, laid out.
 struct Tile {
     word: Line,
-    nats: Line,
+    saliency: Line,
     shade: Rgb<u8>,
 }
 
 impl Tile {
     fn width(&self) -> f32 {
-        self.word.width.max(self.nats.width)
+        self.word.width.max(self.saliency.width)
     }
 }
 
@@ -54,7 +54,7 @@ pub(super) fn caption_panel(attribution: &Attribution, colors: ColorMap, width: 
         };
         places.push((margin + x, top));
         left += tile_width + em * 0.3;
-        bottom = bottom.max(top + tile.word.height + tile.nats.height + padding);
+        bottom = bottom.max(top + tile.word.height + tile.saliency.height + padding);
     }
 
     let scale_top = bottom + em * 0.7;
@@ -69,15 +69,15 @@ pub(super) fn caption_panel(attribution: &Attribution, colors: ColorMap, width: 
             tile.shade,
         );
         let middle = |line: &Line| x + (tile_width - line.width) / 2.0;
-        let (word_x, nats_x) = (middle(&tile.word), middle(&tile.nats));
+        let (word_x, number_x) = (middle(&tile.word), middle(&tile.saliency));
         type_.draw(
             &mut canvas,
             &mut tile.word,
             (word_x, y + padding / 2.0),
             INK,
         );
-        let nats_y = y + tile.word.height + padding;
-        type_.draw(&mut canvas, &mut tile.nats, (nats_x, nats_y), FAINT);
+        let number_y = y + tile.word.height + padding;
+        type_.draw(&mut canvas, &mut tile.saliency, (number_x, number_y), FAINT);
     }
     scale(
         &mut canvas,
@@ -92,18 +92,18 @@ pub(super) fn caption_panel(attribution: &Attribution, colors: ColorMap, width: 
 
 fn tiles(type_: &mut Typesetter, text: &TextAttribution, em: f32, room: f32) -> Vec<Tile> {
     let words = text.words();
-    let format = NumberFormat::column(words.iter().map(|word| word.nats));
+    let format = NumberFormat::column(words.iter().map(|word| word.saliency));
     words
         .into_iter()
         .map(|word| Tile {
             word: type_.line(&word.text, em, room),
-            nats: type_.line(&format.write(word.nats), em * 0.62, room),
+            saliency: type_.line(&format.write(word.saliency), em * 0.62, room),
             shade: blend(PAPER, WARM, 0.06 + 0.94 * word.score),
         })
         .collect()
 }
 
-/// The bar of the heat map's colours, with the coldest and the hottest patch's nats.
+/// The bar of the heat map's colours, with the coldest and the hottest patch's saliency.
 fn scale(
     canvas: &mut RgbImage,
     type_: &mut Typesetter,
@@ -123,7 +123,7 @@ fn scale(
             Rgb([r, g, b]),
         );
     }
-    let patches = attribution.image.nats();
+    let patches = attribution.image.saliency();
     let low = patches.iter().copied().fold(f32::INFINITY, f32::min);
     let high = patches.iter().copied().fold(f32::NEG_INFINITY, f32::max);
     let format = NumberFormat::column([low, high]);
@@ -133,7 +133,7 @@ fn scale(
         type_.draw(canvas, &mut line, (x, top + bar * 1.5), FAINT);
     };
     label(&format.write(low), 0.0);
-    label("nats per patch", 0.5);
+    label(&format!("{} per patch", attribution.image.unit), 0.5);
     label(&format.write(high), 1.0);
 }
 

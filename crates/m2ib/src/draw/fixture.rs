@@ -5,8 +5,8 @@ use m2ib_core::{Sampling, Settings, Step};
 use ndarray::Array2;
 
 use crate::{
-    Attribution, ImageAttribution, Layer, ModalitySettings, Noise, Preset, Provenance,
-    TextAttribution,
+    Attribution, Bottlenecks, ImageAttribution, Layer, Method, ModalitySettings, Noise, Preset,
+    Provenance, TextAttribution, Unit,
 };
 
 /// An explanation of an image of this size, the square in its middle seen.
@@ -32,21 +32,27 @@ pub(super) fn attribution(width: u32, height: u32) -> Attribution {
             samples: 10,
         },
     };
+    let mut image = ImageAttribution::new(nats, Unit::Nats, [96, 96], view);
+    image.class_token = 1.5;
+    image.trace = trace(10);
+    let bottlenecks = Bottlenecks {
+        preset: Preset::Matched,
+        image: settings,
+        text: ModalitySettings {
+            layer: Layer::Embedding,
+            ..settings
+        },
+        calibration: Some("by hand".into()),
+    };
     Attribution {
-        image: ImageAttribution::new(nats, 1.5, [96, 96], view, trace(10)),
+        image,
         text: text("a hedgehog next to a tractor"),
         similarity: 0.3125,
         warnings: Vec::new(),
         provenance: Provenance {
             model: "clip-by-hand".into(),
             fingerprint: "sha256:0123".into(),
-            preset: Preset::Matched,
-            image: settings,
-            text: ModalitySettings {
-                layer: Layer::Embedding,
-                ..settings
-            },
-            calibration: Some("by hand".into()),
+            method: Method::M2ib(Box::new(bottlenecks)),
             seed: 7,
             backend: "none".into(),
             precision: Precision::F32,
@@ -79,7 +85,7 @@ pub(super) fn cut(caption: &str, room: usize) -> TextAttribution {
         tokens.push(token(&text, TokenKind::Text, span, Some(index)));
     }
     tokens.push(token("<end>", TokenKind::End, 0..0, None));
-    let nats = (0..tokens.len())
+    let saliency = (0..tokens.len())
         .map(|index| match index {
             0 => 0.5,
             index if index + 1 == tokens.len() => 8.0,
@@ -97,7 +103,8 @@ pub(super) fn cut(caption: &str, room: usize) -> TextAttribution {
             tokens,
             cut,
         },
-        nats,
+        saliency,
+        unit: Unit::Nats,
         trace: trace(10),
     }
 }

@@ -20,8 +20,8 @@ const POLICY: &str = "default-src 'none'; img-src data:; style-src 'unsafe-inlin
                       script-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
 
 impl Attribution {
-    /// One self-contained page: the image under its heat map, the words with their nats, the
-    /// optimisation's course and the provenance. Works without scripts, too.
+    /// One self-contained page: the image under its heat map, the words with their saliency,
+    /// the optimisation's course and the provenance. Works without scripts, too.
     ///
     /// # Errors
     /// [`Error::ImageSize`](crate::Error::ImageSize) for an image that is not the one explained.
@@ -45,7 +45,7 @@ impl Attribution {
                     main {
                         header {
                             h1 { "What the model relied on" }
-                            p { (visible(&self.provenance.model)) " · " (self.provenance.preset) " preset" }
+                            p { (visible(&self.provenance.model)) " · " (self.provenance.method.to_string()) }
                         }
                         (warnings(&self.warnings))
                         div.columns {
@@ -56,7 +56,7 @@ impl Attribution {
                             }
                         }
                         section.card { (words::tokens(&self.text)) }
-                        section.card { (course(self)?) }
+                        @if !self.image.trace.is_empty() { section.card { (course(self)?) } }
                         section.card { (facts::provenance(&self.provenance)) }
                     }
                     script { (PreEscaped(SCRIPT)) }

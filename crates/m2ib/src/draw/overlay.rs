@@ -78,7 +78,7 @@ impl Overlay<'_> {
         self.render_enlarged(1)
     }
 
-    /// Draws with the caption's shaded words and their nats beneath. Images too small to write
+    /// Draws with the caption's shaded words and their saliency beneath. Images too small to write
     /// under are enlarged by a whole factor.
     ///
     /// # Errors

@@ -104,7 +104,7 @@ mod tests {
                 ..shared
             },
         );
-        text.nats.push(1.0);
+        text.saliency.push(1.0);
         assert_eq!(text.words().len(), 3);
         assert_eq!(joined(&runs(&text.caption, &text.words())), "a 🦔");
     }

@@ -7,7 +7,7 @@ use unicode_width::UnicodeWidthStr;
 use super::number_format::NumberFormat;
 use super::runs::{Run, runs};
 use super::visible::visible;
-use crate::{TextAttribution, WordScore};
+use crate::{TextAttribution, Unit, WordScore};
 
 /// Backgrounds from score 0 to score 1: from grey to orange, all about equally light. A scale that
 /// grew lighter or darker would turn round between terminals with dark and with light backgrounds.
@@ -27,7 +27,7 @@ const DIMMED: Style = Style::new().effects(Effects::DIMMED);
 
 impl TextAttribution {
     /// The words for a terminal: the caption with each word shaded by its score, and a row for each
-    /// with a bar, nats and score; below, set apart, the start and the end token. Without a line
+    /// with a bar, saliency and score; below, set apart, the start and the end token. Without a line
     /// break at the end.
     ///
     /// Nothing is lost without colours. Control characters in the caption do not reach the
@@ -37,8 +37,9 @@ impl TextAttribution {
         let mut lines = vec![self.shaded(&words), String::new()];
         lines.extend(self.table(&words));
         lines.push(dimmed(&format!(
-            "the end token is what is pooled: it holds {:.0} % of the caption's nats",
-            self.pooled_share() * 100.0
+            "the end token is what is pooled: it holds {:.0} % of the caption's {}",
+            self.pooled_share() * 100.0,
+            self.unit
         )));
         if let Some(cut) = &self.caption.cut {
             let left_out = self.caption.text.get(cut.span.clone()).unwrap_or_default();
@@ -68,8 +69,8 @@ impl TextAttribution {
             .tokens()
             .into_iter()
             .filter_map(|token| match token.token.kind {
-                TokenKind::Start => Some(("start token", token.nats)),
-                TokenKind::End => Some(("end token", token.nats)),
+                TokenKind::Start => Some(("start token", token.saliency)),
+                TokenKind::End => Some(("end token", token.saliency)),
                 TokenKind::Text => None,
             })
             .collect();
@@ -77,18 +78,24 @@ impl TextAttribution {
             .iter()
             .map(|word| shortened(&visible(&word.text), LONGEST_WORD))
             .collect();
-        let all = words.iter().map(|word| word.nats);
-        let format = NumberFormat::column(all.clone().chain(apart.iter().map(|(_, nats)| *nats)));
-        let written = |nats: f32| format!("{} nats", format.write(nats));
+        let all = words.iter().map(|word| word.saliency);
+        let format = NumberFormat::column(all.clone().chain(apart.iter().map(|(_, value)| *value)));
+        let written = |value: f32| self.unit.after(&format.write(value));
         let largest = all.fold(0.0, f32::max);
 
-        let mut rows = vec![Row::new("word", "", "information").score("score")];
+        let heading = match self.unit {
+            Unit::Nats => "information",
+            _ => "saliency",
+        };
+        let mut rows = vec![Row::new("word", "", heading).score("score")];
         for (name, word) in names.iter().zip(words) {
             let score = format!("{:.2}", word.score);
-            rows.push(Row::new(name, bar(word.nats / largest), written(word.nats)).score(score));
+            rows.push(
+                Row::new(name, bar(word.saliency / largest), written(word.saliency)).score(score),
+            );
         }
-        for (name, nats) in apart {
-            rows.push(Row::new(name, "", written(nats)));
+        for (name, value) in apart {
+            rows.push(Row::new(name, "", written(value)));
         }
         let widest = |column: fn(&Row) -> &str| {
             rows.iter()
@@ -96,10 +103,10 @@ impl TextAttribution {
                 .max()
                 .unwrap_or(0)
         };
-        let (name, bar, nats) = (
+        let (name, bar, saliency) = (
             widest(|row| &row.name),
             widest(|row| &row.bar),
-            widest(|row| &row.nats),
+            widest(|row| &row.saliency),
         );
         rows.iter()
             .enumerate()
@@ -108,7 +115,7 @@ impl TextAttribution {
                     "{}  {}  {}  {:>5}",
                     left(&row.name, name),
                     left(&row.bar, bar),
-                    right(&row.nats, nats),
+                    right(&row.saliency, saliency),
                     row.score
                 );
                 let is_word = (1..=words.len()).contains(&index);
@@ -126,16 +133,16 @@ impl TextAttribution {
 struct Row {
     name: String,
     bar: String,
-    nats: String,
+    saliency: String,
     score: String,
 }
 
 impl Row {
-    fn new(name: impl Into<String>, bar: impl Into<String>, nats: impl Into<String>) -> Self {
+    fn new(name: impl Into<String>, bar: impl Into<String>, saliency: impl Into<String>) -> Self {
         Self {
             name: name.into(),
             bar: bar.into(),
-            nats: nats.into(),
+            saliency: saliency.into(),
             score: String::new(),
         }
     }

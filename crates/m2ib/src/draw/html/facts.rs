@@ -5,28 +5,31 @@ use maud::{Markup, Render, html};
 
 use crate::draw::number_format::NumberFormat;
 use crate::draw::visible::visible;
-use crate::{Attribution, ModalitySettings, Noise, Provenance};
+use crate::{Attribution, Method, ModalitySettings, Noise, Provenance, Unit};
 
 /// Similarity and what belongs to no patch and no word.
 pub(super) fn summary(attribution: &Attribution) -> Markup {
     let text = &attribution.text;
+    let value = |value: f32| text.unit.after(&NumberFormat::column([value]).write(value));
     let of = |kind| {
         let token = text
             .tokens()
             .into_iter()
             .find(|token| token.token.kind == kind);
-        nats(token.map_or(0.0, |token| token.nats))
+        value(token.map_or(0.0, |token| token.saliency))
     };
     html! {
         dl.summary {
             (entry("Cosine similarity", format!("{:.4}", attribution.similarity)))
-            (entry("Class token", nats(attribution.image.class_token_nats)))
+            (entry("Class token", value(attribution.image.class_token)))
             (entry("Start token", of(TokenKind::Start)))
             (entry("End token", of(TokenKind::End)))
             (entry("End token's share", format!("{:.0} %", text.pooled_share() * 100.0)))
         }
         p.note {
-            "Nats measure how much information a patch or word had to pass on for the similarity to hold. "
+            @if text.unit == Unit::Nats {
+                "Nats measure how much information a patch or word had to pass on for the similarity to hold. "
+            }
             "Class, start and end token belong to no patch and no word."
         }
     }
@@ -42,21 +45,39 @@ pub(super) fn provenance(provenance: &Provenance) -> Markup {
                 dl {
                 (entry("Model", visible(&provenance.model)))
                 (entry("Fingerprint", html! { code { (visible(&provenance.fingerprint)) } }))
-                (entry("Preset", provenance.preset.to_string()))
-                (entry("Calibration", visible(provenance.calibration.as_deref().unwrap_or("none"))))
+                (entry("Method", visible(&provenance.method.to_string())))
+                @if let Some(bottlenecks) = provenance.bottlenecks() {
+                    (entry("Calibration", visible(bottlenecks.calibration.as_deref().unwrap_or("none"))))
+                }
                 (entry("Seed", provenance.seed))
                 (entry("Backend", visible(&provenance.backend)))
                 (entry("Precision", provenance.precision.to_string()))
                 (entry("Version", format!("m2ib {}", visible(&provenance.version))))
                 }
             }
-            (settings("Image bottleneck", &provenance.image))
-            (settings("Text bottleneck", &provenance.text))
+            (settings(&provenance.method))
         }
     }
 }
 
-fn settings(name: &str, settings: &ModalitySettings) -> Markup {
+fn settings(method: &Method) -> Markup {
+    match method {
+        Method::M2ib(bottlenecks) => html! {
+            (bottleneck("Image bottleneck", &bottlenecks.image))
+            (bottleneck("Text bottleneck", &bottlenecks.text))
+        },
+        Method::Other { settings, .. } => html! {
+            @if !settings.is_empty() {
+                div {
+                    h3 { "Settings" }
+                    dl { @for (name, value) in settings { (entry(visible(name), visible(value))) } }
+                }
+            }
+        },
+    }
+}
+
+fn bottleneck(name: &str, settings: &ModalitySettings) -> Markup {
     let noise = match settings.noise {
         Noise::Isotropic { sigma } => format!("isotropic, σ = {sigma}"),
         Noise::Matched => "matched".into(),
@@ -77,10 +98,6 @@ fn settings(name: &str, settings: &ModalitySettings) -> Markup {
     }
 }
 
-fn entry(name: &str, value: impl Render) -> Markup {
+fn entry(name: impl Render, value: impl Render) -> Markup {
     html! { div { dt { (name) } dd { (value) } } }
-}
-
-fn nats(value: f32) -> String {
-    format!("{} nats", NumberFormat::column([value]).write(value))
 }

@@ -74,10 +74,11 @@ pub(super) fn figure(attribution: &Attribution, image: &DynamicImage) -> Result<
 
 /// The colours from the coldest to the hottest patch.
 fn scale(attribution: &Attribution, colors: ColorMap) -> Markup {
-    let nats = attribution.image.nats();
-    let low = nats.iter().copied().fold(f32::INFINITY, f32::min);
-    let high = nats.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let patches = attribution.image.saliency();
+    let low = patches.iter().copied().fold(f32::INFINITY, f32::min);
+    let high = patches.iter().copied().fold(f32::NEG_INFINITY, f32::max);
     let format = NumberFormat::column([low, high]);
+    let end = |value| attribution.image.unit.after(&format.write(value));
     // Every 17th of 256 colours: 16, the first and the last among them.
     let stops: Vec<String> = colors
         .table()
@@ -89,9 +90,9 @@ fn scale(attribution: &Attribution, colors: ColorMap) -> Markup {
         div.scale {
             div.bar style=(format!("background:linear-gradient(to right,{})", stops.join(","))) {}
             div.ends {
-                span { "0 · " (format.write(low)) " nats" }
+                span { "0 · " (end(low)) }
                 span { "per patch" }
-                span { (format.write(high)) " nats · 1" }
+                span { (end(high)) " · 1" }
             }
         }
     }
@@ -99,9 +100,9 @@ fn scale(attribution: &Attribution, colors: ColorMap) -> Markup {
 
 /// What the heat map shows, in words.
 fn describe(attribution: &Attribution) -> String {
-    let nats = attribution.image.nats();
-    let (rows, columns) = nats.dim();
-    let hottest = nats.indexed_iter().max_by(|a, b| a.1.total_cmp(b.1));
+    let patches = attribution.image.saliency();
+    let (rows, columns) = patches.dim();
+    let hottest = patches.indexed_iter().max_by(|a, b| a.1.total_cmp(b.1));
     let ((row, column), _) = hottest.unwrap_or(((0, 0), &0.0));
     format!(
         "Heat map: the hottest patch is in row {} of {rows}, column {} of {columns}",

@@ -3,15 +3,16 @@
 use clip_model::TokenKind;
 use maud::{Markup, html};
 
-use crate::TextAttribution;
 use crate::draw::number_format::NumberFormat;
 use crate::draw::runs::{Run, runs};
 use crate::draw::visible::visible;
+use crate::{TextAttribution, Unit};
 
-/// The caption, each word shaded by its score; its nats appear when it is pointed at or focused.
+/// The caption, each word shaded by its score; its saliency appears when it is pointed at or focused.
 pub(super) fn caption(text: &TextAttribution) -> Markup {
+    let unit = text.unit;
     let words = text.words();
-    let format = NumberFormat::column(words.iter().map(|word| word.nats));
+    let format = NumberFormat::column(words.iter().map(|word| word.saliency));
     html! {
         h2 { "Caption" }
         // Neighbouring elements must not gain spaces between them: captions have words without.
@@ -23,7 +24,7 @@ pub(super) fn caption(text: &TextAttribution) -> Markup {
                             aria-describedby=(format!("word-{index}")) {
                             (visible(text))
                             span.tip #(format!("word-{index}")) role="tooltip" dir="ltr" {
-                                b { (format.write(words[index].nats)) " nats" }
+                                b { (unit.after(&format.write(words[index].saliency))) }
                                 span { "score " (format!("{:.2}", words[index].score)) }
                             }
                         }
@@ -33,18 +34,22 @@ pub(super) fn caption(text: &TextAttribution) -> Markup {
                 }
             }
         }
-        p.note { "Point at a word, or reach it with the tab key, to see its nats." }
+        p.note { "Point at a word, or reach it with the tab key, to see its " (unit.to_string()) "." }
     }
 }
 
-/// Every token with its id, nats and score, behind a fold.
+/// Every token with its id, saliency and score, behind a fold.
 pub(super) fn tokens(text: &TextAttribution) -> Markup {
     let tokens = text.tokens();
-    let format = NumberFormat::column(text.nats.iter().copied());
-    let largest = text.nats.iter().copied().fold(0.0, f32::max);
-    let percent = |nats: f32| {
+    let format = NumberFormat::column(text.saliency.iter().copied());
+    let largest = text.saliency.iter().copied().fold(0.0, f32::max);
+    let column = match text.unit {
+        Unit::Nats => "Nats",
+        _ => "Saliency",
+    };
+    let percent = |value: f32| {
         if largest > 0.0 {
-            nats / largest * 100.0
+            (value / largest * 100.0).max(0.0)
         } else {
             0.0
         }
@@ -61,7 +66,7 @@ pub(super) fn tokens(text: &TextAttribution) -> Markup {
                             th scope="col" { "Token" }
                             th scope="col" { "Stands for" }
                             th.number scope="col" { "Id" }
-                            th.number scope="col" { "Nats" }
+                            th.number scope="col" { (column) }
                             td aria-hidden="true" {}
                             th.number scope="col" { "Score" }
                         }
@@ -79,9 +84,9 @@ pub(super) fn tokens(text: &TextAttribution) -> Markup {
                                     }
                                 }
                                 td.number { (score.token.id) }
-                                td.number { (format.write(score.nats)) }
+                                td.number { (format.write(score.saliency)) }
                                 td.meter aria-hidden="true" {
-                                    div style=(format!("width:{:.1}%", percent(score.nats))) {}
+                                    div style=(format!("width:{:.1}%", percent(score.saliency))) {}
                                 }
                                 td.number { @if special { "–" } @else { (format!("{:.2}", score.score)) } }
                             }
@@ -90,7 +95,7 @@ pub(super) fn tokens(text: &TextAttribution) -> Markup {
                 }
             }
             p.note {
-                "A word's nats are those of its tokens summed. Start and end token stand apart: they "
+                "A word counts its tokens summed. Start and end token stand apart: they "
                 "belong to no word and are not scaled with the others."
             }
         }

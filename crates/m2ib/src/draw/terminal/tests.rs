@@ -110,7 +110,7 @@ fn ink_reads_on_every_shade() {
 #[test]
 fn words_without_information_have_no_bars() {
     let mut text = fixture::text("a cat");
-    text.nats.fill(0.0);
+    text.saliency.fill(0.0);
     assert!(!text.to_ansi().contains('█'));
     assert!(plain(&text.to_ansi()).contains("0.00 nats"));
 }
