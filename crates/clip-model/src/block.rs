@@ -1,7 +1,7 @@
 //! One pre-norm transformer block: x + attn(norm₁ x), then + mlp(norm₂ x).
 
 use burn::module::Module;
-use burn::tensor::Tensor;
+use burn::tensor::{Tensor, activation::softmax};
 
 use crate::checkpoint::Checkpoint;
 use crate::layer_norm::LayerNorm;
@@ -14,6 +14,40 @@ pub struct Block {
     pub(crate) self_attn: Attention,
     pub(crate) layer_norm2: LayerNorm,
     pub(crate) mlp: Mlp,
+}
+
+/// Queries, keys and values of a block.
+#[derive(Debug, Clone)]
+pub struct Projections {
+    /// `[batch, tokens, width]`, not yet scaled.
+    pub query: Tensor<3>,
+    /// `[batch, tokens, width]`
+    pub key: Tensor<3>,
+    /// `[batch, tokens, width]`
+    pub value: Tensor<3>,
+    /// Heads that the width is split into.
+    pub heads: usize,
+}
+
+impl Projections {
+    /// softmax(Q Kᵀ / √d) V for so many heads: what [`Block::finish`] takes.
+    ///
+    /// # Shapes
+    /// - bias: `[1, 1, tokens, tokens]`, added to the logits
+    /// - output: `[batch, tokens, width]`
+    pub fn attend(self, bias: Option<&Tensor<4>>) -> Tensor<3> {
+        let [batch, tokens, width] = self.query.dims();
+        let (heads, depth) = (self.heads, width / self.heads);
+        let split = |x: Tensor<3>| x.reshape([batch, tokens, heads, depth]).swap_dims(1, 2);
+        let query = split(self.query) / (depth as f64).sqrt();
+        let logits = query.matmul(split(self.key).swap_dims(2, 3));
+        let logits = match bias {
+            Some(bias) => logits + bias.clone(),
+            None => logits,
+        };
+        let attended = softmax(logits, 3).matmul(split(self.value));
+        attended.swap_dims(1, 2).reshape([batch, tokens, width])
+    }
 }
 
 /// The dimensions of a tower's blocks.
@@ -83,6 +117,31 @@ impl Block {
         self.mlp.on_host = yes;
         self.layer_norm1.on_host = yes;
         self.layer_norm2.on_host = yes;
+    }
+
+    /// What the block's attention works with.
+    ///
+    /// # Shapes
+    /// - x: `[batch, tokens, width]`
+    pub fn projections(&self, x: Tensor<3>) -> Projections {
+        let x = self.layer_norm1.forward(x);
+        let attention = &self.self_attn;
+        Projections {
+            query: attention.q_proj.forward(x.clone()),
+            key: attention.k_proj.forward(x.clone()),
+            value: attention.v_proj.forward(x),
+            heads: attention.heads,
+        }
+    }
+
+    /// The rest of the block behind the attention.
+    ///
+    /// # Shapes
+    /// - x and output: `[batch, tokens, width]`, x being the block's input
+    /// - attended: `[batch, tokens, width]`, the heads' sums of values side by side
+    pub fn finish(&self, x: Tensor<3>, attended: Tensor<3>) -> Tensor<3> {
+        let x = self.self_attn.out_proj.forward(attended) + x;
+        self.mlp.forward(self.layer_norm2.forward(x.clone())) + x
     }
 
     /// # Shapes

@@ -29,6 +29,11 @@ impl Encoder {
         Self { layers }
     }
 
+    /// The blocks, in order.
+    pub fn blocks(&self) -> &[Block] {
+        &self.layers
+    }
+
     /// Number of blocks.
     pub fn depth(&self) -> usize {
         self.layers.len()

@@ -42,7 +42,7 @@ mod trace;
 mod training;
 
 pub use attention::Attention;
-pub use block::Block;
+pub use block::{Block, Projections};
 pub use caption::{Caption, CaptionTokenizer, Cut, Token, TokenKind};
 pub use clip::Clip;
 pub use config::{Activation, ClipConfig, TextConfig, VisionConfig};

@@ -145,10 +145,45 @@ impl TextTower {
     /// - ids: `[batch, tokens]`, see [`ids`](Self::ids)
     /// - output: `[batch, tokens, width]`
     pub fn embed(&self, ids: Tensor<2, Int>) -> Tensor<3> {
-        let tokens = ids.dims()[1];
-        let positions = self.position_embedding.val().narrow(0, 0, tokens);
-        let tokens = embedding(self.token_embedding.val(), ids).cast(positions.dtype());
+        self.place(self.look_up(ids))
+    }
+
+    /// The tokens' embeddings, positions not yet added.
+    ///
+    /// # Shapes
+    /// - ids: `[batch, tokens]`, see [`ids`](Self::ids)
+    /// - output: `[batch, tokens, width]`
+    pub fn look_up(&self, ids: Tensor<2, Int>) -> Tensor<3> {
+        let positions = self.position_embedding.val();
+        embedding(self.token_embedding.val(), ids).cast(positions.dtype())
+    }
+
+    /// Adds the position embeddings to tokens': the input of block 0.
+    ///
+    /// # Shapes
+    /// - tokens and output: `[batch, tokens, width]`
+    pub fn place(&self, tokens: Tensor<3>) -> Tensor<3> {
+        let count = tokens.dims()[1];
+        let positions = self.position_embedding.val().narrow(0, 0, count);
         tokens + positions.unsqueeze()
+    }
+
+    /// The mean of all of the vocabulary's embeddings.
+    ///
+    /// # Shapes
+    /// - output: `[width]`
+    pub fn mean_embedding(&self) -> Tensor<1> {
+        let positions = self.position_embedding.val();
+        let table = self.token_embedding.val().cast(positions.dtype());
+        table.mean_dim(0).squeeze_dim(0)
+    }
+
+    /// What the blocks add to their attention's logits: a token sees itself and what is before it.
+    ///
+    /// # Shapes
+    /// - output: `[1, 1, tokens, tokens]`
+    pub fn causal_bias(&self, tokens: usize) -> Tensor<4> {
+        causal_bias(tokens, &self.position_embedding.val().device())
     }
 
     /// Runs the blocks of `range` under the causal mask.

@@ -1,0 +1,96 @@
+//! Attention rollout.
+
+use std::collections::BTreeMap;
+
+use m2ib::clip_model::{Trace, TraceOptions};
+use ndarray::Array2;
+
+use super::{heads, mean};
+use crate::{Method, Result, Subject};
+
+/// The pooled token's row of Π (I + mean over heads A_l) / 2 (Abnar and Zuidema, *Quantifying
+/// Attention Flow in Transformers*, 2020). It asks the model where it looks, not what for: the
+/// other modality plays no part.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Rollout;
+
+/// The product over blocks, the last block leftmost.
+fn roll(blocks: impl Iterator<Item = Array2<f32>>, tokens: usize) -> Array2<f32> {
+    blocks.fold(Array2::eye(tokens), |flow, attention| {
+        ((attention + Array2::<f32>::eye(tokens)) / 2.0).dot(&flow)
+    })
+}
+
+fn row(trace: &Trace, depth: usize, tokens: usize, position: usize) -> Result<Vec<f32>> {
+    let blocks = (0..depth).filter_map(|block| trace.attention_map(block));
+    let blocks = blocks.map(|attention| Ok(mean(&heads(attention, "attention")?)));
+    let blocks = blocks.collect::<Result<Vec<_>>>()?;
+    Ok(roll(blocks.into_iter(), tokens).row(position).to_vec())
+}
+
+const OPTIONS: TraceOptions = TraceOptions {
+    hidden: false,
+    attention: true,
+    gradients: false,
+};
+
+impl Method for Rollout {
+    fn name(&self) -> &'static str {
+        "rollout"
+    }
+
+    fn settings(&self) -> BTreeMap<String, String> {
+        BTreeMap::new()
+    }
+
+    fn patches(&self, subject: &Subject<'_>) -> Result<Array2<f32>> {
+        let tower = &subject.model().clip.image;
+        let x = subject.image_latent(0)?;
+        let tokens = x.dims()[1];
+        let row = row(&tower.trace(x, OPTIONS), tower.depth(), tokens, 0)?;
+        Ok(subject.grid(&row))
+    }
+
+    fn tokens(&self, subject: &Subject<'_>) -> Result<Vec<f32>> {
+        let tower = &subject.model().clip.text;
+        let x = subject.text_latent(0)?;
+        let tokens = x.dims()[1];
+        let trace = tower.trace(x, OPTIONS);
+        row(&trace, tower.depth(), tokens, subject.position())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::array;
+
+    use super::*;
+    use crate::subject::fixture;
+
+    /// (I + A)/2 is [[.75, .25], [0, 1]] and then [[1, 0], [.5, .5]]; the second times the first
+    /// is [[.75, .25], [.375, .625]].
+    #[test]
+    fn two_tokens_and_two_blocks_by_hand() {
+        let blocks = [
+            array![[0.5, 0.5], [0.0, 1.0]],
+            array![[1.0, 0.0], [1.0, 0.0]],
+        ];
+        let flow = roll(blocks.into_iter(), 2);
+        assert_eq!(flow, array![[0.75, 0.25], [0.375, 0.625]]);
+    }
+
+    #[test]
+    fn attention_flows_from_what_is_seen_and_sums_to_one() {
+        let model = fixture::model();
+        let subject = fixture::subject(&model);
+        let tokens = Rollout.tokens(&subject).unwrap();
+        assert_eq!(tokens.len(), subject.caption().tokens.len());
+        let total: f32 = tokens.iter().sum();
+        assert!((total - 1.0).abs() < 1e-4, "{total}");
+        let patches = Rollout.patches(&subject).unwrap().sum();
+        assert!(
+            patches > 0.0 && patches < 1.0,
+            "the class token has the rest"
+        );
+    }
+}

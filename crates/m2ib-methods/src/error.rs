@@ -1,0 +1,53 @@
+//! What can go wrong between a method's name and its map.
+
+/// Result of this crate's fallible functions.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Each variant names the method or setting, what was found and what was expected.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// Model, image, caption or bottleneck.
+    #[error(transparent)]
+    Explainer(#[from] m2ib::Error),
+    /// A name that no method has.
+    #[error("\"{found}\" is no method, expected one of {expected}")]
+    Name {
+        /// The name given.
+        found: String,
+        /// All names.
+        expected: String,
+    },
+    /// A setting that the method does not have, or a value that it does not take.
+    #[error("{method}, setting {setting}: found \"{found}\", expected {expected}")]
+    Setting {
+        /// The method.
+        method: &'static str,
+        /// The setting.
+        setting: String,
+        /// What was given.
+        found: String,
+        /// What it takes.
+        expected: String,
+    },
+    /// Numbers that are not finite.
+    #[error("{what} is not finite: the model's weights or the image may be damaged")]
+    NotFinite {
+        /// What of the computation.
+        what: &'static str,
+    },
+    /// The device gave no result.
+    #[error("the device gave no {what}: {reason}")]
+    Device {
+        /// What of the computation.
+        what: &'static str,
+        /// What it reports.
+        reason: String,
+    },
+}
+
+impl From<m2ib::clip_model::Error> for Error {
+    fn from(error: m2ib::clip_model::Error) -> Self {
+        Self::Explainer(error.into())
+    }
+}

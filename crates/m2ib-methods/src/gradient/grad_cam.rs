@@ -1,0 +1,179 @@
+//! Grad-CAM on a block's output.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
+
+use burn::tensor::Tensor;
+use m2ib::{Layer, Modality};
+use ndarray::Array2;
+
+use crate::host::host;
+use crate::settings::{Given, listed};
+use crate::{Method, Result, Subject};
+
+/// relu(Σ_d w_d h_{i,d}) over the features d of token i (Selvaraju et al., *Grad-CAM*, 2017).
+///
+/// Behind the last block, only the pooled token matters to the similarity and every patch's
+/// gradient is 0; so the latest layer there is is the last but one, the default.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct GradCam {
+    /// What features are weighed with.
+    pub form: Form,
+    /// The layer in both towers; the last block's input if not given.
+    pub layer: Option<Layer>,
+}
+
+/// The weights w of features.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Form {
+    /// The gradient's mean over patches (or the caption's tokens), as in the paper.
+    #[default]
+    Pooled,
+    /// Each token's own gradient (as in HiResCAM; Draelos and Carin, 2020).
+    Elementwise,
+}
+
+impl GradCam {
+    pub(crate) fn read(mut given: Given) -> Result<Self> {
+        let form = given.take("form", "pooled or elementwise", |_| true)?;
+        let layer = given.take("layer", "embedding or a block's number", |_| true)?;
+        given.finish("form, layer")?;
+        let form = form.unwrap_or_default();
+        Ok(Self { form, layer })
+    }
+
+    /// The first block behind the layer.
+    fn start(&self, modality: Modality, depth: usize) -> Result<usize> {
+        match self.layer {
+            Some(layer) => {
+                layer.check(modality, depth)?;
+                Ok(layer.next_block())
+            }
+            None => Ok(depth - 1),
+        }
+    }
+
+    /// `[1, tokens, width]` both, to `[tokens]`; `from..to` are pooled over.
+    fn map(&self, h: Tensor<3>, gradient: Tensor<3>, from: usize, to: usize) -> Result<Vec<f32>> {
+        let weights = match self.form {
+            Form::Pooled => gradient.narrow(1, from, to - from).mean_dim(1),
+            Form::Elementwise => gradient,
+        };
+        host((h * weights).sum_dim(2).clamp_min(0.0), "Grad-CAM")
+    }
+}
+
+impl Method for GradCam {
+    fn name(&self) -> &'static str {
+        "grad-cam"
+    }
+
+    fn settings(&self) -> BTreeMap<String, String> {
+        let layer = self.layer.map_or("last".into(), |layer| layer.to_string());
+        listed([("form", &self.form), ("layer", &layer)])
+    }
+
+    fn patches(&self, subject: &Subject<'_>) -> Result<Array2<f32>> {
+        let depth = subject.model().clip.image.depth();
+        let start = self.start(Modality::Image, depth)?;
+        let h = subject.image_latent(start)?;
+        let gradient = subject.image_fit(start, h.clone())?.gradient;
+        let tokens = h.dims()[1];
+        Ok(subject.grid(&self.map(h, gradient, 1, tokens)?))
+    }
+
+    fn tokens(&self, subject: &Subject<'_>) -> Result<Vec<f32>> {
+        let depth = subject.model().clip.text.depth();
+        let start = self.start(Modality::Text, depth)?;
+        let h = subject.text_latent(start)?;
+        let gradient = subject.text_fit(start, h.clone())?.gradient;
+        let pieces = subject.pieces();
+        let (from, to) = (pieces[0], pieces[pieces.len() - 1] + 1);
+        self.map(h, gradient, from, to)
+    }
+}
+
+impl fmt::Display for Form {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Pooled => "pooled",
+            Self::Elementwise => "elementwise",
+        })
+    }
+}
+
+impl FromStr for Form {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        match text {
+            "pooled" => Ok(Self::Pooled),
+            "elementwise" => Ok(Self::Elementwise),
+            _ => Err(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::subject::fixture;
+
+    /// Element-wise: Σ_d h_d ∂y/∂h_d is the slope of y as the token grows in proportion.
+    #[test]
+    fn elementwise_is_the_slope_as_a_patch_grows() {
+        let model = fixture::model();
+        let subject = fixture::subject(&model);
+        let method = GradCam {
+            form: Form::Elementwise,
+            layer: Some(Layer::Block(0)),
+        };
+        let map = method.patches(&subject).unwrap();
+        let h = subject.image_latent(1).unwrap();
+        for (index, found) in map.iter().enumerate() {
+            let token = 1 + index;
+            let at = |factor: f64| {
+                let width = h.dims()[2];
+                let grown = h.clone().narrow(1, token, 1) * factor;
+                let x = h
+                    .clone()
+                    .slice_assign([0..1, token..token + 1, 0..width], grown);
+                let cosine = subject.image_fit(1, x).unwrap().cosine;
+                f64::from(cosine.into_scalar::<f32>())
+            };
+            let slope = ((at(1.01) - at(0.99)) / 0.02).max(0.0);
+            let found = f64::from(*found);
+            assert!(
+                (slope - found).abs() < 0.02 * found.abs() + 1e-4,
+                "patch {index}: {slope} {found}"
+            );
+        }
+    }
+
+    #[test]
+    fn both_forms_agree_where_all_patches_have_one_gradient() {
+        let device = m2ib::Backend::Cpu.device().unwrap();
+        let h = Tensor::<3>::from_floats([[[9.0, 9.0], [1.0, -2.0], [3.0, 0.5]]], &device);
+        let one = Tensor::<3>::from_floats([[[7.0, 7.0], [2.0, 1.0], [2.0, 1.0]]], &device);
+        let maps = [Form::Pooled, Form::Elementwise].map(|form| {
+            let method = GradCam { form, layer: None };
+            method.map(h.clone(), one.clone(), 1, 3).unwrap()[1..].to_vec()
+        });
+        assert_eq!(maps[0], maps[1]);
+        // 2·1 − 2 = 0; 2·3 + ½ = 6½.
+        assert_eq!(maps[0], [0.0, 6.5]);
+    }
+
+    #[test]
+    fn a_layer_beyond_the_tower_is_named() {
+        let model = fixture::model();
+        let subject = fixture::subject(&model);
+        let method = GradCam {
+            layer: Some(Layer::Block(99)),
+            ..Default::default()
+        };
+        let error = method.patches(&subject).unwrap_err().to_string();
+        assert!(error.contains("block.99"), "{error}");
+    }
+}

@@ -1,0 +1,11 @@
+//! Methods that follow the similarity's gradient.
+
+mod grad_cam;
+mod grad_eclip;
+mod integrated_gradients;
+mod saliency;
+
+pub use grad_cam::{Form, GradCam};
+pub use grad_eclip::{GradEclip, Heads};
+pub use integrated_gradients::IntegratedGradients;
+pub use saliency::Saliency;

@@ -1,0 +1,8 @@
+//! Methods that bound or integrate what a layer passes on.
+
+mod m2ib;
+mod nib;
+
+pub use m2ib::M2ib;
+pub(crate) use m2ib::M2ibSettings;
+pub use nib::Nib;
