@@ -60,6 +60,33 @@ impl Clip {
         })
     }
 
+    /// The same model with the last `blocks` blocks of both towers as they were before any training
+    /// (all of them in a tower of fewer), its final norms and projections left alone. What does not
+    /// depend on those weights cannot depend on what the model learnt in them (Adebayo et al.,
+    /// *Sanity Checks for Saliency Maps*, 2018).
+    pub fn with_random_blocks(&self, blocks: usize, seed: u64) -> Self {
+        let random = crate::random_clip(self.config.clone(), seed, &self.device);
+        let mut changed = self.clone();
+        let towers = [
+            (&mut changed.image.encoder, random.image.encoder),
+            (&mut changed.text.encoder, random.text.encoder),
+        ];
+        for (encoder, random) in towers {
+            let kept = encoder.depth().saturating_sub(blocks);
+            let on_host = encoder
+                .layers
+                .first()
+                .is_some_and(|block| block.mlp.on_host);
+            for (block, random) in encoder.layers.iter_mut().zip(random.layers).skip(kept) {
+                *block = random;
+                block.computes_on_host(on_host);
+                block.set_precision(self.precision);
+            }
+        }
+        changed.fingerprint = format!("{}-{blocks}-random-{seed}", self.fingerprint);
+        changed
+    }
+
     /// Identifies the weights: hexadecimal digits that differ between models, equal for the same
     /// weights in any file layout.
     pub fn fingerprint(&self) -> &str {

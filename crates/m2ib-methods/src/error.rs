@@ -30,6 +30,16 @@ pub enum Error {
         /// What it takes.
         expected: String,
     },
+    /// Values of a shape that does not fit the pair.
+    #[error("{what}: found shape {found:?}, expected {expected:?}")]
+    Shape {
+        /// Which values.
+        what: &'static str,
+        /// The shape given.
+        found: Vec<usize>,
+        /// The shape that fits.
+        expected: Vec<usize>,
+    },
     /// Numbers that are not finite.
     #[error("{what} is not finite: the model's weights or the image may be damaged")]
     NotFinite {

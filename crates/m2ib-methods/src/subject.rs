@@ -19,7 +19,8 @@ pub struct Subject<'a> {
     model: &'a Pretrained,
     pixels: Pixels,
     caption: Caption,
-    ids: Vec<i64>,
+    /// `[1, tokens, width]`, without positions.
+    tokens: Tensor<3>,
     position: usize,
     image: Tensor<2>,
     text: Tensor<2>,
@@ -52,17 +53,28 @@ impl<'a> Subject<'a> {
     /// # Errors
     /// [`Error::Explainer`] for what does not fit the model.
     pub fn from_parts(model: &'a Pretrained, pixels: Pixels, caption: Caption) -> Result<Self> {
-        let ids = caption.ids();
-        let position = model.pooling.position(&ids)?;
+        let text = &model.clip.text;
+        let tokens = text.look_up(text.ids(&caption.ids())?);
+        Self::encode(model, pixels, caption, tokens)
+    }
+
+    fn encode(
+        model: &'a Pretrained,
+        pixels: Pixels,
+        caption: Caption,
+        tokens: Tensor<3>,
+    ) -> Result<Self> {
+        let position = model.pooling.position(&caption.ids())?;
         let towers = &model.clip;
         let image = towers.image.forward(pixels.to_tensor(&towers.device()))?;
-        let text = towers.text.forward(towers.text.ids(&ids)?, position);
+        let embedded = towers.text.place(tokens.clone());
+        let text = towers.text.read_out(0, embedded, position);
         let cosine = cosine_similarity(image.clone(), text.clone());
         Ok(Self {
             model,
             pixels,
             caption,
-            ids,
+            tokens,
             position,
             image,
             text,
@@ -79,7 +91,31 @@ impl<'a> Subject<'a> {
             values,
             ..self.pixels.clone()
         };
-        Self::from_parts(self.model, pixels, self.caption.clone())
+        Self::encode(
+            self.model,
+            pixels,
+            self.caption.clone(),
+            self.tokens.clone(),
+        )
+    }
+
+    /// The same pair with other token embeddings, `[tokens, width]`, positions not added.
+    ///
+    /// # Errors
+    /// [`Error::Shape`](crate::Error::Shape) for another number of tokens or width.
+    pub fn with_token_embeddings(&self, values: &Array2<f32>) -> Result<Self> {
+        let [_, tokens, width] = self.tokens.dims();
+        if values.dim() != (tokens, width) {
+            return Err(Error::Shape {
+                what: "token embeddings",
+                found: values.shape().to_vec(),
+                expected: vec![tokens, width],
+            });
+        }
+        let values = TensorData::new(values.iter().copied().collect(), [1, tokens, width]);
+        let tokens = Tensor::from_data(values, &self.tokens.device());
+        let (pixels, caption) = (self.pixels.clone(), self.caption.clone());
+        Self::encode(self.model, pixels, caption, tokens)
     }
 
     /// The model.
@@ -145,7 +181,7 @@ impl<'a> Subject<'a> {
     /// As [`from_parts`](Self::from_parts).
     pub fn text_latent(&self, block: usize) -> Result<Tensor<3>> {
         let tower = &self.model.clip.text;
-        Ok(tower.blocks(0..block, tower.place(self.token_embeddings()?)))
+        Ok(tower.blocks(0..block, tower.place(self.tokens.clone())))
     }
 
     /// Similarities of images read out of latents in front of block `block`, with their gradients.
@@ -184,12 +220,8 @@ impl<'a> Subject<'a> {
     }
 
     /// The tokens' embeddings without positions, `[1, tokens, width]`.
-    ///
-    /// # Errors
-    /// As [`from_parts`](Self::from_parts).
-    pub fn token_embeddings(&self) -> Result<Tensor<3>> {
-        let tower = &self.model.clip.text;
-        Ok(tower.look_up(tower.ids(&self.ids)?))
+    pub fn token_embeddings(&self) -> Tensor<3> {
+        self.tokens.clone()
     }
 
     /// Similarities of other images with the caption.
@@ -238,10 +270,10 @@ impl<'a> Subject<'a> {
         fill: Fill,
     ) -> Result<Vec<f32>> {
         let tower = &self.model.clip.text;
-        let own = self.token_embeddings()?;
+        let own = self.tokens.clone();
         let filling = self.filling(fill)?;
         let kept: Vec<&[bool]> = kept.into_iter().collect();
-        let tokens = self.ids.len();
+        let tokens = self.caption.tokens.len();
         let mut scores = Vec::with_capacity(kept.len());
         for batch in kept.chunks(BATCH) {
             let mask: Vec<f32> = batch.iter().flat_map(|kept| self.mask(kept)).collect();
@@ -263,8 +295,8 @@ impl<'a> Subject<'a> {
     /// [`Error::Explainer`] for an id outside the vocabulary.
     pub(crate) fn filling(&self, fill: Fill) -> Result<Tensor<3>> {
         let tower = &self.model.clip.text;
-        let tokens = self.ids.len();
-        let own = self.token_embeddings()?;
+        let tokens = self.caption.tokens.len();
+        let own = self.tokens.clone();
         Ok(match fill {
             Fill::Zero => own.zeros_like(),
             Fill::Mean => own.zeros_like() + tower.mean_embedding().unsqueeze::<3>(),

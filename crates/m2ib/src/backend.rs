@@ -158,7 +158,7 @@ impl Backend {
     }
 
     /// How many host threads a device computes on, if it computes on the host through rayon.
-    pub(crate) fn host_threads(device: &Device) -> Option<usize> {
+    pub fn host_threads(device: &Device) -> Option<usize> {
         let _ = device;
         #[cfg(feature = "cpu")]
         if *device == m2ib_cpu::flex() {

@@ -94,11 +94,23 @@ impl Explainer {
     /// # Errors
     /// [`Error::Model`] for ids outside the vocabulary or without an end token.
     pub fn encode_caption(&self, caption: Caption) -> Result<EncodedText> {
-        let ids = caption.ids();
-        let position = self.model.pooling.position(&ids)?;
+        let tower = &self.model.clip.text;
+        let embedded = tower.embed(tower.ids(&caption.ids())?);
+        self.encode_embedded(caption, embedded)
+    }
+
+    /// Runs a caption through its tower whose embeddings were changed.
+    ///
+    /// # Shapes
+    /// - embedded: `[1, tokens, width]`, the input of block 0
+    ///
+    /// # Errors
+    /// As [`encode_caption`](Self::encode_caption).
+    pub fn encode_embedded(&self, caption: Caption, embedded: Tensor<3>) -> Result<EncodedText> {
+        let position = self.model.pooling.position(&caption.ids())?;
         let tower = &self.model.clip.text;
         let start = self.text.settings.layer.next_block();
-        let latent = tower.blocks(0..start, tower.embed(tower.ids(&ids)?));
+        let latent = tower.blocks(0..start, embedded);
         let embedding = TextReadout {
             tower,
             start,

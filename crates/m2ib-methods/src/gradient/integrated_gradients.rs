@@ -98,7 +98,7 @@ impl Method for IntegratedGradients {
 
     fn tokens(&self, subject: &Subject<'_>) -> Result<Vec<f32>> {
         let tower = &subject.model().clip.text;
-        let own = subject.token_embeddings()?;
+        let own = subject.token_embeddings();
         let tokens = own.dims()[1];
         // Start and end stay, so the way leads over the caption's own tokens alone.
         let mut own_tokens = vec![0.0f32; tokens];

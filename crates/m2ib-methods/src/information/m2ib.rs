@@ -76,7 +76,11 @@ impl M2ibSettings {
 impl M2ib {
     fn encode(&self, subject: &Subject<'_>) -> Result<(EncodedImage, EncodedText)> {
         let image = self.0.encode_pixels(subject.pixels().clone())?;
-        Ok((image, self.0.encode_caption(subject.caption().clone())?))
+        let embedded = subject.text_latent(0)?;
+        let text = self
+            .0
+            .encode_embedded(subject.caption().clone(), embedded)?;
+        Ok((image, text))
     }
 }
 
