@@ -60,31 +60,43 @@ impl Clip {
         })
     }
 
-    /// The same model with the last `blocks` blocks of both towers as they were before any training
-    /// (all of them in a tower of fewer), its final norms and projections left alone. What does not
-    /// depend on those weights cannot depend on what the model learnt in them (Adebayo et al.,
-    /// *Sanity Checks for Saliency Maps*, 2018).
-    pub fn with_random_blocks(&self, blocks: usize, seed: u64) -> Self {
-        let random = crate::random_clip(self.config.clone(), seed, &self.device);
+    /// This model with the last `blocks` blocks of both towers taken from `other` (all of them in a
+    /// tower of fewer); final norms and projections stay its own. Nothing is copied.
+    ///
+    /// With [random](crate::random_clip) blocks: what does not depend on them cannot depend on what
+    /// the model learnt there (Adebayo et al., *Sanity Checks for Saliency Maps*, 2018).
+    ///
+    /// # Errors
+    /// [`Error::Config`](crate::Error::Config) if `other` has other dimensions.
+    pub fn with_last_blocks_of(&self, other: &Self, blocks: usize) -> crate::Result<Self> {
+        if self.config != other.config {
+            return Err(crate::Error::Config {
+                file: "the other model".into(),
+                field: "config",
+                found: format!("{:?}", other.config),
+                expected: format!("{:?}", self.config),
+            });
+        }
         let mut changed = self.clone();
         let towers = [
-            (&mut changed.image.encoder, random.image.encoder),
-            (&mut changed.text.encoder, random.text.encoder),
+            (&mut changed.image.encoder, &other.image.encoder),
+            (&mut changed.text.encoder, &other.text.encoder),
         ];
-        for (encoder, random) in towers {
+        for (encoder, other) in towers {
             let kept = encoder.depth().saturating_sub(blocks);
             let on_host = encoder
                 .layers
                 .first()
                 .is_some_and(|block| block.mlp.on_host);
-            for (block, random) in encoder.layers.iter_mut().zip(random.layers).skip(kept) {
-                *block = random;
+            for (block, other) in encoder.layers.iter_mut().zip(&other.layers).skip(kept) {
+                *block = other.clone();
                 block.computes_on_host(on_host);
                 block.set_precision(self.precision);
             }
         }
-        changed.fingerprint = format!("{}-{blocks}-random-{seed}", self.fingerprint);
-        changed
+        let (own, other) = (&self.fingerprint, &other.fingerprint);
+        changed.fingerprint = format!("{own}, last {blocks} blocks of {other}");
+        Ok(changed)
     }
 
     /// Identifies the weights: hexadecimal digits that differ between models, equal for the same
@@ -133,5 +145,39 @@ impl Clip {
     pub fn parameters(&self) -> usize {
         // The logit scale is the one parameter outside the towers.
         self.image.num_params() + self.text.num_params() + 1
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use burn::tensor::Tensor;
+
+    use super::*;
+    use crate::random_clip;
+
+    fn tiny(seed: u64) -> Clip {
+        let json = br#"{"projection_dim": 6, "vision_config": {"hidden_size": 8,
+            "intermediate_size": 16, "num_hidden_layers": 3, "num_attention_heads": 2,
+            "image_size": 4, "patch_size": 2}, "text_config": {"vocab_size": 5, "hidden_size": 4,
+            "num_attention_heads": 1, "num_hidden_layers": 1, "intermediate_size": 4}}"#;
+        let config = ClipConfig::from_json(json, "config.json").unwrap();
+        random_clip(config, seed, &m2ib_cpu::flex())
+    }
+
+    #[test]
+    fn the_last_blocks_are_the_others_and_the_first_its_own() {
+        let (own, other) = (tiny(1), tiny(2));
+        let mixed = own.with_last_blocks_of(&other, 1).unwrap();
+        let x = Tensor::<3>::ones([1, 5, 8], &own.device());
+        let value = |clip: &Clip, range| {
+            let out = clip.image.blocks(range, x.clone());
+            out.try_into_vec_as::<f32>().unwrap()
+        };
+        assert_eq!(value(&mixed, 0..2), value(&own, 0..2));
+        assert_eq!(value(&mixed, 2..3), value(&other, 2..3));
+        assert_ne!(mixed.fingerprint(), own.fingerprint());
+        // A tower of one block has no more to give.
+        let all = own.with_last_blocks_of(&other, 9).unwrap();
+        assert_eq!(value(&all, 0..3), value(&other, 0..3));
     }
 }

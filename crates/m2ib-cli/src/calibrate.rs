@@ -1,11 +1,11 @@
-//! `m2ib calibrate`: feature statistics of a model over a folder of images and captions.
+//! `m2ib calibrate`: feature statistics of a model over images and captions.
 
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use clap::Args;
 use indicatif::ProgressBar;
-use m2ib::{Calibrator, open_image};
+use m2ib::{Calibration, Calibrator, open_image};
 
 use crate::model::ModelArguments;
 use crate::output::Output;
@@ -17,8 +17,11 @@ pub(crate) struct Calibrate {
     model: ModelArguments,
     /// Folder (with folders below it) of images, and of `.txt` files with a caption a line. A few
     /// hundred of each, of the kind to be explained, are enough.
-    #[arg(long, value_name = "FOLDER")]
-    data: PathBuf,
+    #[arg(long, value_name = "FOLDER", required_unless_present = "scenes")]
+    data: Option<PathBuf>,
+    /// Take so many scenes of emoji instead, of those to train on; for models that learnt such.
+    #[arg(long, value_name = "N", conflicts_with = "data", value_parser = clap::value_parser!(u64).range(2..))]
+    scenes: Option<u64>,
     /// File to write: `.safetensors`, or JSON.
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
@@ -28,8 +31,29 @@ impl Calibrate {
     pub(crate) fn run(self) -> Result<()> {
         let parent = self.out.parent().unwrap_or(Path::new("."));
         Output::check(parent)?;
+        let (calibration, failed) = match (self.scenes, &self.data) {
+            (Some(scenes), _) => (m2ib_eval::calibrate(&self.model.load()?, scenes)?, 0),
+            (None, Some(folder)) => self.of_folder(folder)?,
+            (None, None) => anyhow::bail!("neither --data nor --scenes was given"),
+        };
+        if !parent.as_os_str().is_empty() {
+            std::fs::create_dir_all(parent)
+                .with_context(|| format!("cannot make the folder {}", parent.display()))?;
+        }
+        calibration.save(&self.out)?;
+        anstream::println!(
+            "{}: {} images, {} captions, {failed} left out",
+            self.out.display(),
+            calibration.images,
+            calibration.captions
+        );
+        Ok(())
+    }
+
+    /// Statistics over the files of a folder, and how many of them were left out.
+    fn of_folder(&self, folder: &Path) -> Result<(Calibration, usize)> {
         let mut files = Vec::new();
-        collect(&self.data, &mut files)?;
+        collect(folder, &mut files)?;
         files.sort();
         let model = self.model.load()?;
         let mut calibrator = Calibrator::new(&model);
@@ -43,19 +67,7 @@ impl Calibrate {
             bar.inc(1);
         }
         bar.finish_and_clear();
-        let calibration = calibrator.finish()?;
-        if !parent.as_os_str().is_empty() {
-            std::fs::create_dir_all(parent)
-                .with_context(|| format!("cannot make the folder {}", parent.display()))?;
-        }
-        calibration.save(&self.out)?;
-        anstream::println!(
-            "{}: {} images, {} captions, {failed} left out",
-            self.out.display(),
-            calibration.images,
-            calibration.captions
-        );
-        Ok(())
+        Ok((calibrator.finish()?, failed))
     }
 }
 

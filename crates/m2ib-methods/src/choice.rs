@@ -59,6 +59,20 @@ impl Choice {
         self.name() == "m2ib-matched"
     }
 
+    /// The same with another seed, for a method that has one.
+    pub fn seeded(&self, seed: u64) -> Self {
+        let mut recipe = self.recipe.clone();
+        match &mut recipe {
+            Recipe::M2ib(settings) => settings.seed = seed,
+            Recipe::Random(method) => method.seed = seed,
+            _ => {}
+        }
+        Self {
+            text: self.text.clone(),
+            recipe,
+        }
+    }
+
     /// The method for a model.
     ///
     /// # Errors

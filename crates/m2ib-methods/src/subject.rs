@@ -224,6 +224,19 @@ impl<'a> Subject<'a> {
         self.tokens.clone()
     }
 
+    /// The same as numbers, `[tokens, width]`.
+    ///
+    /// # Errors
+    /// [`Error::NotFinite`], [`Error::Device`].
+    pub fn token_values(&self) -> Result<Array2<f32>> {
+        let [_, tokens, width] = self.tokens.dims();
+        let values = host(self.tokens.clone(), "the token embeddings")?;
+        Ok(Array2::from_shape_fn(
+            (tokens, width),
+            |(token, feature)| values[token * width + feature],
+        ))
+    }
+
     /// Similarities of other images with the caption.
     ///
     /// # Shapes

@@ -21,7 +21,7 @@ pub(crate) struct M2ibSettings {
     preset: Preset,
     image: Overrides,
     text: Overrides,
-    seed: u64,
+    pub(crate) seed: u64,
 }
 
 const SETTINGS: &str =
