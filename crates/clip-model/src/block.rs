@@ -5,6 +5,7 @@ use burn::tensor::{Tensor, activation::softmax};
 
 use crate::checkpoint::Checkpoint;
 use crate::layer_norm::LayerNorm;
+use crate::linear::Linear;
 use crate::{Activation, Attention, Mlp, Precision};
 
 /// A block of either tower.
@@ -99,6 +100,13 @@ impl Block {
 
     /// See [`Clip::set_precision`](crate::Clip::set_precision).
     pub(crate) fn set_precision(&mut self, precision: Precision) {
+        for layer in self.dense() {
+            layer.set_precision(precision);
+        }
+    }
+
+    /// All its dense layers.
+    pub(crate) fn dense(&mut self) -> [&mut Linear; 6] {
         let Attention {
             q_proj,
             k_proj,
@@ -107,9 +115,7 @@ impl Block {
             ..
         } = &mut self.self_attn;
         let Mlp { fc1, fc2, .. } = &mut self.mlp;
-        for layer in [q_proj, k_proj, v_proj, out_proj, fc1, fc2] {
-            layer.set_precision(precision);
-        }
+        [q_proj, k_proj, v_proj, out_proj, fc1, fc2]
     }
 
     /// See [`Clip::computes_on_host`](crate::Clip::computes_on_host).

@@ -17,7 +17,7 @@ pub struct Clip {
     pub logit_scale: f32,
     /// The dimensions.
     pub config: ClipConfig,
-    fingerprint: String,
+    pub(crate) fingerprint: String,
     device: Device,
     precision: Precision,
 }

@@ -106,7 +106,8 @@ impl ModuleVisitor for Tensors {
     }
 }
 
-fn image_name(path: &str) -> String {
+/// A file's name for a path of fields in the image tower.
+pub(crate) fn image_name(path: &str) -> String {
     match path {
         "class_embedding" => "vision_model.embeddings.class_embedding".into(),
         "patch_embedding" | "position_embedding" => {
@@ -120,7 +121,8 @@ fn image_name(path: &str) -> String {
     }
 }
 
-fn text_name(path: &str) -> String {
+/// The same in the text tower.
+pub(crate) fn text_name(path: &str) -> String {
     match path {
         "token_embedding" | "position_embedding" => format!("text_model.embeddings.{path}.weight"),
         "projection.weight" => "text_projection.weight".into(),

@@ -52,6 +52,11 @@ impl Linear {
         self.by_output = Cache::default();
     }
 
+    /// Forgets the second copy, of a weight that was replaced.
+    pub(crate) fn forget_copy(&mut self) {
+        self.by_output = Cache::default();
+    }
+
     /// Whether numbers met by the weight must be kept from leaving the narrow range of f16.
     pub(crate) fn is_narrow(&self) -> bool {
         self.weight.val().dtype() == DType::F16

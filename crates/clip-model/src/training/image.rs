@@ -4,7 +4,7 @@ use burn::tensor::{Tensor, TensorData};
 
 use super::layer_norm::layer_norm;
 use super::rows::{matrix, values};
-use super::{Gradients, TrainingPass, read_out};
+use super::{Gradients, PullBack, TrainingPass, read_out};
 use crate::ImageTower;
 
 /// Some patches of each image of a batch, the same number of each.
@@ -59,14 +59,7 @@ impl ImageTower {
 
         let name = "vision_model.pre_layrnorm";
         let (normed, pull_norm) = layer_norm(&self.pre_layernorm, name.into(), x);
-        let (embedding, pull_blocks) = read_out(
-            (&self.encoder, "vision_model.encoder"),
-            (&self.post_layernorm, "vision_model.post_layernorm"),
-            (&self.projection, "visual_projection"),
-            normed,
-            None,
-            &vec![0; images],
-        );
+        let (embedding, pull_blocks) = self.read_out_rows(0, normed, images);
         let pull_back = move |gradient: Tensor<2>, into: &mut Gradients| {
             let gradient = pull_blocks(gradient, into);
             let gradient = values(pull_norm(gradient, into));
@@ -104,5 +97,42 @@ impl ImageTower {
             embedding,
             pull_back: Box::new(pull_back),
         }
+    }
+
+    /// Runs the blocks `start..` on what the others made of whole images: only what lies behind
+    /// gets gradients.
+    ///
+    /// # Shapes
+    /// - x: `[images, tokens, width]`, the input of block `start`
+    ///
+    /// # Panics
+    /// If the tower has no block `start`.
+    pub fn training_pass_from(&self, start: usize, x: Tensor<3>) -> TrainingPass<'_> {
+        let [images, tokens, width] = x.dims();
+        let rows = x.reshape([images * tokens, width]);
+        let (embedding, pull_back) = self.read_out_rows(start, rows, images);
+        TrainingPass {
+            embedding,
+            pull_back: Box::new(move |gradient, into| drop(pull_back(gradient, into))),
+        }
+    }
+
+    /// # Shapes
+    /// - rows: `[images · tokens, width]`
+    fn read_out_rows(
+        &self,
+        start: usize,
+        rows: Tensor<2>,
+        images: usize,
+    ) -> (Tensor<2>, PullBack<'_>) {
+        read_out(
+            (&self.encoder, "vision_model.encoder"),
+            (&self.post_layernorm, "vision_model.post_layernorm"),
+            (&self.projection, "visual_projection"),
+            start,
+            rows,
+            None,
+            &vec![0; images],
+        )
     }
 }

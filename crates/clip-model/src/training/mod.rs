@@ -15,6 +15,7 @@ mod image;
 mod layer_norm;
 mod linear;
 mod mlp;
+mod replacement;
 mod rows;
 mod text;
 
@@ -71,7 +72,8 @@ impl Clip {
     }
 }
 
-/// The blocks of a tower, the final norm and the projection, reading out one row a sequence.
+/// The blocks `start..` of a tower, the final norm and the projection, reading out one row a
+/// sequence.
 ///
 /// # Shapes
 /// - x and its gradient: `[batch · tokens, width]`
@@ -82,6 +84,7 @@ fn read_out<'a>(
     (encoder, encoder_name): (&'a Encoder, &str),
     (norm, norm_name): (&'a LayerNorm, &str),
     (projection, projection_name): (&'a Linear, &str),
+    start: usize,
     x: Tensor<2>,
     bias: Option<&Tensor<4>>,
     positions: &[usize],
@@ -91,14 +94,16 @@ fn read_out<'a>(
     let tokens = x.dims()[0] / batch;
     let picked: Vec<usize> = (0..batch).map(|i| i * tokens + positions[i]).collect();
     let mut blocks: Vec<PullBack<'a>> = Vec::new();
-    let (last, full) = encoder.layers.split_last().expect("a tower has blocks");
-    for (index, block) in full.iter().enumerate() {
+    let (last, full) = encoder.layers[start..]
+        .split_last()
+        .expect("at least the last block is trained");
+    for (index, block) in (start..).zip(full) {
         let name = format!("{encoder_name}.layers.{index}");
         let (output, pull_back) = block::block(block, name, x, batch, bias);
         blocks.push(pull_back);
         x = output;
     }
-    let name = format!("{encoder_name}.layers.{}", full.len());
+    let name = format!("{encoder_name}.layers.{}", start + full.len());
     let (pooled, pull_pooled) = block::pooled_block(last, name, x, picked, tokens, bias);
     let (normed, pull_norm) = layer_norm::layer_norm(norm, norm_name.into(), pooled);
     let (embedding, pull_projection) = linear::linear(projection, projection_name.into(), normed);

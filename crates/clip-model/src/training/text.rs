@@ -3,7 +3,7 @@
 use burn::tensor::{Int, Tensor, TensorData};
 
 use super::rows::values;
-use super::{Gradients, TrainingPass, read_out};
+use super::{Gradients, PullBack, TrainingPass, read_out};
 use crate::TextTower;
 use crate::text_tower::causal_bias;
 
@@ -27,15 +27,7 @@ impl TextTower {
         let device = self.token_embedding.val().device();
         let data = TensorData::new(ids.clone(), [batch, tokens]);
         let x = self.embed(Tensor::<2, Int>::from_data(data, &device));
-        let mask = causal_bias(tokens, &device);
-        let (embedding, pull_blocks) = read_out(
-            (&self.encoder, "text_model.encoder"),
-            (&self.final_layer_norm, "text_model.final_layer_norm"),
-            (&self.projection, "text_projection"),
-            x.reshape([batch * tokens, width]),
-            Some(&mask),
-            &last,
-        );
+        let (embedding, pull_blocks) = self.read_out_rows(0, x, &last);
         let pull_back = move |gradient: Tensor<2>, into: &mut Gradients| {
             let gradient = values(pull_blocks(gradient, into));
             let mut to_tokens = vec![0.0; vocabulary * width];
@@ -58,5 +50,49 @@ impl TextTower {
             embedding,
             pull_back: Box::new(pull_back),
         }
+    }
+
+    /// Runs the blocks `start..` on what the others made of captions: only what lies behind gets
+    /// gradients.
+    ///
+    /// # Shapes
+    /// - x: `[captions, tokens, width]`, the input of block `start`; what comes after the pooled
+    ///   token is never looked at
+    /// - pooled: the token of each caption that is read out
+    ///
+    /// # Panics
+    /// If the tower has no block `start`, or a caption no such token.
+    pub fn training_pass_from(
+        &self,
+        start: usize,
+        x: Tensor<3>,
+        pooled: &[usize],
+    ) -> TrainingPass<'_> {
+        let (embedding, pull_back) = self.read_out_rows(start, x, pooled);
+        TrainingPass {
+            embedding,
+            pull_back: Box::new(move |gradient, into| drop(pull_back(gradient, into))),
+        }
+    }
+
+    /// # Shapes
+    /// - x: `[captions, tokens, width]`
+    fn read_out_rows(
+        &self,
+        start: usize,
+        x: Tensor<3>,
+        pooled: &[usize],
+    ) -> (Tensor<2>, PullBack<'_>) {
+        let [captions, tokens, width] = x.dims();
+        let mask = causal_bias(tokens, &x.device());
+        read_out(
+            (&self.encoder, "text_model.encoder"),
+            (&self.final_layer_norm, "text_model.final_layer_norm"),
+            (&self.projection, "text_projection"),
+            start,
+            x.reshape([captions * tokens, width]),
+            Some(&mask),
+            pooled,
+        )
     }
 }
