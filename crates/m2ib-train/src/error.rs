@@ -19,22 +19,6 @@ pub enum Error {
         /// What it may be.
         expected: String,
     },
-    /// A checkpoint of a run with other settings.
-    #[error("{path} is of a run with other settings: {differences}")]
-    OtherSettings {
-        /// The checkpoint.
-        path: PathBuf,
-        /// Each setting that differs, with both values.
-        differences: String,
-    },
-    /// A checkpoint that does not fit the model or was damaged.
-    #[error("{path} is no checkpoint of this model: {reason}")]
-    Checkpoint {
-        /// The checkpoint.
-        path: PathBuf,
-        /// What is wrong with it.
-        reason: String,
-    },
     /// The loss or a gradient is not a number any more.
     #[error("the {what} is {found} at step {step}; a lower learning rate may help")]
     NotFinite {
@@ -58,6 +42,9 @@ pub enum Error {
     /// From the model.
     #[error(transparent)]
     Model(#[from] clip_model::Error),
+    /// From checkpoints and files.
+    #[error(transparent)]
+    Tune(#[from] m2ib_tune::Error),
     /// From the host threads.
     #[error(transparent)]
     Threads(#[from] m2ib_core::Error),

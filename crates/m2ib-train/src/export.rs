@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use clip_model::{Clip, Precision};
+use m2ib_tune::write_whole;
 
-use crate::checkpoint::write_whole;
 use crate::{Error, Result};
 
 /// Where a model comes from; written into its file.
@@ -45,7 +45,7 @@ pub fn export(
     for (name, content) in files {
         write_whole(&folder.join(name), content)?;
     }
-    write_whole(&folder.join("model.safetensors"), &weights)
+    Ok(write_whole(&folder.join("model.safetensors"), &weights)?)
 }
 
 #[cfg(test)]

@@ -8,33 +8,31 @@
 //! backward from the gradient of its own embeddings, and the gradients of the weights are summed.
 //! That is the gradient of the whole batch, not an approximation.
 //!
-//! **What this crate may know:** `clip-model`, scenes and host threads. It knows no explanations.
+//! **What this crate may know:** `clip-model`, `m2ib-tune`, scenes and host threads. It knows no
+//! explanations.
 
-mod adamw;
 mod augmentation;
-mod checkpoint;
 mod error;
 mod example;
 mod export;
 mod log;
-mod loss;
 mod measures;
 mod scenes;
 mod schedule;
 mod settings;
 mod share;
-mod state;
 mod trainer;
 
-pub use checkpoint::Checkpoint;
 pub use error::{Error, Result};
 pub use example::{Example, Named, Source};
 pub use export::{Provenance, export};
 pub use log::{Line, Log};
-pub use loss::{Loss, contrastive};
+pub use m2ib_tune::{Loss, Parameter, State, checkpoint_path, contrastive};
 pub use measures::{Examination, Measures};
 pub use scenes::SceneSource;
 pub use schedule::Schedule;
 pub use settings::Settings;
-pub use state::{Parameter, State};
 pub use trainer::{Report, Trainer};
+
+/// Where a run stands.
+pub type Checkpoint = m2ib_tune::Checkpoint<Settings>;

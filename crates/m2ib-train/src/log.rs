@@ -3,9 +3,9 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use m2ib_tune::write_whole;
 use serde::{Deserialize, Serialize};
 
-use crate::checkpoint::write_whole;
 use crate::{Error, Measures, Result};
 
 /// One line.

@@ -1,11 +1,6 @@
 //! Learning rate and kept patches over the steps.
 
-use std::f64::consts::PI;
-
 use crate::Settings;
-
-/// What is left of the learning rate at the end.
-const LAST: f64 = 0.02;
 
 /// Says of each step what it is done with.
 #[derive(Debug, Clone, Copy)]
@@ -21,12 +16,7 @@ impl Schedule<'_> {
             learning_rate,
             ..
         } = *self.0;
-        if step <= warm_up {
-            return learning_rate * step as f64 / warm_up as f64;
-        }
-        let done = (step - warm_up) as f64 / (steps - warm_up) as f64;
-        let cosine = 0.5 * (1.0 + (PI * done.min(1.0)).cos());
-        learning_rate * (LAST + (1.0 - LAST) * cosine)
+        m2ib_tune::learning_rate(step, steps, warm_up, learning_rate)
     }
 
     /// How many of an image's patches a step, counted from 1, sees.

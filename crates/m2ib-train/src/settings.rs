@@ -111,21 +111,6 @@ impl Settings {
             "1 to the batch",
         )
     }
-
-    /// Each setting that differs, as "name: here, there".
-    pub fn differences(&self, other: &Self) -> Vec<String> {
-        let fields = |settings| match serde_json::to_value(settings) {
-            Ok(serde_json::Value::Object(fields)) => fields,
-            _ => unreachable!("settings are an object of plain numbers"),
-        };
-        let there = fields(other);
-        let differing = fields(self)
-            .into_iter()
-            .filter(|(name, here)| there.get(name) != Some(here));
-        differing
-            .map(|(name, here)| format!("{name} is {here} here and {} there", there[&name]))
-            .collect()
-    }
 }
 
 #[cfg(test)]
@@ -141,16 +126,5 @@ mod tests {
         };
         let error = settings.check().unwrap_err().to_string();
         assert_eq!(error, "keep is 0, expected above 0 and at most 1");
-    }
-
-    #[test]
-    fn differences_name_the_setting_and_both_values() {
-        let here = Settings::default();
-        let there = Settings {
-            batch: 64,
-            ..Settings::default()
-        };
-        assert_eq!(here.differences(&there), ["batch is 128 here and 64 there"]);
-        assert!(here.differences(&here).is_empty());
     }
 }

@@ -5,14 +5,10 @@ use std::ops::Range;
 use burn::tensor::Device;
 use clip_model::{Clip, ClipConfig, Gradients};
 use m2ib_core::Lanes;
+use m2ib_tune::{LOGIT_SCALE, Update, gradient_norm};
 
-use crate::adamw::AdamW;
 use crate::share::{Grid, Passes, Share};
-use crate::state::LOGIT_SCALE;
 use crate::{Error, Loss, Result, Schedule, Settings, Source, State, contrastive};
-
-/// The norm of all gradients together beyond which they are scaled down to it.
-const LARGEST_NORM: f64 = 1.0;
 
 /// Trains a model on the examples of a source.
 pub struct Trainer<S> {
@@ -117,8 +113,7 @@ impl<S: Source> Trainer<S> {
             false => Err(Error::NotFinite { what, found, step }),
         };
         finite("loss", loss.value)?;
-        let squares = gradients.iter().map(|(_, values)| square(values));
-        let gradient_norm = finite("gradients' norm", squares.sum::<f64>().sqrt())?;
+        let gradient_norm = finite("gradients' norm", gradient_norm(&gradients))?;
         let report = Report {
             step,
             loss: loss.value,
@@ -126,21 +121,12 @@ impl<S: Source> Trainer<S> {
             scale: self.state.log_scale().exp(),
             gradient_norm,
         };
-        let adam = AdamW {
-            step,
+        let update = Update {
             rate: report.rate,
             weight_decay: self.settings.weight_decay,
-            factor: (LARGEST_NORM / gradient_norm).min(1.0),
+            gradient_norm,
         };
-        for parameter in &mut self.state.parameters {
-            // A weight that nothing passed through decays like the others.
-            match gradients.get(&parameter.name) {
-                Some(gradient) => adam.update(parameter, gradient),
-                None => adam.update(parameter, &vec![0.0; parameter.values.len()]),
-            }
-        }
-        self.state.bound_scale();
-        self.state.step = step;
+        self.state.update(&gradients, update);
         Ok(report)
     }
 
@@ -219,13 +205,6 @@ impl<S: Source> Trainer<S> {
         let Settings { batch, shares, .. } = self.settings;
         (0..shares).map(move |share| share * batch / shares..(share + 1) * batch / shares)
     }
-}
-
-/// Σ x², the partial sums of which are short enough for single precision.
-fn square(values: &[f32]) -> f64 {
-    let sums = values.chunks(64);
-    let sums = sums.map(|part| f64::from(part.iter().map(|x| x * x).sum::<f32>()));
-    sums.sum()
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use m2ib_core::Lanes;
 use m2ib_scenes::Split;
 use m2ib_train::{
     Checkpoint, Examination, Log, Measures, Provenance, SceneSource, Settings, State, Trainer,
-    export,
+    checkpoint_path, export,
 };
 
 use super::window::{Window, message};
@@ -152,7 +152,7 @@ impl Train {
         match Checkpoint::load(folder)? {
             Some(_) if !self.resume => bail!(
                 "{} is of an earlier run; --resume goes on with it, another --out starts anew",
-                Checkpoint::path(folder).display()
+                checkpoint_path(folder).display()
             ),
             Some(checkpoint) => {
                 checkpoint.check(settings, &fresh, folder)?;

@@ -101,7 +101,7 @@ fn the_loss_falls_along_the_gradient() {
         trainer.gradients(&clip, &mut batch, 1).unwrap()
     };
     let (here, gradients, _) = loss(trainer.state());
-    let slope: f64 = gradients.iter().map(|(_, values)| square(values)).sum();
+    let slope = gradient_norm(&gradients).powi(2);
     let length = 1e-3 / slope.sqrt();
     let along = |by: f64| {
         let mut state = trainer.state().clone();

@@ -3,15 +3,18 @@
 use std::collections::{BTreeMap, HashMap};
 
 use burn::tensor::{Device, TensorData};
-use clip_model::{Clip, ClipConfig, Precision, random_clip};
+use clip_model::{Clip, ClipConfig, Gradients, Precision, random_clip};
 use safetensors::SafeTensors;
 
-use crate::Result;
+use crate::adamw::AdamW;
+use crate::{Error, Result};
 
 /// The name of the scale between the towers, which is trained as a logarithm.
-pub(crate) const LOGIT_SCALE: &str = "logit_scale";
+pub const LOGIT_SCALE: &str = "logit_scale";
 /// Where the scale is stopped, as in CLIP: beyond, training becomes unstable.
 const LARGEST_SCALE: f32 = 100.0;
+/// The norm of all gradients together beyond which they are scaled down to it.
+const LARGEST_NORM: f64 = 1.0;
 
 /// A weight with its moments, in the layout of Hugging Face's files.
 #[derive(Debug, Clone, PartialEq)]
@@ -47,7 +50,7 @@ impl Parameter {
     }
 }
 
-/// Weights and moments after a step.
+/// Weights and moments after a step: of a whole model, or of the part that is trained.
 #[derive(Debug, Clone, PartialEq)]
 pub struct State {
     /// Updates done.
@@ -56,18 +59,43 @@ pub struct State {
     pub parameters: Vec<Parameter>,
 }
 
+/// How far a step goes.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Update {
+    /// The learning rate.
+    pub rate: f64,
+    /// Decay of matrices, in units of the learning rate.
+    pub weight_decay: f64,
+    /// The norm of all gradients together; beyond 1, they are scaled down to it.
+    pub gradient_norm: f64,
+}
+
 impl State {
     /// Freshly drawn weights.
     ///
     /// # Errors
     /// None in practice: random weights can be written.
     pub fn random(config: &ClipConfig, seed: u64, device: &Device) -> Result<Self> {
-        let clip = random_clip(config.clone(), seed, device);
+        Self::of(&random_clip(config.clone(), seed, device), |_| true)
+    }
+
+    /// Those weights of a model whose names are `chosen`, without a past.
+    ///
+    /// # Errors
+    /// [`Error::Precision`] for a model whose weights are not in single precision; [`Error::Model`]
+    /// for weights that are not finite.
+    pub fn of(clip: &Clip, chosen: impl Fn(&str) -> bool) -> Result<Self> {
+        if clip.precision() != Precision::F32 {
+            return Err(Error::Precision {
+                found: clip.precision(),
+            });
+        }
         let bytes = clip.to_safetensors(Precision::F32, HashMap::new())?;
         let file = SafeTensors::deserialize(&bytes).expect("it was just written");
         let mut parameters: Vec<_> = file
             .tensors()
             .into_iter()
+            .filter(|(name, _)| chosen(name))
             .map(|(name, tensor)| {
                 let values = tensor.data().chunks_exact(4);
                 let values = values.map(|x| f32::from_le_bytes([x[0], x[1], x[2], x[3]]));
@@ -86,15 +114,44 @@ impl State {
     /// # Errors
     /// If they do not fit the configuration.
     pub fn clip(&self, config: &ClipConfig, device: &Device) -> Result<Clip> {
-        let tensors: BTreeMap<_, _> = self
-            .parameters
-            .iter()
-            .map(|parameter| {
-                let data = TensorData::new(parameter.values.clone(), parameter.shape.clone());
-                (parameter.name.clone(), data)
-            })
-            .collect();
-        Ok(Clip::from_tensors(config.clone(), tensors, device)?)
+        Ok(Clip::from_tensors(config.clone(), self.tensors(), device)?)
+    }
+
+    /// A model with these weights in the place of its own.
+    ///
+    /// # Errors
+    /// If they do not fit it.
+    pub fn put_into(&self, model: &Clip) -> Result<Clip> {
+        let mut clip = model.clone();
+        clip.set_weights(self.tensors())?;
+        Ok(clip)
+    }
+
+    fn tensors(&self) -> BTreeMap<String, TensorData> {
+        let parameters = self.parameters.iter().map(|parameter| {
+            let data = TensorData::new(parameter.values.clone(), parameter.shape.clone());
+            (parameter.name.clone(), data)
+        });
+        parameters.collect()
+    }
+
+    /// One step of AdamW along the gradients.
+    pub fn update(&mut self, gradients: &Gradients, update: Update) {
+        self.step += 1;
+        let adam = AdamW {
+            step: self.step,
+            rate: update.rate,
+            weight_decay: update.weight_decay,
+            factor: (LARGEST_NORM / update.gradient_norm).min(1.0),
+        };
+        for parameter in &mut self.parameters {
+            // A weight that nothing passed through decays like the others.
+            match gradients.get(&parameter.name) {
+                Some(gradient) => adam.update(parameter, gradient),
+                None => adam.update(parameter, &vec![0.0; parameter.values.len()]),
+            }
+        }
+        self.bound_scale();
     }
 
     /// The logarithm of the scale between the towers.
@@ -104,7 +161,7 @@ impl State {
     }
 
     /// Stops the scale at 100.
-    pub(crate) fn bound_scale(&mut self) {
+    fn bound_scale(&mut self) {
         let scale = self.parameters.iter_mut().find(|p| p.name == LOGIT_SCALE);
         if let Some(scale) = scale {
             scale.values[0] = scale.values[0].min(LARGEST_SCALE.ln());

@@ -2,6 +2,8 @@
 //! m ← β₁ m + (1 − β₁) g, v ← β₂ v + (1 − β₂) g²,
 //! x ← (1 − η λ) x − η m/(1 − β₁ᵗ) / (√(v/(1 − β₂ᵗ)) + ε).
 
+use clip_model::Gradients;
+
 use crate::Parameter;
 
 const BETA_1: f64 = 0.9;
@@ -21,7 +23,10 @@ pub(crate) struct AdamW {
 }
 
 impl AdamW {
+    /// # Panics
+    /// If the gradient is not of the parameter's length: it would be used in part.
     pub(crate) fn update(&self, parameter: &mut Parameter, gradient: &[f32]) {
+        assert_eq!(parameter.values.len(), gradient.len(), "{}", parameter.name);
         let time = self.step.min(i32::MAX as u64) as i32;
         let correction_1 = 1.0 - BETA_1.powi(time);
         let correction_2 = (1.0 - BETA_2.powi(time)).sqrt();
@@ -47,6 +52,19 @@ impl AdamW {
             *x = kept * *x - size * *first / (second.sqrt() * inverse + epsilon);
         }
     }
+}
+
+/// The norm of all gradients together.
+pub fn gradient_norm(gradients: &Gradients) -> f64 {
+    let squares = gradients.iter().map(|(_, values)| square(values));
+    squares.sum::<f64>().sqrt()
+}
+
+/// Σ x², the partial sums of which are short enough for single precision.
+fn square(values: &[f32]) -> f64 {
+    let sums = values.chunks(64);
+    let sums = sums.map(|part| f64::from(part.iter().map(|x| x * x).sum::<f32>()));
+    sums.sum()
 }
 
 #[cfg(test)]

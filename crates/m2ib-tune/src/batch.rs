@@ -1,0 +1,223 @@
+//! Shares of a batch: brought into the model's layout, run forward, run backward.
+
+use std::sync::Arc;
+
+use burn::tensor::{Tensor, TensorData};
+use clip_model::{Clip, Gradients, Patches, TrainingPass};
+use m2ib_core::Lanes;
+
+use crate::prefix::{Entered, Prefix};
+use crate::{Error, Example, Examples, Result};
+
+/// Examples that pass the towers together when nothing is trained.
+const TOGETHER: usize = 16;
+
+/// Embeddings of pictures and their captions, not normalised.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Embeddings {
+    /// `[examples, width]`
+    pub images: Vec<f32>,
+    /// `[examples, width]`
+    pub captions: Vec<f32>,
+    /// What each example means (see [`Example::meaning`]).
+    pub meanings: Vec<u64>,
+    /// Length of a row.
+    pub width: usize,
+}
+
+impl Embeddings {
+    pub(crate) fn extend(&mut self, other: Self) {
+        self.images.extend(other.images);
+        self.captions.extend(other.captions);
+        self.meanings.extend(other.meanings);
+        self.width = other.width;
+    }
+
+    /// Whether each caption is true of each image: `[images, captions]`.
+    pub fn is_true(&self) -> Vec<bool> {
+        let images = self.meanings.iter();
+        let of_image = |image| self.meanings.iter().map(move |caption| image == caption);
+        images.flat_map(of_image).collect()
+    }
+}
+
+/// Embeds examples, in their order.
+///
+/// # Errors
+/// [`Error::Source`], [`Error::Example`].
+pub fn embed(clip: &Clip, examples: &dyn Examples, lanes: &Lanes) -> Result<Embeddings> {
+    let indices: Vec<usize> = (0..examples.count()).collect();
+    let shares = indices.chunks(TOGETHER).collect();
+    let found = lanes.map(shares, |indices: &[usize]| -> Result<Embeddings> {
+        let share = Share::load(clip, examples, None, indices)?;
+        Ok(share.forward(clip).embeddings())
+    });
+    let mut all = Embeddings::default();
+    for share in found {
+        all.extend(share?);
+    }
+    Ok(all)
+}
+
+/// Part of a batch.
+pub(crate) enum Share<'a> {
+    /// As it enters the towers.
+    Whole(Vec<Example>),
+    /// As it enters the trained part of them.
+    Entered(&'a Prefix, Vec<Arc<Entered>>, Vec<usize>),
+}
+
+impl<'a> Share<'a> {
+    /// Loads examples, and runs what is not trained.
+    pub(crate) fn load(
+        clip: &Clip,
+        examples: &dyn Examples,
+        prefix: Option<&'a Prefix>,
+        indices: &[usize],
+    ) -> Result<Self> {
+        let load = |index: usize| -> Result<Example> {
+            let example = examples.example(index);
+            let example = example.map_err(|source| Error::Source { index, source })?;
+            check(clip, index, &example)?;
+            Ok(example)
+        };
+        let Some(prefix) = prefix else {
+            let loaded = indices.iter().map(|&index| load(index));
+            return Ok(Self::Whole(loaded.collect::<Result<_>>()?));
+        };
+        let entered = indices.iter().map(|&index| match prefix.kept(index) {
+            Some(kept) => Ok(kept),
+            None => prefix.enter(clip, index, &load(index)?),
+        });
+        let entered = entered.collect::<Result<Vec<_>>>()?;
+        let width = clip.config.text.hidden_size;
+        let pooled = entered.iter().map(|x| x.text.len() / width - 1).collect();
+        Ok(Self::Entered(prefix, entered, pooled))
+    }
+
+    /// Runs both towers.
+    pub(crate) fn forward(self, clip: &Clip) -> Passes<'_> {
+        match self {
+            Self::Whole(examples) => Passes {
+                meanings: examples.iter().map(|example| example.meaning).collect(),
+                text: {
+                    let captions: Vec<_> = examples.iter().map(|e| e.ids.clone()).collect();
+                    clip.text.training_pass(&captions)
+                },
+                image: clip.image.training_pass(patches(clip, &examples)),
+            },
+            Self::Entered(prefix, entered, pooled) => {
+                let (image, text) = prefix.starts;
+                let images = entered.iter().map(|x| &x.image[..]);
+                let captions = entered.iter().map(|x| &x.text[..]);
+                let vision = clip.config.vision.hidden_size;
+                let images = padded(images, vision, clip);
+                let captions = padded(captions, clip.config.text.hidden_size, clip);
+                Passes {
+                    meanings: entered.iter().map(|x| x.meaning).collect(),
+                    image: clip.image.training_pass_from(image, images),
+                    text: clip.text.training_pass_from(text, captions, &pooled),
+                }
+            }
+        }
+    }
+}
+
+/// A share's embeddings with the way back from them.
+pub(crate) struct Passes<'a> {
+    image: TrainingPass<'a>,
+    text: TrainingPass<'a>,
+    meanings: Vec<u64>,
+}
+
+impl Passes<'_> {
+    pub(crate) fn embeddings(&self) -> Embeddings {
+        let values = |x: &Tensor<2>| x.to_data().iter::<f32>().collect();
+        Embeddings {
+            images: values(&self.image.embedding),
+            captions: values(&self.text.embedding),
+            meanings: self.meanings.clone(),
+            width: self.image.embedding.dims()[1],
+        }
+    }
+
+    /// The weights' gradients, from those of the embeddings.
+    ///
+    /// # Shapes
+    /// - images, captions: `[examples, width]`
+    pub(crate) fn backward(self, images: &[f32], captions: &[f32]) -> Gradients {
+        let mut into = Gradients::default();
+        for (pass, gradient) in [(self.image, images), (self.text, captions)] {
+            let data = TensorData::new(gradient.to_vec(), pass.embedding.dims());
+            let gradient = Tensor::from_data(data, &pass.embedding.device());
+            pass.pull_back(gradient, &mut into);
+        }
+        into
+    }
+}
+
+/// That an example is what the towers take, and finite.
+fn check(clip: &Clip, index: usize, example: &Example) -> Result<()> {
+    let vision = &clip.config.vision;
+    let (channels, side) = (vision.num_channels, vision.image_size);
+    let expected = channels * side * side;
+    let unfit = |reason| Err(Error::Example { index, reason });
+    if example.pixels.len() != expected {
+        return unfit(format!(
+            "it has {} numbers of pixels, expected {channels} × {side} × {side} = {expected}",
+            example.pixels.len()
+        ));
+    }
+    if let Some(pixel) = example.pixels.iter().find(|pixel| !pixel.is_finite()) {
+        return unfit(format!("a pixel is {pixel}, expected finite numbers"));
+    }
+    match clip.text.ids(&example.ids) {
+        Ok(_) => Ok(()),
+        Err(error) => unfit(error.to_string()),
+    }
+}
+
+/// Every patch of some images.
+fn patches(clip: &Clip, examples: &[Example]) -> Patches {
+    let vision = &clip.config.vision;
+    let (size, side) = (vision.image_size, vision.patch_size);
+    let per_side = vision.patches_per_side();
+    let places = per_side * per_side;
+    let mut values = Vec::with_capacity(examples.len() * vision.num_channels * size * size);
+    for example in examples {
+        for place in 0..places {
+            let (top, left) = (place / per_side * side, place % per_side * side);
+            for row in (0..vision.num_channels).flat_map(|c| (0..side).map(move |y| (c, y))) {
+                let (channel, y) = row;
+                let start = (channel * size + top + y) * size + left;
+                values.extend_from_slice(&example.pixels[start..start + side]);
+            }
+        }
+    }
+    Patches {
+        values,
+        places: (0..examples.len()).flat_map(|_| 0..places).collect(),
+        images: examples.len(),
+    }
+}
+
+/// Latents of a batch, with zeros behind the shorter ones.
+///
+/// # Shapes
+/// - rows: `[tokens, width]` each
+/// - output: `[batch, most tokens, width]`
+fn padded<'a>(
+    rows: impl ExactSizeIterator<Item = &'a [f32]> + Clone,
+    width: usize,
+    clip: &Clip,
+) -> Tensor<3> {
+    let batch = rows.len();
+    let longest = rows.clone().map(<[f32]>::len).max().unwrap_or(0);
+    let mut values = Vec::with_capacity(batch * longest);
+    for (place, row) in rows.enumerate() {
+        values.extend_from_slice(row);
+        values.resize((place + 1) * longest, 0.0);
+    }
+    let data = TensorData::new(values, [batch, longest / width, width]);
+    Tensor::from_data(data, &clip.device())
+}

@@ -1,0 +1,105 @@
+//! What is learnt from: preprocessed pictures, each with one caption.
+
+/// Why an example could not be made: whatever its source says.
+pub type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+/// A preprocessed picture with a tokenised caption.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Example {
+    /// `[channels, height, width]`, normalised as the model expects it.
+    pub pixels: Vec<f32>,
+    /// Token ids from the start token to the one that is pooled, which is the last.
+    pub ids: Vec<i64>,
+    /// Examples of one meaning are true of each other's pictures, as those of equal captions are:
+    /// they are not held against each other. Give all of them different ones for the plain loss.
+    pub meaning: u64,
+}
+
+/// Where examples come from. They may be made on the way: loaded, degraded, augmented.
+pub trait Examples: Sync {
+    /// Their number.
+    fn count(&self) -> usize;
+
+    /// The example of a number below [`count`](Self::count): the same on every call, from any
+    /// thread.
+    ///
+    /// # Errors
+    /// Whatever keeps it from being made.
+    fn example(&self, index: usize) -> Result<Example, Failure>;
+
+    /// Tells these examples from others. A checkpoint of a run on other examples is refused, so
+    /// what makes them different should make this different.
+    fn identity(&self) -> String;
+}
+
+impl Examples for Vec<Example> {
+    fn count(&self) -> usize {
+        self.len()
+    }
+
+    fn example(&self, index: usize) -> Result<Example, Failure> {
+        Ok(self[index].clone())
+    }
+
+    /// A checksum of all their numbers.
+    fn identity(&self) -> String {
+        let mut sum = Checksum::default();
+        for example in self {
+            sum.add_floats(&example.pixels);
+            example.ids.iter().for_each(|&id| sum.add(id as u64));
+            sum.add(example.meaning);
+        }
+        format!("{} examples, {}", self.len(), sum.digits())
+    }
+}
+
+/// A sum over words that tells data apart which nobody tampers with: multiplied and turned after
+/// each, so that order counts.
+#[derive(Debug, Clone, Default)]
+pub struct Checksum(u64);
+
+impl Checksum {
+    /// Takes up a word.
+    pub fn add(&mut self, word: u64) {
+        // Odd and without a pattern; an even factor would lose bits.
+        self.0 = (self.0.rotate_left(5) ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    }
+
+    /// Takes up floats by their bits.
+    pub fn add_floats<'a>(&mut self, values: impl IntoIterator<Item = &'a f32>) {
+        let words = values.into_iter().map(|x| u64::from(x.to_bits()));
+        words.for_each(|word| self.add(word));
+    }
+
+    /// As hexadecimal digits.
+    pub fn digits(&self) -> String {
+        format!("{:016x}", self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_part_of_an_example_shows_in_the_identity() {
+        let example = Example {
+            pixels: vec![0.5, -1.0],
+            ids: vec![1, 2],
+            meaning: 3,
+        };
+        let changes: [fn(&mut Example); 4] = [
+            |e| e.pixels[1] = 1.0,
+            |e| e.ids[0] = 4,
+            |e| e.meaning = 0,
+            |e| e.pixels.swap(0, 1),
+        ];
+        let identity = |example: &Example| vec![example.clone()].identity();
+        assert_eq!(identity(&example), identity(&example.clone()));
+        for change in changes {
+            let mut other = example.clone();
+            change(&mut other);
+            assert_ne!(identity(&other), identity(&example), "{other:?}");
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! The part of a model that is not trained: computed once for each example, and kept if it fits.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use burn::tensor::{Tensor, TensorData};
+use clip_model::Clip;
+
+use crate::{Blocks, Example, Result};
+
+/// Bytes of latents that are kept unless said otherwise: those of 5,000 examples of a ViT-B/32.
+pub const DEFAULT_CACHE: usize = 1 << 30;
+
+/// An example as it enters the trained part.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Entered {
+    /// `[tokens, width]` before the image tower's first trained block.
+    pub(crate) image: Vec<f32>,
+    /// The same of the text tower.
+    pub(crate) text: Vec<f32>,
+    pub(crate) meaning: u64,
+}
+
+/// The frozen blocks of both towers with what they made so far.
+pub(crate) struct Prefix {
+    /// The first trained block of the image tower and of the text tower.
+    pub(crate) starts: (usize, usize),
+    limit: usize,
+    kept: Mutex<Kept>,
+}
+
+#[derive(Default)]
+struct Kept {
+    bytes: usize,
+    entered: HashMap<usize, Arc<Entered>>,
+}
+
+impl Prefix {
+    /// Of a model of which `blocks` are trained; none where all are.
+    pub(crate) fn new(clip: &Clip, blocks: Blocks, limit: usize) -> Option<Self> {
+        let Blocks::Last(count) = blocks else {
+            return None;
+        };
+        let start = |depth: usize| depth.saturating_sub(count);
+        Some(Self {
+            starts: (start(clip.image.depth()), start(clip.text.depth())),
+            limit,
+            kept: Mutex::new(Kept::default()),
+        })
+    }
+
+    /// Whether the weight of this name lies behind the frozen part.
+    pub(crate) fn is_trained(&self, name: &str) -> bool {
+        let block = |encoder: &str, start: usize| {
+            let rest = name.strip_prefix(encoder)?;
+            let index: usize = rest.split('.').next()?.parse().ok()?;
+            Some(index >= start)
+        };
+        let behind = ["vision_model.post_layernorm", "text_model.final_layer_norm"];
+        block("vision_model.encoder.layers.", self.starts.0)
+            .or_else(|| block("text_model.encoder.layers.", self.starts.1))
+            .unwrap_or_else(|| {
+                name == crate::LOGIT_SCALE
+                    || name.ends_with("_projection.weight")
+                    || behind.iter().any(|norm| name.starts_with(norm))
+            })
+    }
+
+    /// What was kept of example `index`.
+    pub(crate) fn kept(&self, index: usize) -> Option<Arc<Entered>> {
+        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.entered.get(&index).cloned()
+    }
+
+    /// Runs the frozen blocks on a [checked](crate::batch::check) example. Each is run by itself,
+    /// so that the numbers do not depend on the company it is in.
+    pub(crate) fn enter(
+        &self,
+        clip: &Clip,
+        index: usize,
+        example: &Example,
+    ) -> Result<Arc<Entered>> {
+        let vision = &clip.config.vision;
+        let shape = [1, vision.num_channels, vision.image_size, vision.image_size];
+        let data = TensorData::new(example.pixels.clone(), shape);
+        let image = clip.image.embed(Tensor::from_data(data, &clip.device()))?;
+        let text = clip.text.embed(clip.text.ids(&example.ids)?);
+        let entered = Arc::new(Entered {
+            image: values(clip.image.blocks(0..self.starts.0, image)),
+            text: values(clip.text.blocks(0..self.starts.1, text)),
+            meaning: example.meaning,
+        });
+        self.keep(index, &entered);
+        Ok(entered)
+    }
+
+    fn keep(&self, index: usize, entered: &Arc<Entered>) {
+        let bytes = size_of::<f32>() * (entered.image.len() + entered.text.len());
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        if kept.bytes + bytes <= self.limit && kept.entered.insert(index, entered.clone()).is_none()
+        {
+            kept.bytes += bytes;
+        }
+    }
+}
+
+fn values(x: Tensor<3>) -> Vec<f32> {
+    x.into_data().iter::<f32>().collect()
+}
