@@ -54,6 +54,9 @@ pub enum Error {
     /// A model, a setting or a drawing.
     #[error(transparent)]
     Explainer(Box<m2ib::Error>),
+    /// ROAR+.
+    #[error(transparent)]
+    Roar(#[from] crate::roar::Error),
     /// A scene.
     #[error(transparent)]
     Scene(#[from] m2ib_scenes::Error),

@@ -20,7 +20,7 @@
 //!
 //! **What this crate may know:** explanations and scenes, and how one is held against the other.
 //! It reads plain numbers and masks; it knows no tensors and no towers, so a map of any method can
-//! be judged.
+//! be judged. ([`roar`] hands models on to `m2ib-tune`, which fine-tunes them.)
 
 mod case;
 mod error;
@@ -29,6 +29,7 @@ mod measure;
 mod question;
 mod report;
 mod resampling;
+pub mod roar;
 mod setting;
 mod sheet;
 mod statistics;

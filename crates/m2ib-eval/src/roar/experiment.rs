@@ -1,0 +1,239 @@
+//! Parts, fine-tunings and their comparison.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use m2ib::clip_model::Clip;
+use m2ib::m2ib_core::Lanes;
+use m2ib_tune::{Examples, StepReport, Tuner, embed};
+use rand::SeedableRng;
+use rand::seq::SliceRandom;
+use rand_chacha::ChaCha8Rng;
+
+use super::degraded::Degraded;
+use super::removal::drawn;
+use super::{Error, Fill, Pair, Result, Retrieval, RoarReport, RoarRow, RoarSettings, Scores};
+
+/// A stream of its own: the pairs' draws have those of their numbers.
+const PARTS: u64 = u64::MAX;
+
+/// A model and pairs, of which important parts can be removed.
+pub struct Roar<'a> {
+    clip: &'a Clip,
+    pairs: &'a [Pair],
+    settings: RoarSettings,
+    threads: usize,
+    training: Vec<usize>,
+    validation: Vec<usize>,
+    meanings: Vec<u64>,
+    fill: Vec<f32>,
+}
+
+/// How a fine-tuning is watched and kept.
+#[derive(Default)]
+pub struct Tuning<'a> {
+    /// A folder of its own for this fine-tuning's checkpoint: it goes on from there if it was
+    /// killed.
+    pub folder: Option<&'a Path>,
+    /// Steps between checkpoints; 0 for none but the last.
+    pub every: u64,
+    /// Hears of each step.
+    pub progress: Option<&'a mut dyn FnMut(StepReport)>,
+}
+
+impl<'a> Roar<'a> {
+    /// Parts the pairs; `threads` is how many the fine-tuning uses.
+    ///
+    /// # Errors
+    /// [`Error::Setting`], [`Error::Pair`], [`Error::TooFewPairs`].
+    pub fn new(
+        clip: &'a Clip,
+        pairs: &'a [Pair],
+        settings: RoarSettings,
+        threads: usize,
+    ) -> Result<Self> {
+        settings.check()?;
+        if let Err(error) = clip.text.ids(&[settings.padding]) {
+            return Err(Error::Setting {
+                name: "padding",
+                found: settings.padding.to_string(),
+                expected: format!("an id of the vocabulary ({error})"),
+            });
+        }
+        for (index, pair) in pairs.iter().enumerate() {
+            pair.check(index, clip)?;
+        }
+        let mut order: Vec<usize> = (0..pairs.len()).collect();
+        let mut rng = ChaCha8Rng::seed_from_u64(settings.seed);
+        rng.set_stream(PARTS);
+        order.shuffle(&mut rng);
+        let validation = (settings.validation * pairs.len() as f64).round() as usize;
+        let training = order.split_off(validation);
+        if validation < 2 || training.len() < 2 {
+            return Err(Error::TooFewPairs {
+                found: pairs.len(),
+                training: training.len(),
+                validation,
+            });
+        }
+        let channels = clip.config.vision.num_channels;
+        let fill = match settings.fill {
+            Fill::Preprocessing => vec![0.0; channels],
+            Fill::DataSet => channel_means(pairs, &training, channels),
+        };
+        Ok(Self {
+            clip,
+            pairs,
+            settings,
+            threads,
+            training,
+            validation: order,
+            meanings: meanings(pairs),
+            fill,
+        })
+    }
+
+    /// The places of the pairs that are trained on.
+    pub fn training(&self) -> &[usize] {
+        &self.training
+    }
+
+    /// The places of the pairs that are validated on.
+    pub fn validation(&self) -> &[usize] {
+        &self.validation
+    }
+
+    /// The control's scores, drawn from the seed: patches of the model's own grid, and tokens.
+    pub fn random_scores(&self) -> Vec<Scores> {
+        let side = self.clip.config.vision.patches_per_side();
+        let pairs = self.pairs.iter().enumerate();
+        let drawn = pairs
+            .map(|(index, pair)| drawn((side, side), pair.ids.len(), self.settings.seed, index));
+        drawn.collect()
+    }
+
+    /// The model before any fine-tuning.
+    ///
+    /// # Errors
+    /// [`Error::Threads`]; [`Error::Tune`].
+    pub fn before(&self) -> Result<Retrieval> {
+        self.evaluate(self.clip)
+    }
+
+    /// Fine-tuned on the pairs as they are.
+    ///
+    /// # Errors
+    /// [`Error::Tune`], for an unusable checkpoint among others.
+    pub fn undegraded(&self, tuning: Tuning<'_>) -> Result<Retrieval> {
+        self.tuned(None, tuning)
+    }
+
+    /// Fine-tuned on pairs without what is important by these scores, one a pair in their order.
+    /// (Those of the validation part are checked, but change nothing.)
+    ///
+    /// # Errors
+    /// [`Error::Count`], [`Error::Scores`]; [`Error::Tune`].
+    pub fn degraded(&self, scores: &[Scores], tuning: Tuning<'_>) -> Result<Retrieval> {
+        let (found, expected) = (scores.len(), self.pairs.len());
+        if found != expected {
+            return Err(Error::Count { found, expected });
+        }
+        for (index, (scores, pair)) in scores.iter().zip(self.pairs).enumerate() {
+            scores.check(index, pair)?;
+        }
+        self.tuned(Some(scores), tuning)
+    }
+
+    /// Brings the results of one model, parts and settings together.
+    pub fn report(
+        &self,
+        before: Retrieval,
+        undegraded: Retrieval,
+        random: Retrieval,
+        methods: Vec<(String, Retrieval)>,
+    ) -> RoarReport {
+        let row = |name: &str, found| RoarRow::new(name, found, &undegraded, self.settings.seed);
+        RoarReport {
+            settings: self.settings.clone(),
+            model: self.clip.fingerprint().into(),
+            training: self.training.len(),
+            validation: self.validation.len(),
+            random: row("random", random),
+            methods: methods
+                .into_iter()
+                .map(|(name, found)| row(&name, found))
+                .collect(),
+            before,
+            undegraded,
+        }
+    }
+
+    fn tuned(&self, scores: Option<&[Scores]>, tuning: Tuning<'_>) -> Result<Retrieval> {
+        let examples = self.examples(&self.training, scores);
+        let settings = self.settings.tune.clone();
+        let mut tuner = Tuner::new(self.clip, &examples, settings, self.threads)?;
+        if let Some(folder) = tuning.folder {
+            tuner.resume(folder)?;
+        }
+        let every = match tuning.every {
+            0 => u64::MAX,
+            every => every,
+        };
+        let checkpoints = tuning.folder.map(|folder| (folder, every));
+        let tuned = match tuning.progress {
+            Some(progress) => tuner.run(checkpoints, progress),
+            None => tuner.run(checkpoints, &mut |_| {}),
+        };
+        self.evaluate(&tuned?)
+    }
+
+    /// On the validation part as it was.
+    fn evaluate(&self, clip: &Clip) -> Result<Retrieval> {
+        let lanes = Lanes::new(self.threads, self.threads)?;
+        let examples: &dyn Examples = &self.examples(&self.validation, None);
+        let found = embed(clip, examples, &lanes)?;
+        let (scale, settings) = (f64::from(clip.logit_scale), &self.settings);
+        Ok(Retrieval::of(&found, scale, settings.pool, settings.seed))
+    }
+
+    fn examples<'b>(&'b self, chosen: &'b [usize], scores: Option<&'b [Scores]>) -> Degraded<'b> {
+        Degraded {
+            pairs: self.pairs,
+            chosen,
+            meanings: &self.meanings,
+            scores,
+            settings: &self.settings,
+            fill: &self.fill,
+            side: self.clip.config.vision.image_size,
+        }
+    }
+}
+
+/// A number for each caption, the same for equal ones.
+fn meanings(pairs: &[Pair]) -> Vec<u64> {
+    let mut known = BTreeMap::new();
+    let meanings = pairs.iter().map(|pair| {
+        let next = known.len() as u64;
+        *known.entry(pair.seen()).or_insert(next)
+    });
+    meanings.collect()
+}
+
+/// The mean of each channel over some of the pairs.
+fn channel_means(pairs: &[Pair], chosen: &[usize], channels: usize) -> Vec<f32> {
+    let mean = |channel: usize| {
+        let (mut sum, mut count) = (0.0, 0);
+        for &index in chosen {
+            let pixels = &pairs[index].pixels;
+            let area = pixels.len() / channels;
+            let pixels = &pixels[channel * area..(channel + 1) * area];
+            sum += pixels.iter().map(|&x| f64::from(x)).sum::<f64>();
+            count += area;
+        }
+        (sum / count as f64) as f32
+    };
+    (0..channels).map(mean).collect()
+}
+
+#[cfg(test)]
+mod tests;

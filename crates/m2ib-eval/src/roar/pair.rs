@@ -1,0 +1,93 @@
+//! What goes in: pairs, and what a method says of them.
+
+use m2ib::clip_model::{Clip, VisionConfig};
+use ndarray::Array2;
+
+use super::{Error, Result};
+
+/// An image and a caption, preprocessed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Pair {
+    /// `[channels, height, width]`, normalised as the model expects it.
+    pub pixels: Vec<f32>,
+    /// Token ids; the first is the start token.
+    pub ids: Vec<i64>,
+    /// The position that is pooled, behind the caption's last token.
+    pub pooled: usize,
+}
+
+/// What a method says of a pair.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Scores {
+    /// The importance of each patch, `[rows, columns]`.
+    pub image: Array2<f32>,
+    /// The importance of each token of [`Pair::ids`], start token included. Those of tokens that
+    /// are never removed are not looked at.
+    pub text: Vec<f32>,
+}
+
+impl Pair {
+    /// The ids as far as they are seen: up to the pooled one.
+    pub(crate) fn seen(&self) -> &[i64] {
+        &self.ids[..=self.pooled]
+    }
+
+    /// That the model takes it, and that there is a token to remove.
+    pub(crate) fn check(&self, index: usize, clip: &Clip) -> Result<()> {
+        let unfit = |reason| Err(Error::Pair { index, reason });
+        let (
+            VisionConfig {
+                num_channels,
+                image_size,
+                ..
+            },
+            found,
+        ) = (&clip.config.vision, self.pixels.len());
+        let expected = num_channels * image_size * image_size;
+        if found != expected {
+            return unfit(format!(
+                "found {found} numbers of pixels, expected {num_channels} × {image_size} × {image_size} = {expected}"
+            ));
+        }
+        if let Some(pixel) = self.pixels.iter().find(|pixel| !pixel.is_finite()) {
+            return unfit(format!("a pixel is {pixel}, expected finite numbers"));
+        }
+        let tokens = self.ids.len();
+        if !(2..tokens).contains(&self.pooled) {
+            return unfit(format!(
+                "position {} of {tokens} tokens is pooled, expected one of them with the start token and a word before it",
+                self.pooled
+            ));
+        }
+        match clip.text.ids(self.seen()) {
+            Ok(_) => Ok(()),
+            Err(error) => unfit(error.to_string()),
+        }
+    }
+}
+
+impl Scores {
+    /// That they are finite and of their pair.
+    pub(crate) fn check(&self, index: usize, pair: &Pair) -> Result<()> {
+        let unusable = |reason| Err(Error::Scores { index, reason });
+        if self.image.is_empty() {
+            return unusable("the map has no patches".into());
+        }
+        let (found, expected) = (self.text.len(), pair.ids.len());
+        if found != expected {
+            return unusable(format!(
+                "found {found} token scores, expected {expected}: one a token, start and end included"
+            ));
+        }
+        let text = &self.text[1..pair.pooled];
+        match self
+            .image
+            .iter()
+            .chain(text)
+            .find(|score| !score.is_finite())
+        {
+            Some(score) => unusable(format!("found {score}, expected finite numbers")),
+            None => Ok(()),
+        }
+    }
+}
