@@ -1,0 +1,143 @@
+//! A pair to explain, and what is known of it.
+
+use std::error::Error;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use image::DynamicImage;
+use ndarray::Array2;
+use serde::{Deserialize, Serialize};
+
+use super::region::coloured;
+use super::{DataError, DataResult, Region};
+use crate::Question;
+
+/// An image, a caption and where in the image is what the caption speaks of.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Row {
+    /// Unlike that of any other row, and the same whenever the data set is read: the file's name
+    /// and the row's id or line in it.
+    pub key: String,
+    /// The image.
+    pub image: RowImage,
+    /// The caption.
+    pub caption: String,
+    /// Where it is what the caption speaks of; none where nobody marked it.
+    pub regions: Vec<Region>,
+}
+
+/// Where a row's image is.
+#[derive(Debug, Clone, PartialEq)]
+pub enum RowImage {
+    /// In a file, which may turn out not to be there.
+    File(PathBuf),
+    /// In memory, with all that is known of the scene.
+    Scene(Arc<Question>),
+}
+
+/// A row that could not be read or used, and why.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RowFailure {
+    /// The row's key, or its place in the file.
+    pub row: String,
+    /// What is wrong with it.
+    pub reason: String,
+}
+
+impl Row {
+    /// Decodes the image, upright.
+    ///
+    /// # Errors
+    /// [`DataError::Image`] if it is missing or broken.
+    pub fn open(&self) -> DataResult<DynamicImage> {
+        match &self.image {
+            RowImage::Scene(question) => Ok(question.image()),
+            RowImage::File(path) => m2ib::open_image(path).map_err(|source| DataError::Image {
+                row: self.key.clone(),
+                source: Box::new(source),
+            }),
+        }
+    }
+
+    /// The regions as masks `[height, width]` of the original image, which has this size.
+    ///
+    /// # Errors
+    /// [`DataError::Mask`] and [`DataError::Region`]; no mask is without a pixel.
+    pub fn masks(&self, width: u32, height: u32) -> DataResult<Vec<Array2<bool>>> {
+        let masks = self.regions.iter().map(|region| {
+            let mask = self.mask_of(region, width, height)?;
+            if mask.iter().any(|&on| on) {
+                return Ok(mask);
+            }
+            Err(self.misfit(width, height, "its mask is empty".into()))
+        });
+        masks.collect()
+    }
+
+    /// All regions as one mask, if there are any.
+    ///
+    /// # Errors
+    /// As [`masks`](Self::masks).
+    pub fn mask(&self, width: u32, height: u32) -> DataResult<Option<Array2<bool>>> {
+        let masks = self.masks(width, height)?.into_iter();
+        Ok(masks.reduce(|all, mask| all | mask))
+    }
+
+    /// The scene and what it asks, if the row is one.
+    pub fn question(&self) -> Option<&Question> {
+        match &self.image {
+            RowImage::Scene(question) => Some(question),
+            RowImage::File(_) => None,
+        }
+    }
+
+    fn mask_of(&self, region: &Region, width: u32, height: u32) -> DataResult<Array2<bool>> {
+        let mask = match region {
+            Region::Box(rectangle) => {
+                let outside = || format!("the box {rectangle:?} lies outside");
+                let mask = rectangle.mask(width, height);
+                return mask.ok_or_else(|| self.misfit(width, height, outside()));
+            }
+            Region::Mask(mask) => mask.clone(),
+            Region::MaskFile(path) => {
+                let picture = m2ib::open_image(path).map_err(|source| DataError::Mask {
+                    row: self.key.clone(),
+                    source: Box::new(source),
+                })?;
+                coloured(&picture)
+            }
+        };
+        let (rows, columns) = mask.dim();
+        if (columns, rows) != (width as usize, height as usize) {
+            let reason = format!("its mask has {columns} × {rows}");
+            return Err(self.misfit(width, height, reason));
+        }
+        Ok(mask)
+    }
+
+    fn misfit(&self, width: u32, height: u32, reason: String) -> DataError {
+        DataError::Region {
+            row: self.key.clone(),
+            width,
+            height,
+            reason,
+        }
+    }
+}
+
+impl RowFailure {
+    /// A row that failed in use, with the error and what caused it.
+    pub fn new(row: &Row, error: &dyn Error) -> Self {
+        let mut reason = error.to_string();
+        let mut cause = error.source();
+        while let Some(error) = cause {
+            reason.push_str(": ");
+            reason.push_str(&error.to_string());
+            cause = error.source();
+        }
+        Self {
+            row: row.key.clone(),
+            reason,
+        }
+    }
+}
