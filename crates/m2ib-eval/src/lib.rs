@@ -25,6 +25,7 @@
 mod case;
 pub mod data;
 mod error;
+pub mod journal;
 pub mod localisation;
 mod measure;
 mod question;
