@@ -60,6 +60,12 @@ pub enum Error {
     /// A scene.
     #[error(transparent)]
     Scene(#[from] m2ib_scenes::Error),
+    /// A data set.
+    #[error(transparent)]
+    Data(#[from] crate::data::DataError),
+    /// A journal.
+    #[error(transparent)]
+    Journal(#[from] crate::journal::JournalError),
 }
 
 // Boxed, since it is large and results are handed on often.
