@@ -17,7 +17,12 @@
 //! assert_eq!(iou_best(&map, &mask), 1.0);
 //! ```
 
+use imageproc::distance_transform::euclidean_squared_distance_transform;
+use imageproc::image::{GrayImage, Luma};
 use ndarray::{Array2, Zip};
+
+/// Tolerance of the pointing game in its paper, in pixels of pictures 300 to 500 pixels wide.
+pub const TOLERANCE: f64 = 15.0;
 
 /// The object's share of the picture.
 pub fn area(mask: &Array2<bool>) -> f64 {
@@ -29,7 +34,7 @@ pub fn area(mask: &Array2<bool>) -> f64 {
 ///
 /// Where several pixels are equally hot, the share of them that lies on the object: the chance of
 /// a hit when one of them is drawn. (Upsampled maps have such plateaus at their corners.) No
-/// tolerance around the object.
+/// tolerance around the object; see [`pointing_within`].
 pub fn pointing(map: &Array2<f32>, mask: &Array2<bool>) -> f64 {
     check(map, mask);
     let (_, high) = range(map);
@@ -39,6 +44,55 @@ pub fn pointing(map: &Array2<f32>, mask: &Array2<bool>) -> f64 {
         hits += usize::from(value == high && inside);
     });
     hits as f64 / hottest.max(1) as f64
+}
+
+/// [`pointing`] where a miss by up to `tolerance` pixels is a hit, [`TOLERANCE`] in the paper.
+///
+/// On small pictures that is most of the picture: hold it against its chance level, the
+/// [`area`] of the [`dilated`] mask.
+pub fn pointing_within(map: &Array2<f32>, mask: &Array2<bool>, tolerance: f64) -> f64 {
+    pointing(map, &dilated(mask, tolerance))
+}
+
+/// The pixels whose centres lie at most `distance` from the centre of a pixel of the mask.
+pub fn dilated(mask: &Array2<bool>, distance: f64) -> Array2<bool> {
+    let (height, width) = mask.dim();
+    let image = GrayImage::from_fn(width as u32, height as u32, |x, y| {
+        Luma([u8::from(mask[[y as usize, x as usize]])])
+    });
+    let squared = euclidean_squared_distance_transform(&image);
+    // An object of no pixels is infinitely far from all.
+    Array2::from_shape_fn(mask.dim(), |(y, x)| {
+        squared.get_pixel(x as u32, y as u32)[0].sqrt() <= distance
+    })
+}
+
+/// A box in pixels of a picture, as COCO and RefCOCO write them: corner, then size; fractions
+/// allowed.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct BoundingBox {
+    /// Left edge.
+    pub left: f64,
+    /// Upper edge.
+    pub top: f64,
+    /// Width.
+    pub width: f64,
+    /// Height.
+    pub height: f64,
+}
+
+impl BoundingBox {
+    /// The pixels, of a picture `[height, width]`, whose centres lie within the box. What sticks
+    /// out of the picture is cut off, and a box smaller than a pixel may hold none.
+    pub fn mask(&self, height: usize, width: usize) -> Array2<bool> {
+        let within = |pixel: usize, start: f64, length: f64| {
+            let centre = pixel as f64 + 0.5;
+            (start..start + length).contains(&centre)
+        };
+        Array2::from_shape_fn((height, width), |(y, x)| {
+            within(y, self.top, self.height) && within(x, self.left, self.width)
+        })
+    }
 }
 
 /// Energy-based pointing game (Wang et al., *Score-CAM*, CVPR workshops 2020):
@@ -163,6 +217,46 @@ mod tests {
         let map = array![[7.0, 7.0], [0.0, 7.0]];
         let mask = array![[true, false], [true, true]];
         assert_eq!(pointing(&map, &mask), 2.0 / 3.0);
+    }
+
+    #[test]
+    fn near_misses_are_hits_within_the_tolerance() {
+        let mut map = Array2::zeros((20, 30));
+        map[[13, 14]] = 1.0;
+        let mut mask = Array2::from_elem((20, 30), false);
+        mask[[10, 10]] = true;
+        // 3 rows and 4 columns away: 5 pixels.
+        assert_eq!(pointing_within(&map, &mask, 4.9), 0.0);
+        assert_eq!(pointing_within(&map, &mask, 5.0), 1.0);
+        assert_eq!(
+            pointing_within(&map, &Array2::from_elem((20, 30), false), 99.0),
+            0.0
+        );
+    }
+
+    #[test]
+    fn a_dilated_pixel_is_a_disc() {
+        let mut mask = Array2::from_elem((9, 9), false);
+        mask[[4, 4]] = true;
+        for (distance, pixels) in [(0.0, 1), (1.0, 5), (1.5, 9), (2.0, 13)] {
+            assert_eq!(count(&dilated(&mask, distance)), pixels, "{distance}");
+        }
+    }
+
+    #[test]
+    fn boxes_hold_the_pixels_whose_centres_they_hold() {
+        let at = |left, top, width, height| BoundingBox {
+            left,
+            top,
+            width,
+            height,
+        };
+        let mask = at(1.0, 0.4, 2.0, 1.2).mask(3, 4);
+        let row = |inside: bool| [false, inside, inside, false];
+        assert_eq!(mask, array![row(true), row(true), row(false)]);
+        assert_eq!(count(&at(-5.0, -5.0, 99.0, 99.0).mask(3, 4)), 12);
+        assert_eq!(count(&at(0.6, 0.6, 0.5, 0.5).mask(3, 4)), 0);
+        assert_eq!(count(&at(f64::NAN, 0.0, 2.0, 2.0).mask(3, 4)), 0);
     }
 
     #[test]
