@@ -57,6 +57,9 @@ pub enum Error {
     /// ROAR+.
     #[error(transparent)]
     Roar(#[from] crate::roar::Error),
+    /// A metric.
+    #[error(transparent)]
+    Metric(#[from] crate::metrics::Error),
     /// A scene.
     #[error(transparent)]
     Scene(#[from] m2ib_scenes::Error),

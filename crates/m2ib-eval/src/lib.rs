@@ -28,6 +28,7 @@ mod error;
 pub mod journal;
 pub mod localisation;
 mod measure;
+pub mod metrics;
 mod question;
 mod report;
 mod resampling;
