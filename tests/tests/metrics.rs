@@ -1,6 +1,8 @@
 //! Drop and Increase in Confidence as pytorch-grad-cam computes them, on the reference's models
 //! and with its maps.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 use std::path::Path;
 
 use burn::tensor::{Device, Tensor, TensorData};

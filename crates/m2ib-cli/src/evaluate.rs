@@ -1,4 +1,5 @@
-//! `m2ib evaluate`: explanations held against scenes whose every pixel's owner is known.
+//! `m2ib evaluate`: explanations held against scenes whose every pixel's owner is known, or methods
+//! against each other.
 
 use std::io::Cursor;
 use std::path::{Path, PathBuf};
@@ -10,20 +11,24 @@ use m2ib::image::ImageFormat;
 use m2ib::{Calibration, Explainer, Modality, Noise, Preset, Pretrained};
 use m2ib_eval::{Evaluation, Setting, Sweep, Yardstick, calibrate, contact_sheet};
 
+use crate::compare::Compare;
 use crate::model::ModelArguments;
 use crate::output::Output;
 
 /// Scenes that a model's statistics are taken over where it comes without.
 const CALIBRATION_SCENES: u64 = 512;
 
-/// Measure explanations against scenes of emoji: does the map lie on the named object, does its
-/// name score highest?
+/// Measure explanations: of scenes of emoji, does the map lie on the named object, does its name
+/// score highest? With --methods or --data, compare methods by many metrics, on scenes or on your
+/// own pairs; a run that was stopped goes on when the same command is given again.
 #[derive(Args)]
 pub(crate) struct Evaluate {
     /// Scenes to explain, of two and three objects in turn; 2 to 10000. The margins of error
     /// shrink with the root of it.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(2..=10_000))]
-    scenes: u64,
+    scenes: Option<u64>,
+    #[command(flatten)]
+    compare: Compare,
     /// Draws which object each caption names, the noise, and the resamples of the intervals.
     #[arg(long, default_value_t = 0)]
     seed: u64,
@@ -53,12 +58,27 @@ pub(crate) struct Evaluate {
 
 impl Evaluate {
     pub(crate) fn run(self) -> Result<()> {
+        if self.compare.is_wanted() {
+            let needed = self.compare.needs_calibration()?;
+            let model = self.model.load()?;
+            let calibration = match needed {
+                true => Some(self.statistics(&model)?),
+                false => None,
+            };
+            let pairs = (self.scenes, self.seed);
+            return self
+                .compare
+                .run(&model, calibration.as_ref(), pairs, &self.out);
+        }
+        let scenes = self
+            .scenes
+            .context("give --scenes N, or --data PATH to compare methods on pairs of your own")?;
         let output = Output::check(&self.out)?;
         let model = self.model.load()?;
         // Everything that can be wrong with a setting shows before the first scene is explained.
         let explainers = self.explainers(&model)?;
-        let yardstick = Yardstick::new(self.scenes as usize, self.seed)?;
-        let bar = ProgressBar::new(self.scenes * explainers.len() as u64).with_style(
+        let yardstick = Yardstick::new(scenes as usize, self.seed)?;
+        let bar = ProgressBar::new(scenes * explainers.len() as u64).with_style(
             ProgressStyle::with_template("{bar:32} {pos}/{len} scenes, {eta} left, {msg}")?,
         );
         let mut evaluations: Vec<Evaluation> = Vec::new();
@@ -133,15 +153,21 @@ impl Evaluate {
             let settings = m2ib::ModalitySettings::preset(preset, Modality::Text, 2);
             settings.noise == Noise::Matched
         };
+        match self.calibration.is_some() || self.preset.iter().any(matched) {
+            true => Ok(Some(self.statistics(model)?)),
+            false => Ok(None),
+        }
+    }
+
+    /// Those given, those that came with the model, or new ones.
+    fn statistics(&self, model: &Pretrained) -> Result<Calibration> {
         let beside = Path::new(&self.model.model).join("calibration.safetensors");
-        let calibration = match &self.calibration {
+        Ok(match &self.calibration {
             Some(file) => Calibration::load(file)
                 .with_context(|| format!("--calibration {}", file.display()))?,
-            None if !self.preset.iter().any(matched) => return Ok(None),
             None if self.model.is_emoji() => m2ib::emoji::calibration()?,
             None if beside.is_file() => Calibration::load(&beside)?,
             None => calibrate(model, CALIBRATION_SCENES).context("statistics for matched noise")?,
-        };
-        Ok(Some(calibration))
+        })
     }
 }

@@ -1,6 +1,7 @@
 //! `m2ib`: explain CLIP from the command line.
 
 mod calibrate;
+mod compare;
 mod devices;
 #[cfg(feature = "hub")]
 mod download;
@@ -31,11 +32,11 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    // Boxed: it has many more options than the others.
+    // Boxed: they have many more options than the others.
     Explain(Box<explain::Explain>),
     Score(score::Score),
     Calibrate(calibrate::Calibrate),
-    Evaluate(evaluate::Evaluate),
+    Evaluate(Box<evaluate::Evaluate>),
     Inspect(inspect::Inspect),
     Devices(devices::Devices),
 }

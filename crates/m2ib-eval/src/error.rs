@@ -57,6 +57,17 @@ pub enum Error {
     /// ROAR+.
     #[error(transparent)]
     Roar(#[from] crate::roar::Error),
+    /// A method, or an explanation by it.
+    #[error(transparent)]
+    Method(Box<m2ib_methods::Error>),
+    /// A picture that could not be drawn.
+    #[error("cannot draw {what}: {reason}")]
+    Drawing {
+        /// What of the report.
+        what: &'static str,
+        /// What the plotting library reports.
+        reason: String,
+    },
     /// A metric.
     #[error(transparent)]
     Metric(#[from] crate::metrics::Error),
@@ -71,9 +82,15 @@ pub enum Error {
     Journal(#[from] crate::journal::JournalError),
 }
 
-// Boxed, since it is large and results are handed on often.
+// Boxed, since they are large and results are handed on often.
 impl From<m2ib::Error> for Error {
     fn from(error: m2ib::Error) -> Self {
         Self::Explainer(Box::new(error))
+    }
+}
+
+impl From<m2ib_methods::Error> for Error {
+    fn from(error: m2ib_methods::Error) -> Self {
+        Self::Method(Box::new(error))
     }
 }

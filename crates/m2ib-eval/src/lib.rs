@@ -23,6 +23,7 @@
 //! be judged. ([`roar`] hands models on to `m2ib-tune`, which fine-tunes them.)
 
 mod case;
+pub mod comparison;
 pub mod data;
 mod error;
 pub mod journal;

@@ -75,7 +75,7 @@ fn two(value: f64) -> String {
 }
 
 /// A Markdown table; the first line is the heading.
-fn aligned(lines: &[Vec<String>]) -> String {
+pub(crate) fn aligned(lines: &[Vec<String>]) -> String {
     let widths: Vec<usize> = (0..lines[0].len())
         .map(|column| {
             let widths = lines.iter().map(|line| line[column].width());

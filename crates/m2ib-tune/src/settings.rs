@@ -127,7 +127,8 @@ mod tests {
     #[test]
     fn the_first_senseless_setting_is_named() {
         assert!(TuneSettings::default().check().is_ok());
-        let broken: [(fn(&mut TuneSettings), &str); 5] = [
+        type Change = fn(&mut TuneSettings);
+        let broken: [(Change, &str); 5] = [
             (
                 |s| s.blocks = Blocks::Last(0),
                 "blocks is last 0, expected all",

@@ -112,7 +112,8 @@ mod tests {
     #[test]
     fn the_first_senseless_setting_is_named() {
         assert!(RoarSettings::new(0).check().is_ok());
-        let broken: [(fn(&mut RoarSettings), &str); 5] = [
+        type Change = fn(&mut RoarSettings);
+        let broken: [(Change, &str); 5] = [
             (
                 |s| s.image_percentile = 100.0,
                 "image_percentile is 100, expected",

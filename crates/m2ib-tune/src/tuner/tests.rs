@@ -237,7 +237,8 @@ fn bad_input_is_named() {
         let mut tuner = Tuner::new(&clip, examples, settings(blocks), 1).unwrap();
         tuner.run(None, &mut |_| {}).unwrap_err().to_string()
     };
-    let broken: [(fn(&mut Example), &str); 4] = [
+    type Change = fn(&mut Example);
+    let broken: [(Change, &str); 4] = [
         (
             |e| e.pixels.truncate(767),
             "example 2 does not fit the model: it has 767 numbers",

@@ -158,7 +158,8 @@ fn the_data_sets_own_means_are_those_of_the_training_part() {
 #[test]
 fn bad_input_is_named() {
     let (clip, good) = (clip(), pairs(20));
-    let broken: [(fn(&mut Pair), &str); 5] = [
+    type Change = fn(&mut Pair);
+    let broken: [(Change, &str); 5] = [
         (
             |p| p.pixels.truncate(100),
             "pair 3 does not fit the model: found 100 numbers",

@@ -1,0 +1,236 @@
+//! The same pairs explained by every method, to look at side by side.
+
+use std::io::Cursor;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use m2ib::image::{DynamicImage, ImageFormat, RgbImage};
+use m2ib::{Calibration, Modality, Pretrained};
+use m2ib_methods::Subject;
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+
+use super::{Comparison, Plan};
+use crate::Result;
+use crate::data::{Dataset, Row};
+
+/// Longer sides of pictures in pixels.
+const LONGEST: u32 = 480;
+
+const STYLE: &str = include_str!("gallery.css");
+
+/// Pairs with their pictures.
+#[derive(Debug, Clone)]
+pub struct Gallery {
+    pairs: Vec<Pair>,
+}
+
+#[derive(Debug, Clone)]
+struct Pair {
+    row: String,
+    caption: String,
+    /// The image alone, then a picture a method.
+    pictures: Vec<(String, std::result::Result<String, String>)>,
+}
+
+/// Explains the first `count` pairs of a data set by every method of a plan. A pair or a method
+/// that fails leaves its reason in the place of its picture.
+///
+/// # Errors
+/// [`Error::Method`](crate::Error::Method) for a method that does not fit the model.
+pub fn gallery(
+    plan: &Plan,
+    model: &Pretrained,
+    calibration: Option<&Calibration>,
+    dataset: &Dataset,
+    count: usize,
+) -> Result<Gallery> {
+    let built = plan.methods.iter().map(|choice| {
+        let method = choice.build(model, calibration)?;
+        Ok((choice.to_string(), method))
+    });
+    let methods = built.collect::<Result<Vec<_>>>()?;
+    let rows = dataset.rows.iter().take(count);
+    let pairs = rows.map(|row| {
+        let opened = open(model, row);
+        let image = opened.as_ref().map(|(image, _)| image.to_rgb8());
+        let own = image.map_err(Clone::clone).and_then(uri);
+        let mut pictures = vec![("image".to_owned(), own)];
+        pictures.extend(methods.iter().map(|(name, method)| {
+            let picture = opened.as_ref().map_err(Clone::clone);
+            let picture = picture.and_then(|(image, subject)| {
+                let attribution = method.attribute(subject).map_err(|e| e.to_string())?;
+                let drawn = attribution.overlay(image).render_with_caption();
+                uri(drawn.map_err(|error| error.to_string())?)
+            });
+            (name.clone(), picture)
+        }));
+        Pair {
+            row: row.key.clone(),
+            caption: row.caption.clone(),
+            pictures,
+        }
+    });
+    Ok(Gallery {
+        pairs: pairs.collect(),
+    })
+}
+
+/// The image, small enough to be shown in a row, and the pair.
+fn open<'a>(
+    model: &'a Pretrained,
+    row: &Row,
+) -> std::result::Result<(DynamicImage, Subject<'a>), String> {
+    let image = row.open().map_err(|error| error.to_string())?;
+    let image = match image.width().max(image.height()) > LONGEST {
+        true => image.thumbnail(LONGEST, LONGEST),
+        false => image,
+    };
+    let subject = Subject::new(model, &image, &row.caption);
+    Ok((image, subject.map_err(|error| error.to_string())?))
+}
+
+/// A picture inside the page.
+fn uri(picture: RgbImage) -> std::result::Result<String, String> {
+    let mut bytes = Cursor::new(Vec::new());
+    let written = picture.write_to(&mut bytes, ImageFormat::Png);
+    written.map_err(|error| error.to_string())?;
+    let encoded = STANDARD.encode(bytes.into_inner());
+    Ok(format!("data:image/png;base64,{encoded}"))
+}
+
+impl Comparison {
+    /// One self-contained page: tables, charts, and the gallery.
+    ///
+    /// # Errors
+    /// [`Error::Drawing`](crate::Error::Drawing).
+    pub fn to_html(&self, gallery: &Gallery) -> Result<String> {
+        let charts = [Modality::Image, Modality::Text].map(|side| Ok((side, self.to_svg(side)?)));
+        let charts = charts.into_iter().collect::<Result<Vec<_>>>()?;
+        let page = html! {
+            (DOCTYPE)
+            html lang="en" {
+                head {
+                    meta charset="utf-8";
+                    meta name="viewport" content="width=device-width, initial-scale=1";
+                    link rel="icon" href="data:,";
+                    title { "Explanations of " (self.model) " compared" }
+                    style { (PreEscaped(STYLE)) }
+                }
+                body {
+                    main {
+                        h1 { "Explanations of " (self.model) " compared" }
+                        p { (self.pairs) " pairs of " (self.data) ", " (self.methods.len()) " methods. "
+                            "Means with 95 % confidence intervals; ↑ or ↓ says which way is better." }
+                        @for (side, svg) in &charts {
+                            @if !svg.is_empty() {
+                                h2 { "The " (side.to_string()) "'s explanation" }
+                                div.wide { (self.rows(*side)) }
+                                figure.chart { (PreEscaped(svg)) }
+                            }
+                        }
+                        h2 { "Speed" }
+                        div.wide { (self.speeds()) }
+                        @if !gallery.pairs.is_empty() {
+                            h2 { "The same pairs by every method" }
+                            @for pair in &gallery.pairs { (pair.show()) }
+                        }
+                        (self.failures())
+                    }
+                }
+            }
+        };
+        Ok(page.into_string())
+    }
+
+    fn rows(&self, modality: Modality) -> Markup {
+        let metrics = self.metrics(modality);
+        html! {
+            table {
+                thead { tr {
+                    th scope="col" { "method" }
+                    @for metric in &metrics {
+                        th.number scope="col" title=(metric.key()) {
+                            (metric.label()) " " (metric.direction().arrow())
+                        }
+                    }
+                } }
+                tbody { @for column in &self.methods { tr {
+                    th scope="row" { (column.method) }
+                    @for &metric in &metrics {
+                        @let interval = column.summaries.get(&metric).and_then(|s| s.interval);
+                        @match interval {
+                            None => td.number { "–" },
+                            Some(interval) => {
+                                @let scale = metric.scale();
+                                td.number.best[self.is_best(interval.mean, metric)]
+                                    title=(format!("{:.3} to {:.3}", interval.low * scale, interval.high * scale)) {
+                                    (format!("{:.2}", interval.mean * scale))
+                                    small { " ± " (format!("{:.2}", (interval.high - interval.low) / 2.0 * scale)) }
+                                }
+                            },
+                        }
+                    }
+                } } }
+            }
+        }
+    }
+
+    fn speeds(&self) -> Markup {
+        html! {
+            table {
+                thead { tr {
+                    th scope="col" { "method" }
+                    th.number scope="col" { "pairs/s" }
+                    th.number scope="col" { "explained" }
+                    th.number scope="col" { "failed" }
+                } }
+                tbody { @for column in &self.methods { tr {
+                    th scope="row" { (column.method) }
+                    td.number { (format!("{:.2}", column.pairs_a_second)) }
+                    td.number { (column.explained) }
+                    td.number { (column.failed.len()) }
+                } } }
+            }
+        }
+    }
+
+    fn failures(&self) -> Markup {
+        let failed = self.methods.iter().flat_map(|column| {
+            let method = column.method.as_str();
+            column.failed.iter().map(move |failed| (method, failed))
+        });
+        let failed: Vec<_> = failed.collect();
+        html! {
+            @if !failed.is_empty() || !self.unread.is_empty() {
+                h2 { "What failed" }
+                ul {
+                    @for failure in &self.unread { li { (failure.row) ": " (failure.reason) } }
+                    @for (method, failure) in &failed {
+                        li { (method) ", " (failure.row) ": " (failure.reason) }
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl Pair {
+    fn show(&self) -> Markup {
+        html! {
+            section.pair {
+                h3 { "“" (self.caption) "”" small { " " (self.row) } }
+                div.pictures {
+                    @for (name, picture) in &self.pictures {
+                        figure {
+                            @match picture {
+                                Ok(uri) => img src=(uri) alt=(format!("{name}: {}", self.caption)) loading="lazy";,
+                                Err(reason) => p.failed { (reason) },
+                            }
+                            figcaption { (name) }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}

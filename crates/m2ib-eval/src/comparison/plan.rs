@@ -1,0 +1,70 @@
+//! What is compared, on what, and by which metrics.
+
+use m2ib_methods::Choice;
+use serde_json::{Value, json};
+
+use crate::data::Dataset;
+use crate::metrics::{FaithfulnessSettings, Metric, SensitivitySettings, TokenFill};
+
+/// A comparison in the making.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// The methods, in the order of tables.
+    pub methods: Vec<Choice>,
+    /// The metrics.
+    pub metrics: Vec<Metric>,
+    /// What a masked token becomes.
+    pub fill: TokenFill,
+    /// Settings of the metrics that score changed inputs.
+    pub faithfulness: FaithfulnessSettings,
+    /// Settings of sensitivity-max.
+    pub sensitivity: SensitivitySettings,
+    /// Pairs that metrics are taken over which explain again and again: sensitivity-max and both
+    /// sanity checks.
+    pub repeated: Sample,
+    /// Partners that a pair is explained against by the prompt's sanity check.
+    pub partners: usize,
+    /// Seed of the randomised weights, and of the bootstrap.
+    pub seed: u64,
+}
+
+/// The first pairs of a data set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sample(pub usize);
+
+impl Plan {
+    /// All metrics with their usual settings, those that explain anew over the first 20 pairs.
+    pub fn new(methods: Vec<Choice>) -> Self {
+        Self {
+            methods,
+            metrics: Metric::ALL.to_vec(),
+            fill: TokenFill::Pad,
+            faithfulness: FaithfulnessSettings::default(),
+            sensitivity: SensitivitySettings::default(),
+            repeated: Sample(20),
+            partners: 2,
+            seed: 0,
+        }
+    }
+
+    /// Everything that the numbers depend on, methods aside: what a journal is held against.
+    pub fn fingerprint(&self, dataset: &Dataset, model: &str) -> Value {
+        json!({
+            "version": env!("CARGO_PKG_VERSION"),
+            "model": model,
+            "data": dataset.fingerprint(),
+            "metrics": self.metrics,
+            "fill": format!("{:?}", self.fill),
+            "faithfulness": format!("{:?}", self.faithfulness),
+            "sensitivity": format!("{:?}", self.sensitivity),
+            "repeated": self.repeated.0,
+            "partners": self.partners,
+            "seed": self.seed,
+        })
+    }
+
+    /// Whether any of these metrics is wanted.
+    pub(super) fn wants(&self, metrics: &[Metric]) -> bool {
+        metrics.iter().any(|metric| self.metrics.contains(metric))
+    }
+}

@@ -1,0 +1,158 @@
+//! The sanity checks: the same pair explained with forgotten weights, and with other partners.
+
+use m2ib::clip_model::random_clip;
+use m2ib::{Calibration, Pretrained};
+use m2ib_methods::{Choice, Method, Subject};
+
+use super::Plan;
+use crate::metrics::{
+    self, Error, Metric, Partner, Values, parameter_randomisation, partner_randomisation,
+};
+
+/// A model's relatives for parameter randomisation: `from` of them keep their first `from` blocks.
+#[derive(Debug)]
+pub(super) struct Randomised {
+    /// By the lowest randomised block; the last is the trained model.
+    models: Vec<Pretrained>,
+    calibrations: Vec<Option<Calibration>>,
+}
+
+impl Randomised {
+    /// Of a model with this seed's weights. They are drawn once: a block that is random in two of
+    /// them is the same in both, and takes its memory once.
+    ///
+    /// # Errors
+    /// None in practice: both models have one configuration.
+    pub(super) fn new(
+        model: &Pretrained,
+        calibration: Option<&Calibration>,
+        seed: u64,
+    ) -> crate::Result<Self> {
+        let clip = &model.clip;
+        let random = random_clip(clip.config.clone(), seed, &clip.device());
+        let depth = clip.image.depth().max(clip.text.depth());
+        let models = (0..depth).map(|from| {
+            let clip = clip.with_last_blocks_of(&random, depth - from);
+            let clip = clip.map_err(m2ib::Error::from)?;
+            Ok(Pretrained {
+                clip,
+                ..model.clone()
+            })
+        });
+        let models = models.chain([Ok(model.clone())]);
+        let models = models.collect::<crate::Result<Vec<_>>>()?;
+        // The noise stays as it was: what is asked is whether the map changes with the weights.
+        let calibrations = models.iter().map(|model| {
+            let fingerprint = model.clip.fingerprint().into();
+            calibration.map(|calibration| Calibration {
+                fingerprint,
+                ..calibration.clone()
+            })
+        });
+        Ok(Self {
+            calibrations: calibrations.collect(),
+            models,
+        })
+    }
+
+    /// A method for each of the models, for two seeds: `[from][seed]`.
+    pub(super) fn methods(&self, choice: &Choice) -> crate::Result<Vec<[Box<dyn Method>; 2]>> {
+        let pairs = self.models.iter().zip(&self.calibrations);
+        let built = pairs.map(|(model, calibration)| {
+            let build = |seed| choice.seeded(seed).build(model, calibration.as_ref());
+            Ok([build(0)?, build(1)?])
+        });
+        built.collect()
+    }
+
+    /// The pair as each of the models sees it.
+    pub(super) fn subjects(&self, subject: &Subject<'_>) -> crate::Result<Vec<Subject<'_>>> {
+        let models = self.models.iter();
+        let subjects = models.map(|model| {
+            let (pixels, caption) = (subject.pixels().clone(), subject.caption().clone());
+            Ok(Subject::from_parts(model, pixels, caption)?)
+        });
+        subjects.collect()
+    }
+}
+
+impl Plan {
+    /// Both checks of a pair. `methods` are [`Randomised::methods`]', `subjects`
+    /// [`Randomised::subjects`] of the pair, and `others` pairs that partners are taken from.
+    pub(super) fn sanity(
+        &self,
+        methods: &[[Box<dyn Method>; 2]],
+        subjects: &[Subject<'_>],
+        others: &[Subject<'_>],
+    ) -> metrics::Result<Values> {
+        let depth = methods.len() - 1;
+        let mut values = Values::new();
+        for (metric, side) in [
+            (Metric::ImageParameters, Side::Image),
+            (Metric::TextParameters, Side::Text),
+        ] {
+            if self.wants(&[metric]) {
+                let explain = |from: usize, seed: u64| {
+                    side.explain(methods[from][seed as usize].as_ref(), &subjects[from])
+                };
+                let found = parameter_randomisation(depth, &SEEDS, explain)?;
+                values.insert(metric, found.mean());
+            }
+        }
+        for (metric, side) in [
+            (Metric::ImagePartner, Side::Image),
+            (Metric::TextPartner, Side::Text),
+        ] {
+            if self.wants(&[metric]) && !others.is_empty() {
+                let explain = |partner, seed: u64| {
+                    let method = methods[depth][seed as usize].as_ref();
+                    let own = &subjects[depth];
+                    match partner {
+                        Partner::True => side.explain(method, own),
+                        Partner::Other(number) => {
+                            side.explain(method, &side.with_partner(own, &others[number])?)
+                        }
+                    }
+                };
+                let found = partner_randomisation(others.len(), &SEEDS, explain)?;
+                values.insert(metric, found.mean());
+            }
+        }
+        Ok(values)
+    }
+}
+
+/// The second one shows how alike two maps are that differ in the seed alone.
+const SEEDS: [u64; 2] = [0, 1];
+
+/// Whose map is looked at.
+#[derive(Debug, Clone, Copy)]
+enum Side {
+    Image,
+    Text,
+}
+
+impl Side {
+    fn explain(self, method: &dyn Method, subject: &Subject<'_>) -> metrics::Result<Vec<f32>> {
+        let values = match self {
+            Self::Image => method
+                .patches(subject)
+                .map(|map| map.iter().copied().collect()),
+            Self::Text => method.tokens(subject),
+        };
+        values.map_err(Error::explainer)
+    }
+
+    /// The same image with another's caption, or the same caption with another's image.
+    fn with_partner<'a>(
+        self,
+        own: &Subject<'a>,
+        other: &Subject<'_>,
+    ) -> metrics::Result<Subject<'a>> {
+        let (pixels, caption) = match self {
+            Self::Image => (own.pixels(), other.caption()),
+            Self::Text => (other.pixels(), own.caption()),
+        };
+        Subject::from_parts(own.model(), pixels.clone(), caption.clone()).map_err(Error::explainer)
+    }
+}

@@ -1,0 +1,122 @@
+//! Methods compared on scenes and on files, from the first pair to the page.
+
+#![allow(clippy::unwrap_used)]
+
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use m2ib::{Backend, Modality, Pretrained, emoji};
+use m2ib_eval::Yardstick;
+use m2ib_eval::comparison::{Plan, Sample, Trial, gallery};
+use m2ib_eval::data::{Dataset, Source};
+use m2ib_eval::journal::Journal;
+use m2ib_eval::metrics::Metric;
+
+const METRICS: [Metric; 7] = [
+    Metric::ImageDrop,
+    Metric::ImageDeletion,
+    Metric::Energy,
+    Metric::ImageSensitivity,
+    Metric::ImageParameters,
+    Metric::ImagePartner,
+    Metric::TextDeletion,
+];
+
+fn model() -> Pretrained {
+    emoji::pretrained(&Backend::Cpu.device().unwrap()).unwrap()
+}
+
+fn plan(methods: &[&str]) -> Plan {
+    let methods = methods.iter().map(|name| name.parse().unwrap());
+    let mut plan = Plan::new(methods.collect());
+    plan.metrics = METRICS.to_vec();
+    plan.faithfulness.curve.steps = 8;
+    plan.sensitivity.draws = 2;
+    plan.repeated = Sample(2);
+    plan.partners = 1;
+    plan
+}
+
+fn journal(plan: &Plan, data: &Dataset, path: &Path) -> Journal<Trial> {
+    Journal::open(path, &plan.fingerprint(data, "emoji")).unwrap()
+}
+
+#[test]
+fn what_was_explained_stays_and_a_method_added_later_costs_only_itself() {
+    let model = model();
+    let data = Dataset::scenes(&Yardstick::new(4, 0).unwrap());
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("journal.jsonl");
+
+    let first = plan(&["saliency", "random"]);
+    let mut kept = journal(&first, &data, &path);
+    let told = AtomicUsize::new(0);
+    let count = |_| {
+        told.fetch_add(1, Ordering::Relaxed);
+    };
+    first.run(&model, None, &data, &mut kept, &count).unwrap();
+    assert_eq!(told.load(Ordering::Relaxed), 4);
+    assert_eq!(kept.entries().len(), 8);
+    let before = std::fs::read_to_string(&path).unwrap();
+    drop(kept);
+
+    let more = plan(&["saliency", "random", "grad-cam:form=elementwise"]);
+    let mut kept = journal(&more, &data, &path);
+    more.run(&model, None, &data, &mut kept, &|_| {}).unwrap();
+    assert_eq!(kept.entries().len(), 12);
+    let after = std::fs::read_to_string(&path).unwrap();
+    assert!(after.starts_with(&before), "nothing was done twice");
+
+    let comparison = more.compare("emoji", &data, &kept);
+    assert_eq!(comparison.methods.len(), 3);
+    for column in &comparison.methods {
+        assert_eq!((column.explained, column.failed.len()), (4, 0));
+        assert_eq!(column.summaries.len(), METRICS.len(), "{}", column.method);
+        // Those that explain again, over the first two pairs.
+        let repeated = &column.summaries[&Metric::ImageSensitivity];
+        assert_eq!(repeated.defined + repeated.undefined, 2);
+    }
+    // A random map is the same whatever the weights: they are no part of it.
+    let random = &comparison.methods[1].summaries[&Metric::ImageParameters];
+    assert!(random.interval.unwrap().mean > 0.99);
+
+    let table = comparison.to_markdown();
+    assert!(
+        table.contains("energy ↑") && table.contains("**"),
+        "{table}"
+    );
+    assert_eq!(comparison.to_csv().lines().count(), 1 + 3 * METRICS.len());
+    let chart = comparison.to_svg(Modality::Image).unwrap();
+    assert!(chart.contains("grad-cam:form=elementwise"));
+    let pictures = gallery(&more, &model, None, &data, 1).unwrap();
+    let page = comparison.to_html(&pictures).unwrap();
+    assert_eq!(page.matches("data:image/png;base64,").count(), 4);
+}
+
+#[test]
+fn a_pair_that_fails_is_kept_with_its_reason_and_ends_nothing() {
+    let model = model();
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    std::fs::write(at("piano.png"), emoji::SCENES[0].png).unwrap();
+    std::fs::write(at("broken.png"), b"no picture").unwrap();
+    let lines = "a photo of a piano\tpiano.png\na photo of a boot\tbroken.png\n";
+    std::fs::write(at("pairs.tsv"), lines).unwrap();
+    let data = Source::new(at("pairs.tsv")).read().unwrap();
+
+    let plan = plan(&["saliency"]);
+    let mut kept = journal(&plan, &data, &at("journal.jsonl"));
+    plan.run(&model, None, &data, &mut kept, &|_| {}).unwrap();
+    let comparison = plan.compare("emoji", &data, &kept);
+    let column = &comparison.methods[0];
+    assert_eq!((column.explained, column.failed.len()), (1, 1));
+    assert!(
+        column.failed[0].reason.contains("broken.png"),
+        "{:?}",
+        column.failed
+    );
+    // Nobody marked an object, so nothing can be said of where the map lies.
+    assert!(!column.summaries.contains_key(&Metric::Energy));
+    let page = comparison.to_html(&gallery(&plan, &model, None, &data, 2).unwrap());
+    assert!(page.unwrap().contains("broken.png"));
+}
