@@ -8,8 +8,8 @@ use m2ib::{Calibration, Preset, Pretrained};
 use crate::information::M2ibSettings;
 use crate::settings::Given;
 use crate::{
-    CentreGaussian, Chefer, Error, GradCam, GradEclip, IntegratedGradients, Method, Nib, Random,
-    Result, Rollout, Saliency,
+    CentreGaussian, Chefer, Error, GradCam, GradEclip, IntegratedGradients, KernelShap, Method,
+    Nib, Occlusion, Random, Result, Rise, Rollout, Saliency,
 };
 
 /// A method and its settings, not yet bound to a model.
@@ -29,13 +29,16 @@ enum Recipe {
     GradEclip(GradEclip),
     Rollout,
     Chefer(Chefer),
+    Rise(Rise),
+    KernelShap(KernelShap),
+    Occlusion(Occlusion),
     Random(Random),
     Centre,
 }
 
 impl Choice {
     /// All names, in the order of tables.
-    pub const NAMES: [&str; 11] = [
+    pub const NAMES: [&str; 14] = [
         "m2ib-matched",
         "m2ib-released",
         "nib",
@@ -45,6 +48,9 @@ impl Choice {
         "grad-eclip",
         "rollout",
         "chefer",
+        "rise",
+        "kernel-shap",
+        "occlusion",
         "random",
         "centre",
     ];
@@ -92,6 +98,9 @@ impl Choice {
             Recipe::GradEclip(method) => Box::new(method),
             Recipe::Rollout => Box::new(Rollout),
             Recipe::Chefer(method) => Box::new(method),
+            Recipe::Rise(method) => Box::new(method),
+            Recipe::KernelShap(method) => Box::new(method),
+            Recipe::Occlusion(method) => Box::new(method),
             Recipe::Random(method) => Box::new(method),
             Recipe::Centre => Box::new(CentreGaussian),
         })
@@ -124,6 +133,9 @@ impl FromStr for Choice {
             "grad-eclip" => Recipe::GradEclip(GradEclip::read(given)?),
             "rollout" => without(given, Recipe::Rollout)?,
             "chefer" => Recipe::Chefer(Chefer::read(given)?),
+            "rise" => Recipe::Rise(Rise::read(given)?),
+            "kernel-shap" => Recipe::KernelShap(KernelShap::read(given)?),
+            "occlusion" => Recipe::Occlusion(Occlusion::read(given)?),
             "random" => Recipe::Random(Random::read(given)?),
             _ => without(given, Recipe::Centre)?,
         };
@@ -151,7 +163,13 @@ mod tests {
         let subject = fixture::subject(&model);
         let calibration = m2ib::emoji::calibration().unwrap();
         for name in Choice::NAMES {
-            let choice: Choice = name.parse().unwrap();
+            // As many as they take by default would take half a minute.
+            let few = match name {
+                "rise" => ":masks=100",
+                "kernel-shap" => ":samples=100",
+                _ => "",
+            };
+            let choice: Choice = format!("{name}{few}").parse().unwrap();
             let method = choice.build(&model, Some(&calibration)).unwrap();
             assert_eq!(method.name(), name);
             let attribution = method.attribute(&subject).unwrap();
@@ -181,6 +199,13 @@ mod tests {
         );
         let bad = error("nib:steps=0");
         assert!(bad.contains("steps") && bad.contains("above 0"), "{bad}");
+        let bad = error("occlusion:fill=black");
+        assert!(
+            bad.contains("\"black\"") && bad.contains("zero, mean"),
+            "{bad}"
+        );
+        let bad = error("rise:keep=1");
+        assert!(bad.contains("keep") && bad.contains("between"), "{bad}");
         assert!(error("rollout:x=1").contains("no settings"));
         assert!(error("nib:steps").contains("setting=value"));
     }

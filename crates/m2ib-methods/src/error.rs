@@ -54,6 +54,19 @@ pub enum Error {
         /// What it reports.
         reason: String,
     },
+    /// A regression with more unknowns than what was drawn can tell.
+    #[error(
+        "{method}: {coalitions} coalitions drawn do not determine {features} features, raise \
+         \"samples\""
+    )]
+    Undetermined {
+        /// The method.
+        method: &'static str,
+        /// Coalitions scored.
+        coalitions: usize,
+        /// Features of the regression.
+        features: usize,
+    },
 }
 
 impl From<m2ib::clip_model::Error> for Error {

@@ -28,6 +28,7 @@ mod gradient;
 mod host;
 mod information;
 mod method;
+mod perturbation;
 mod settings;
 mod subject;
 
@@ -38,4 +39,5 @@ pub use error::{Error, Result};
 pub use gradient::{Form, GradCam, GradEclip, Heads, IntegratedGradients, Saliency};
 pub use information::{M2ib, Nib};
 pub use method::Method;
+pub use perturbation::{KernelShap, Occlusion, Rise};
 pub use subject::{Fill, Subject};

@@ -1,0 +1,266 @@
+//! KernelSHAP.
+
+use std::collections::BTreeMap;
+
+use m2ib::Unit;
+use ndarray::Array2;
+
+use super::shapley::shapley;
+use super::{all_tokens, score_patches, score_pieces};
+use crate::settings::{Given, listed};
+use crate::{Error, Fill, Method, Result, Subject};
+
+/// Shapley values of square groups of patches, and of the caption's tokens, by a regression with
+/// the Shapley kernel (Lundberg and Lee, *A Unified Approach to Interpreting Model Predictions*,
+/// 2017).
+///
+/// Exact where all coalitions are at most `samples`. Whatever is drawn, all saliency sums to y(x) −
+/// y(∅). A group's value is shared out equally among its patches.
+#[derive(Debug, Clone, Copy)]
+pub struct KernelShap {
+    /// Patches along a group's side; if not given, the fewest that leave at most 49 groups.
+    pub group: Option<usize>,
+    /// Coalitions scored at most.
+    pub samples: usize,
+    /// What masked tokens become.
+    pub fill: Fill,
+    /// The seed of the coalitions drawn.
+    pub seed: u64,
+}
+
+impl Default for KernelShap {
+    fn default() -> Self {
+        Self {
+            group: None,
+            samples: 2048,
+            fill: Fill::Zero,
+            seed: 0,
+        }
+    }
+}
+
+/// Groups of patches when their size is not given: the patches of ViT-B/32. With many more, 2048
+/// coalitions leave much noise.
+const GROUPS: usize = 49;
+
+impl KernelShap {
+    pub(crate) fn read(mut given: Given) -> Result<Self> {
+        let read = Self {
+            group: given.count("group")?,
+            samples: given.count("samples")?.unwrap_or(Self::default().samples),
+            fill: Fill::read(&mut given)?,
+            seed: given.seed()?,
+        };
+        given.finish("group, samples, fill, seed")?;
+        Ok(read)
+    }
+
+    fn groups(&self, side: usize) -> Result<Groups> {
+        let few = |&group: &usize| side.div_ceil(group).pow(2) <= GROUPS;
+        let group = self.group.or_else(|| (1..side).find(few)).unwrap_or(side);
+        match (1..=side).contains(&group) {
+            true => Ok(Groups { side, group }),
+            false => Err(Error::Setting {
+                method: self.name(),
+                setting: "group".into(),
+                found: group.to_string(),
+                expected: format!("1 to {side}, the patches along the image's side"),
+            }),
+        }
+    }
+}
+
+/// Patches in squares; the last row and column of squares may be cut.
+#[derive(Debug, Clone, Copy)]
+struct Groups {
+    /// Patches along the image's side.
+    side: usize,
+    /// Patches along a group's side.
+    group: usize,
+}
+
+impl Groups {
+    fn count(self) -> usize {
+        self.side.div_ceil(self.group).pow(2)
+    }
+
+    /// The group of each patch.
+    fn of_patches(self) -> Vec<usize> {
+        let across = self.side.div_ceil(self.group);
+        let of = |patch| {
+            let (row, column) = (patch / self.side, patch % self.side);
+            row / self.group * across + column / self.group
+        };
+        (0..self.side * self.side).map(of).collect()
+    }
+}
+
+impl Method for KernelShap {
+    fn name(&self) -> &'static str {
+        "kernel-shap"
+    }
+
+    fn settings(&self) -> BTreeMap<String, String> {
+        let group = self.group.map_or("auto".into(), |group| group.to_string());
+        listed([
+            ("group", &group),
+            ("samples", &self.samples),
+            ("fill", &self.fill),
+        ])
+    }
+
+    fn unit(&self) -> Unit {
+        Unit::Cosine
+    }
+
+    fn seed(&self) -> u64 {
+        self.seed
+    }
+
+    fn patches(&self, subject: &Subject<'_>) -> Result<Array2<f32>> {
+        let groups = self.groups(subject.side())?;
+        let of = groups.of_patches();
+        let value = |asked: &[&[bool]]| {
+            let patches = asked
+                .iter()
+                .map(|kept| of.iter().map(|&group| kept[group]).collect());
+            score_patches(subject, patches)
+        };
+        let values = shapley(groups.count(), self.samples, self.seed, value)?;
+        let mut sizes = vec![0u32; groups.count()];
+        of.iter().for_each(|&group| sizes[group] += 1);
+        let share = |&group: &usize| (values[group] / f64::from(sizes[group])) as f32;
+        let patches: Vec<f32> = of.iter().map(share).collect();
+        Ok(subject.grid(&patches))
+    }
+
+    fn tokens(&self, subject: &Subject<'_>) -> Result<Vec<f32>> {
+        let value = |asked: &[&[bool]]| score_pieces(subject, asked.iter().copied(), self.fill);
+        let pieces = subject.pieces().len();
+        let values = shapley(pieces, self.samples, self.seed, value)?;
+        Ok(all_tokens(subject, values))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::shapley::definition::exact;
+    use super::*;
+    use crate::subject::fixture;
+
+    #[test]
+    fn groups_are_squares_of_few_enough() {
+        let of = |side, group| {
+            KernelShap {
+                group,
+                ..Default::default()
+            }
+            .groups(side)
+        };
+        let counts = [(7, 49), (8, 16), (14, 49), (16, 36), (24, 36), (1, 1)];
+        for (side, count) in counts {
+            assert_eq!(of(side, None).unwrap().count(), count, "{side} patches");
+        }
+        let cut = of(3, Some(2)).unwrap().of_patches();
+        assert_eq!(cut, [0, 0, 1, 0, 0, 1, 2, 2, 3]);
+        for group in [0, 4] {
+            let error = of(3, Some(group)).unwrap_err().to_string();
+            assert!(
+                error.contains("group") && error.contains("1 to 3"),
+                "{error}"
+            );
+        }
+    }
+
+    /// Four groups, 5 × 5 patches or what is left of that at the edges: all 16 coalitions, whose
+    /// pixels are masked here by another way.
+    #[test]
+    fn patches_have_the_shapley_values_of_the_definition() {
+        let model = fixture::model();
+        let subject = fixture::subject(&model);
+        let [height, width] = subject.input_size();
+        let wide = 5 * subject.patch();
+        let image = |bits: usize| -> Vec<f32> {
+            let mut image = subject.pixels().values.clone();
+            for (index, value) in image.iter_mut().enumerate() {
+                let (row, column) = (index / width % height, index % width);
+                if bits >> (row / wide * 2 + column / wide) & 1 == 0 {
+                    *value = 0.0;
+                }
+            }
+            image
+        };
+        let images: Vec<Vec<f32>> = (0..16).map(image).collect();
+        let scores = subject.score_images(images.iter().map(|image| &image[..]));
+        let scores: Vec<f64> = scores.unwrap().into_iter().map(f64::from).collect();
+        let shap = KernelShap {
+            group: Some(5),
+            samples: 16,
+            ..Default::default()
+        };
+        let map = shap.patches(&subject).unwrap();
+        let expected = exact(4, &scores);
+        for (index, &found) in map.iter().enumerate() {
+            let (row, column) = (index / 8 / 5, index % 8 / 5);
+            let size = [5.0, 3.0];
+            let group = f64::from(found) * size[row] * size[column];
+            let expected = expected[row * 2 + column];
+            assert!(
+                (group - expected).abs() < 1e-5,
+                "{index}: {group} {expected}"
+            );
+        }
+        let total: f64 = map.iter().copied().map(f64::from).sum();
+        assert!((total - (scores[15] - scores[0])).abs() < 1e-5);
+    }
+
+    #[test]
+    fn tokens_have_the_shapley_values_of_the_definition() {
+        let model = fixture::model();
+        let subject = fixture::subject(&model);
+        let pieces = subject.pieces();
+        let tokens = subject.caption().tokens.len();
+        for fill in [Fill::Zero, Fill::Id(0)] {
+            let scores: Vec<f64> = (0..1usize << pieces.len())
+                .flat_map(|bits| {
+                    let mut kept = vec![true; tokens];
+                    for (index, &piece) in pieces.iter().enumerate() {
+                        kept[piece] = bits >> index & 1 == 1;
+                    }
+                    subject.score_tokens([&kept[..]], fill).unwrap()
+                })
+                .map(f64::from)
+                .collect();
+            let expected = exact(pieces.len(), &scores);
+            let shap = KernelShap {
+                fill,
+                ..Default::default()
+            };
+            let found = shap.tokens(&subject).unwrap();
+            for (&piece, expected) in pieces.iter().zip(expected) {
+                let found = f64::from(found[piece]);
+                assert!(
+                    (found - expected).abs() < 1e-5,
+                    "{piece}: {found} {expected}"
+                );
+            }
+            assert_eq!((found[0], found[tokens - 1]), (0.0, 0.0));
+        }
+    }
+
+    /// Sixteen groups, of whose 65,536 coalitions some are drawn.
+    #[test]
+    fn what_is_drawn_sums_to_what_the_image_adds() {
+        let model = fixture::model();
+        let subject = fixture::subject(&model);
+        let shap = KernelShap {
+            samples: 100,
+            ..Default::default()
+        };
+        let total: f32 = shap.patches(&subject).unwrap().sum();
+        let blank = vec![0.0; subject.pixels().values.len()];
+        let blank = subject.score_images([&blank[..]]).unwrap()[0];
+        let expected = subject.similarity() - blank;
+        assert!((total - expected).abs() < 1e-5, "{total} {expected}");
+    }
+}
