@@ -91,7 +91,10 @@ impl Method for IntegratedGradients {
         let mut patches = Array2::<f32>::zeros((side, side));
         for (index, value) in contributions.iter().enumerate() {
             let (row, column) = (index / width % height, index % width);
-            patches[(row / patch, column / patch)] += value;
+            // What is left behind the last whole patch, the tower does not see.
+            if let Some(sum) = patches.get_mut((row / patch, column / patch)) {
+                *sum += value;
+            }
         }
         Ok(patches)
     }
