@@ -70,6 +70,8 @@ impl Choice {
         let mut recipe = self.recipe.clone();
         match &mut recipe {
             Recipe::M2ib(settings) => settings.seed = seed,
+            Recipe::Rise(method) => method.seed = seed,
+            Recipe::KernelShap(method) => method.seed = seed,
             Recipe::Random(method) => method.seed = seed,
             _ => {}
         }
@@ -181,6 +183,25 @@ mod tests {
             let all = image.chain(&attribution.text.saliency);
             assert!(all.into_iter().all(|x| x.is_finite()), "{name}");
             assert!(!attribution.image.is_flat(), "{name}");
+        }
+    }
+
+    #[test]
+    fn whatever_is_random_takes_another_seed() {
+        let model = fixture::model();
+        let calibration = m2ib::emoji::calibration().unwrap();
+        for name in Choice::NAMES {
+            let choice = name.parse::<Choice>().unwrap().seeded(7);
+            let method = choice.build(&model, Some(&calibration)).unwrap();
+            let random = [
+                "m2ib-matched",
+                "m2ib-released",
+                "rise",
+                "kernel-shap",
+                "random",
+            ];
+            let expected = if random.contains(&name) { 7 } else { 0 };
+            assert_eq!(method.seed(), expected, "{name}");
         }
     }
 
