@@ -8,16 +8,20 @@ use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use m2ib::{Calibration, Modality, Pretrained};
 use m2ib_eval::Yardstick;
-use m2ib_eval::comparison::{Comparison, Plan, Sample, Trial, gallery};
+use m2ib_eval::comparison::{Comparison, Plan, RoarProgress, Sample, Trial, gallery};
 use m2ib_eval::data::{DataFormat, Dataset, Source};
 use m2ib_eval::journal::Journal;
 use m2ib_eval::metrics::{Metric, TokenFill};
+use m2ib_eval::roar::{RoarReport, RoarSettings};
 use m2ib_methods::Choice;
 
 use crate::output::Output;
 
 /// Where results are kept as they are made.
 const JOURNAL: &str = "journal.jsonl";
+
+/// What CLIP's own tokenizer pads with.
+const PAD: i64 = 0;
 
 /// Pairs, methods and metrics.
 #[derive(Args)]
@@ -49,6 +53,15 @@ pub(crate) struct Compare {
     /// Pairs for the metrics that explain each pair many times: sensitivity and the sanity checks.
     #[arg(long, default_value_t = 20, value_name = "N")]
     repeated: usize,
+    /// ROAR+ too: the model is fine-tuned once a method, without what the method calls important.
+    #[arg(long)]
+    roar: bool,
+    /// Epochs of each of ROAR+'s fine-tunings.
+    #[arg(long, default_value_t = 4, value_name = "N", requires = "roar")]
+    roar_epochs: u64,
+    /// Their learning rate: 1e-5 for models as large as CLIP's, 1e-3 for the embedded one.
+    #[arg(long, default_value_t = 1e-5, value_name = "RATE", requires = "roar")]
+    roar_rate: f64,
     /// Pairs shown side by side on the page.
     #[arg(long, default_value_t = 6, value_name = "N")]
     shown: usize,
@@ -113,10 +126,52 @@ impl Compare {
             comparison.model,
             comparison.to_markdown()
         );
+        if self.roar {
+            let report = self.roar(&plan, model, &dataset, &journal, folder)?;
+            anstream::println!(
+                "ROAR+, {} pairs trained on, {} validated on\n\n{}",
+                report.training,
+                report.validation,
+                report.to_markdown()
+            );
+            let bytes = serde_json::to_vec_pretty(&report)?;
+            anstream::println!("{}", output.write("roar.json", &bytes)?.display());
+        }
         for (name, bytes) in files(&comparison, &comparison.to_html(&pictures)?)? {
             anstream::println!("{}", output.write(name, &bytes)?.display());
         }
         Ok(())
+    }
+
+    fn roar(
+        &self,
+        plan: &Plan,
+        model: &Pretrained,
+        dataset: &Dataset,
+        journal: &Journal<Trial>,
+        folder: &Path,
+    ) -> Result<RoarReport> {
+        let mut settings = RoarSettings::new(PAD);
+        settings.seed = plan.seed;
+        settings.tune.seed = plan.seed;
+        settings.tune.epochs = self.roar_epochs;
+        settings.tune.learning_rate = self.roar_rate;
+        let bar = ProgressBar::new_spinner()
+            .with_style(ProgressStyle::with_template("{spinner} ROAR+, {msg}")?);
+        let mut told = |progress: RoarProgress<'_>| {
+            bar.set_message(format!("{}: step {}", progress.method, progress.step.step));
+            bar.tick();
+        };
+        let report = plan.roar(
+            model,
+            dataset,
+            journal,
+            &settings,
+            &folder.join("roar"),
+            &mut told,
+        )?;
+        bar.finish_and_clear();
+        Ok(report)
     }
 
     fn choices(&self) -> Result<Vec<Choice>> {

@@ -60,6 +60,14 @@ pub enum Error {
     /// A method, or an explanation by it.
     #[error(transparent)]
     Method(Box<m2ib_methods::Error>),
+    /// A folder for results that cannot be made.
+    #[error("cannot make the folder {}: {source}", folder.display())]
+    Folder {
+        /// The folder.
+        folder: std::path::PathBuf,
+        /// What the system reports.
+        source: std::io::Error,
+    },
     /// A picture that could not be drawn.
     #[error("cannot draw {what}: {reason}")]
     Drawing {

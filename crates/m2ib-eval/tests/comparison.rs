@@ -7,10 +7,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use m2ib::{Backend, Modality, Pretrained, emoji};
 use m2ib_eval::Yardstick;
-use m2ib_eval::comparison::{Plan, Sample, Trial, gallery};
+use m2ib_eval::comparison::{Plan, RoarProgress, Sample, Trial, gallery};
 use m2ib_eval::data::{Dataset, Source};
 use m2ib_eval::journal::Journal;
 use m2ib_eval::metrics::Metric;
+use m2ib_eval::roar::RoarSettings;
 
 const METRICS: [Metric; 7] = [
     Metric::ImageDrop,
@@ -119,4 +120,36 @@ fn a_pair_that_fails_is_kept_with_its_reason_and_ends_nothing() {
     assert!(!column.summaries.contains_key(&Metric::Energy));
     let page = comparison.to_html(&gallery(&plan, &model, None, &data, 2).unwrap());
     assert!(page.unwrap().contains("broken.png"));
+}
+
+#[test]
+fn roar_plus_of_a_comparison_is_kept_and_not_done_again() {
+    let model = model();
+    let data = Dataset::scenes(&Yardstick::new(20, 0).unwrap());
+    let folder = tempfile::tempdir().unwrap();
+    let mut plan = plan(&["saliency", "random"]);
+    plan.metrics = vec![Metric::Energy];
+    let mut kept = journal(&plan, &data, &folder.path().join("journal.jsonl"));
+    plan.run(&model, None, &data, &mut kept, &|_| {}).unwrap();
+
+    let mut settings = RoarSettings::new(0);
+    settings.tune.epochs = 1;
+    settings.tune.batch = 8;
+    let steps = std::cell::Cell::new(0);
+    let roar = || {
+        let mut told = |_: RoarProgress<'_>| steps.set(steps.get() + 1);
+        plan.roar(&model, &data, &kept, &settings, folder.path(), &mut told)
+            .unwrap()
+    };
+    let report = roar();
+    // Untouched, by chance, and two methods, of two steps each.
+    assert_eq!(steps.get(), 8);
+    assert_eq!((report.training, report.validation), (16, 4));
+    let names: Vec<_> = report.methods.iter().map(|row| row.name.as_str()).collect();
+    assert_eq!(names, ["saliency", "random"]);
+    assert!(report.to_markdown().contains("| saliency"));
+
+    let again = roar();
+    assert_eq!(steps.get(), 8, "nothing was fine-tuned twice");
+    assert_eq!(again, report);
 }

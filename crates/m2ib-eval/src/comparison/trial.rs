@@ -13,12 +13,15 @@ use crate::metrics::{
     self, CaptionTokens, Metric, Values, image_faithfulness, image_sensitivity, text_faithfulness,
     text_sensitivity,
 };
+use crate::roar::Scores;
 
 /// What came of a pair.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Trial {
     /// By metric; none where it is not defined for the pair.
     pub values: Values,
+    /// The explanation itself: saliency of patches and tokens.
+    pub scores: Scores,
     /// Seconds that the explanation took, both sides, on one of as many threads as pairs were
     /// explained at once.
     pub seconds: f64,
@@ -50,7 +53,15 @@ impl Plan {
         if repeat {
             values.extend(self.sensitivity(subject, method)?);
         }
-        Ok(Trial { values, seconds })
+        let scores = Scores {
+            image: map.clone(),
+            text: attribution.text.saliency,
+        };
+        Ok(Trial {
+            values,
+            scores,
+            seconds,
+        })
     }
 
     fn faithfulness(

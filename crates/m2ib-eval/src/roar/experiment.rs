@@ -158,7 +158,7 @@ impl<'a> Roar<'a> {
             model: self.clip.fingerprint().into(),
             training: self.training.len(),
             validation: self.validation.len(),
-            random: row("random", random),
+            random: row("chance", random),
             methods: methods
                 .into_iter()
                 .map(|(name, found)| row(&name, found))

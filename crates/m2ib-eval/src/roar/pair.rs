@@ -2,6 +2,7 @@
 
 use m2ib::clip_model::{Clip, VisionConfig};
 use ndarray::Array2;
+use serde::{Deserialize, Serialize};
 
 use super::{Error, Result};
 
@@ -17,7 +18,7 @@ pub struct Pair {
 }
 
 /// What a method says of a pair.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Scores {
     /// The importance of each patch, `[rows, columns]`.
     pub image: Array2<f32>,

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::retrieval::{RetrievalCase, intervals};
 use super::{Retrieval, RoarSettings};
 use crate::Interval;
+use crate::table::aligned;
 
 /// Methods compared by what their removals cost a model.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -47,6 +48,37 @@ pub struct Fall {
     pub text_to_image: Interval,
     /// How much the loss *rises*: larger is better here, too.
     pub loss: Interval,
+}
+
+impl RoarReport {
+    /// A Markdown table: what each method's removals cost beyond the fine-tuning on pairs as they
+    /// were, means ± half the confidence interval. More is better everywhere.
+    pub fn to_markdown(&self) -> String {
+        let heading = [
+            "removed by",
+            "image → text ↑",
+            "text → image ↑",
+            "rise of the loss ↑",
+        ];
+        let row = |row: &RoarRow| {
+            let Fall {
+                image_to_text,
+                text_to_image,
+                loss,
+            } = row.fall;
+            let cells = [image_to_text, text_to_image, loss].map(|interval| {
+                let half = (interval.high - interval.low) / 2.0;
+                format!("{:.3} ± {half:.3}", interval.mean)
+            });
+            [row.name.clone()].into_iter().chain(cells).collect()
+        };
+        let rows = [&self.random].into_iter().chain(&self.methods).map(row);
+        let lines: Vec<Vec<String>> = [heading.map(String::from).to_vec()]
+            .into_iter()
+            .chain(rows)
+            .collect();
+        aligned(&lines)
+    }
 }
 
 impl RoarRow {
