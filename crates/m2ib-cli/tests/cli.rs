@@ -399,10 +399,62 @@ fn evaluate_names_the_argument_that_is_wrong() {
             &["--calibration", "none.json"],
         ),
         (&["--scenes", "2", "--model", "./nowhere"], &["./nowhere"]),
+        (&["--methods", "saliency"], &["--scenes", "--data"]),
+        (
+            &["--scenes", "2", "--methods", "gradcam"],
+            &["--methods", "\"gradcam\"", "grad-cam"],
+        ),
+        (
+            &["--scenes", "2", "--methods", "random", "--metrics", "iuo"],
+            &["--metrics", "\"iuo\"", "road"],
+        ),
+        (&["--data", "nowhere.tsv"], &["--data", "nowhere.tsv"]),
     ] {
         let error = failure(&m2ib(&[&["evaluate"], arguments].concat()));
         for word in words {
             assert!(error.contains(word), "{arguments:?}: {error}");
         }
+    }
+}
+
+#[test]
+fn methods_are_compared_on_files_and_the_same_command_goes_on_where_it_was() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let lines = format!(
+        "caption\timage\na photo of a piano\t{}\na photo of a koala\t{}\na photo of nothing\tnowhere.png\n",
+        scene("scene0.png").display(),
+        scene("scene2.png").display()
+    );
+    std::fs::write(at("pairs.tsv"), lines).unwrap();
+    let (data, out) = (at("pairs.tsv"), at("out"));
+    let run = |methods: &str| {
+        m2ib(&[
+            "evaluate",
+            "--data",
+            path(&data),
+            "--methods",
+            methods,
+            "--metrics",
+            "image_drop,text_deletion",
+            "--shown",
+            "1",
+            "--out",
+            path(&out),
+        ])
+    };
+    let printed = stdout(&run("saliency"));
+    assert!(printed.contains("3 pairs of pairs.tsv"), "{printed}");
+    assert!(printed.contains("| saliency |") && printed.contains("drop ↓"));
+    let journal = std::fs::read_to_string(out.join("journal.jsonl")).unwrap();
+    assert!(journal.contains("nowhere.png"), "failures are kept");
+
+    stdout(&run("saliency,random"));
+    let longer = std::fs::read_to_string(out.join("journal.jsonl")).unwrap();
+    assert!(longer.starts_with(&journal) && longer.contains("random"));
+    let page = std::fs::read_to_string(out.join("comparison.html")).unwrap();
+    assert!(page.contains("nowhere.png") && page.contains("data:image/png;base64,"));
+    for name in ["comparison.json", "comparison.csv", "image-metrics.svg"] {
+        assert!(out.join(name).is_file(), "{name} is missing");
     }
 }

@@ -18,9 +18,13 @@
 //! # Ok::<(), m2ib_eval::Error>(())
 //! ```
 //!
-//! **What this crate may know:** explanations and scenes, and how one is held against the other.
-//! It reads plain numbers and masks; it knows no tensors and no towers, so a map of any method can
-//! be judged. ([`roar`] hands models on to `m2ib-tune`, which fine-tunes them.)
+//! [`comparison`] holds methods against each other by [`metrics`] and, with [`roar`], by what a model
+//! loses when it must do without what they call important; [`data`] reads pairs as researchers have
+//! them, and a [`journal`] keeps results as they are made.
+//!
+//! **What this crate may know:** explanations, models and scenes, and how one is held against the
+//! other. It reads plain numbers and masks and touches no tensor: models are asked through `m2ib`
+//! and `m2ib-methods`, and fine-tuned through `m2ib-tune`.
 
 mod case;
 pub mod comparison;
