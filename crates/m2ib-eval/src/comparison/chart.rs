@@ -4,18 +4,21 @@ use m2ib::Modality;
 use plotters::coord::Shift;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
+use unicode_width::UnicodeWidthStr;
 
 use super::Comparison;
 use crate::metrics::Metric;
 use crate::{Error, Result};
 
 /// Plotters places points on whole pixels, so everything is drawn large and shown smaller.
-const WIDTH: u32 = 640;
+/// Of a panel, names aside.
+const WIDTH: u32 = 370;
 const ACROSS: usize = 3;
 const ROW: u32 = 34;
 const HEAD: u32 = 64;
 const FOOT: u32 = 56;
-const NAMES: u32 = 270;
+/// Of a letter of a name, on average.
+const LETTER: u32 = 11;
 const MARGIN: u32 = 24;
 /// Plotters takes an em of 1.24 times the font size it writes.
 const FONT: f64 = 22.0 * 1.24;
@@ -40,7 +43,8 @@ impl Comparison {
         let panel = HEAD + FOOT + ROW * self.methods.len() as u32;
         let columns = metrics.len().min(ACROSS);
         let rows = metrics.len().div_ceil(columns);
-        let size = (WIDTH * columns as u32, panel * rows as u32);
+        let width = WIDTH + self.names();
+        let size = (width * columns as u32, panel * rows as u32);
         let mut svg = String::new();
         let mut draw = || -> Drawn {
             let whole = SVGBackend::with_string(&mut svg, size).into_drawing_area();
@@ -60,7 +64,14 @@ impl Comparison {
         Ok(svg.replacen("<svg ", &viewed, 1))
     }
 
+    /// Room for the longest name.
+    fn names(&self) -> u32 {
+        let lengths = self.methods.iter().map(|column| column.method.width());
+        lengths.max().unwrap_or_default() as u32 * LETTER + 2 * MARGIN
+    }
+
     fn panel(&self, area: &Panel<'_>, metric: Metric) -> Drawn {
+        let names = self.names();
         let scale = metric.scale();
         let points = self.methods.iter().enumerate();
         let points: Vec<(i32, f64, f64, f64)> = points
@@ -82,12 +93,12 @@ impl Comparison {
         let room = ((high - low) * 0.06).max(1e-6 * high.abs().max(1.0));
         let title = format!("{} {}", metric.label(), metric.direction().arrow());
         let style = ("sans-serif", FONT).into_font().style(FontStyle::Bold);
-        area.draw_text(&title, &style.color(&INK), (NAMES as i32, 18))?;
+        area.draw_text(&title, &style.color(&INK), (names as i32, 18))?;
         let count = self.methods.len() as i32;
         let mut chart = ChartBuilder::on(area)
             .margin_top(HEAD)
             .margin_right(MARGIN)
-            .set_label_area_size(LabelAreaPosition::Left, NAMES)
+            .set_label_area_size(LabelAreaPosition::Left, names)
             .set_label_area_size(LabelAreaPosition::Bottom, FOOT)
             .build_cartesian_2d(low - room..high + room, count..0)?;
         chart
@@ -118,7 +129,7 @@ impl Comparison {
         for (place, column) in self.methods.iter().enumerate() {
             let style = ("sans-serif", FONT * 0.9).into_font().color(&INK);
             let style = style.pos(Pos::new(HPos::Right, VPos::Center));
-            let at = (NAMES as i32 - 14, shown(place as i32, ROW as i32 / 2));
+            let at = (names as i32 - 14, shown(place as i32, ROW as i32 / 2));
             area.draw_text(&column.method, &style, at)?;
         }
         Ok(())

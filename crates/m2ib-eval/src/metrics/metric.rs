@@ -156,10 +156,11 @@ impl Metric {
     }
 
     /// What tables multiply it with: 100 where the literature prints cosines × 100 or shares in
-    /// percent, else 1.
+    /// percent, 1,000 where values are so small that two digits would show none, else 1.
     pub fn scale(self) -> f64 {
         match self {
             Self::ImageDrop | Self::ImageIncrease | Self::TextDrop | Self::TextIncrease => 100.0,
+            Self::ImageInfidelity | Self::TextInfidelity => 1000.0,
             _ => 1.0,
         }
     }
@@ -188,7 +189,7 @@ impl Metric {
             Self::Energy => ("energy", "energy", Higher),
             Self::Iou => ("iou", "IoU at 0.5", Higher),
             Self::ImageSensitivity => ("image_sensitivity", "sensitivity", Lower),
-            Self::ImageInfidelity => ("image_infidelity", "infidelity", Lower),
+            Self::ImageInfidelity => ("image_infidelity", "infidelity × 10³", Lower),
             Self::ImageParameters => ("image_parameters", "random weights", Lower),
             Self::ImagePartner => ("image_partner", "other caption", Lower),
             Self::TextDrop => ("text_drop", "drop", Lower),
@@ -197,7 +198,7 @@ impl Metric {
             Self::TextDeletion => ("text_deletion", "deletion", Lower),
             Self::TextInsertion => ("text_insertion", "insertion", Higher),
             Self::TextSensitivity => ("text_sensitivity", "sensitivity", Lower),
-            Self::TextInfidelity => ("text_infidelity", "infidelity", Lower),
+            Self::TextInfidelity => ("text_infidelity", "infidelity × 10³", Lower),
             Self::TextParameters => ("text_parameters", "random weights", Lower),
             Self::TextPartner => ("text_partner", "other image", Lower),
         }
