@@ -1,0 +1,168 @@
+//! Pairs scored again with a part of them changed.
+
+use burn::tensor::{Int, Tensor, TensorData};
+use m2ib::clip_model::TokenKind;
+
+use super::Subject;
+use crate::Result;
+use crate::host::host;
+
+/// Pairs whose towers run at once when many are scored.
+const BATCH: usize = 32;
+
+/// What a token's embedding becomes when it is masked; its position embedding stays.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fill {
+    /// Zeros.
+    Zero,
+    /// The mean of the vocabulary's embeddings.
+    Mean,
+    /// Another token's. CLIP's own tokenizer pads with id 0.
+    Id(i64),
+}
+
+impl Subject<'_> {
+    /// Similarities of other images with the caption.
+    ///
+    /// # Shapes
+    /// - images: of `[3, height, width]` each, normalised
+    ///
+    /// # Errors
+    /// [`Error::Explainer`](crate::Error::Explainer) for a wrong size, [`Error::NotFinite`](crate::Error::NotFinite).
+    pub fn score_images<'b>(
+        &self,
+        images: impl IntoIterator<Item = &'b [f32]>,
+    ) -> Result<Vec<f32>> {
+        let [height, width] = self.input_size();
+        let device = self.model.clip.device();
+        let images: Vec<&[f32]> = images.into_iter().collect();
+        let mut scores = Vec::with_capacity(images.len());
+        for batch in images.chunks(BATCH) {
+            let values = batch.concat();
+            let shape = [batch.len(), 3, height, width];
+            if values.len() != shape.iter().product::<usize>() {
+                let found = batch.iter().map(|image| image.len()).max().into_iter();
+                return Err(m2ib::clip_model::Error::PixelShape {
+                    found: found.collect(),
+                    expected: shape[1..].to_vec(),
+                }
+                .into());
+            }
+            let pixels = Tensor::<4>::from_data(TensorData::new(values, shape), &device);
+            let cosine = self.image_cosine(self.model.clip.image.forward(pixels)?);
+            scores.extend(host(cosine, "a masked image's similarity")?);
+        }
+        Ok(scores)
+    }
+
+    /// Similarities of the caption with some of its tokens masked.
+    ///
+    /// # Shapes
+    /// - kept: of `[tokens]` each; start, end and the pooled position are kept whatever it says
+    ///
+    /// # Errors
+    /// [`Error::Explainer`](crate::Error::Explainer) for a fill outside the vocabulary, [`Error::NotFinite`](crate::Error::NotFinite).
+    pub fn score_tokens<'b>(
+        &self,
+        kept: impl IntoIterator<Item = &'b [bool]>,
+        fill: Fill,
+    ) -> Result<Vec<f32>> {
+        let tower = &self.model.clip.text;
+        let own = self.tokens.clone();
+        let filling = self.filling(fill)?;
+        let kept: Vec<&[bool]> = kept.into_iter().collect();
+        let tokens = self.caption.tokens.len();
+        let mut scores = Vec::with_capacity(kept.len());
+        for batch in kept.chunks(BATCH) {
+            let mask: Vec<f32> = batch.iter().flat_map(|kept| self.mask(kept)).collect();
+            let mask = TensorData::new(mask, [batch.len(), tokens, 1]);
+            let mask = Tensor::<3>::from_data(mask, &own.device());
+            let mixed = own.clone() * mask.clone() + filling.clone() * (mask.neg() + 1.0);
+            let embedding = tower.read_out(0, tower.place(mixed), self.position);
+            scores.extend(host(
+                self.text_cosine(embedding),
+                "a masked caption's similarity",
+            )?);
+        }
+        Ok(scores)
+    }
+
+    /// What masked tokens become, `[1, tokens, width]`.
+    ///
+    /// # Errors
+    /// [`Error::Explainer`](crate::Error::Explainer) for an id outside the vocabulary.
+    pub(crate) fn filling(&self, fill: Fill) -> Result<Tensor<3>> {
+        let tower = &self.model.clip.text;
+        let tokens = self.caption.tokens.len();
+        let own = self.tokens.clone();
+        Ok(match fill {
+            Fill::Zero => own.zeros_like(),
+            Fill::Mean => own.zeros_like() + tower.mean_embedding().unsqueeze::<3>(),
+            Fill::Id(id) => {
+                let ids: Tensor<2, Int> = tower.ids(&vec![id; tokens])?;
+                tower.look_up(ids)
+            }
+        })
+    }
+
+    /// 1 where a token stays.
+    fn mask<'b>(&'b self, kept: &'b [bool]) -> impl Iterator<Item = f32> + 'b {
+        self.caption
+            .tokens
+            .iter()
+            .enumerate()
+            .map(|(position, token)| {
+                let kept = kept.get(position).copied().unwrap_or(true);
+                let fixed = token.kind != TokenKind::Text || position == self.position;
+                f32::from(u8::from(kept || fixed))
+            })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::subject::fixture;
+
+    #[test]
+    fn nothing_masked_scores_as_the_pair_does() {
+        let model = fixture::model();
+        let subject = fixture::subject(&model);
+        let kept = vec![true; subject.caption().tokens.len()];
+        let text = subject.score_tokens([&kept[..]], Fill::Zero).unwrap()[0];
+        let image = subject
+            .score_images([&subject.pixels().values[..]])
+            .unwrap()[0];
+        assert!((text - subject.similarity()).abs() < 1e-6);
+        assert!((image - subject.similarity()).abs() < 1e-6);
+    }
+
+    #[test]
+    fn masking_the_word_that_fits_costs_most() {
+        let model = fixture::model();
+        let subject = fixture::subject(&model);
+        let tokens = &subject.caption().tokens;
+        let without = |word: &str| -> Vec<bool> {
+            tokens
+                .iter()
+                .map(|token| !token.text.starts_with(word))
+                .collect()
+        };
+        for fill in [Fill::Zero, Fill::Mean, Fill::Id(0)] {
+            let masks = [without("piano"), without("photo")];
+            let scores = subject.score_tokens(masks.iter().map(|m| &m[..]), fill);
+            let [piano, photo] = scores.unwrap()[..] else {
+                panic!("one score each")
+            };
+            assert!(piano < photo, "{fill:?}: {piano} {photo}");
+        }
+    }
+
+    #[test]
+    fn an_image_of_another_size_is_refused() {
+        let model = fixture::model();
+        let subject = fixture::subject(&model);
+        let error = subject.score_images([&[0.0; 12][..]]).unwrap_err();
+        assert!(error.to_string().contains("12"), "{error}");
+    }
+}
