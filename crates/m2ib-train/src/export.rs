@@ -6,7 +6,7 @@ use std::path::Path;
 use clip_model::{Clip, Precision};
 use m2ib_tune::write_whole;
 
-use crate::{Error, Result};
+use crate::Result;
 
 /// Where a model comes from; written into its file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,14 +24,14 @@ pub struct Provenance {
 /// [`Pretrained::load`](clip_model::Pretrained::load) read the folder.
 ///
 /// # Errors
-/// [`Error::File`]; [`Error::Model`] for weights beyond half precision.
+/// [`Error::Tune`](crate::Error::Tune); [`Error::Model`](crate::Error::Model) for weights beyond half precision.
 pub fn export(
     clip: &Clip,
     provenance: &Provenance,
     files: &[(&str, &[u8])],
     folder: &Path,
 ) -> Result<()> {
-    std::fs::create_dir_all(folder).map_err(|source| Error::File {
+    std::fs::create_dir_all(folder).map_err(|source| m2ib_tune::Error::File {
         action: "make the folder",
         path: folder.into(),
         source,

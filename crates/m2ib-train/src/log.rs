@@ -3,10 +3,10 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use m2ib_tune::write_whole;
+use m2ib_tune::{Error, Result, write_whole};
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, Measures, Result};
+use crate::Measures;
 
 /// One line.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -1,8 +1,7 @@
 //! What a run depends on.
 
+use m2ib_tune::{Error, Result};
 use serde::{Deserialize, Serialize};
-
-use crate::{Error, Result};
 
 /// Scenes that a seed may use, as a power of two: far more than a run takes.
 pub(crate) const SCENES_OF_A_SEED: u32 = 40;

@@ -8,7 +8,7 @@ use m2ib_core::Lanes;
 use m2ib_tune::{LOGIT_SCALE, Update, gradient_norm};
 
 use crate::share::{Grid, Passes, Share};
-use crate::{Error, Loss, Result, Schedule, Settings, Source, State, contrastive};
+use crate::{Loss, Result, Schedule, Settings, Source, State, contrastive};
 
 /// Trains a model on the examples of a source.
 pub struct Trainer<S> {
@@ -53,7 +53,7 @@ impl<S: Source> Trainer<S> {
     /// Starts from `state`: fresh ([`State::random`]) or of a checkpoint.
     ///
     /// # Errors
-    /// [`Error::Setting`]; [`Error::Threads`].
+    /// [`Error::Tune`](crate::Error::Tune) for a setting that makes no sense; [`Error::Threads`](crate::Error::Threads).
     pub fn new(
         settings: Settings,
         config: ClipConfig,
@@ -97,7 +97,7 @@ impl<S: Source> Trainer<S> {
     /// One update.
     ///
     /// # Errors
-    /// [`Error::NotFinite`]; whatever the source reports.
+    /// [`Error::Tune`](crate::Error::Tune) for a loss or gradient that is not finite; whatever the source reports.
     pub fn step(&mut self) -> Result<Report> {
         let step = self.state.step + 1;
         let mut shares = match self.prepared.take() {
@@ -110,7 +110,7 @@ impl<S: Source> Trainer<S> {
         gradients.add(LOGIT_SCALE.into(), vec![loss.log_scale as f32]);
         let finite = |what, found: f64| match found.is_finite() {
             true => Ok(found),
-            false => Err(Error::NotFinite { what, found, step }),
+            false => Err(m2ib_tune::Error::NotFinite { what, found, step }),
         };
         finite("loss", loss.value)?;
         let gradient_norm = finite("gradients' norm", gradient_norm(&gradients))?;
