@@ -67,34 +67,6 @@ pub fn dilated(mask: &Array2<bool>, distance: f64) -> Array2<bool> {
     })
 }
 
-/// A box in pixels of a picture, as COCO and RefCOCO write them: corner, then size; fractions
-/// allowed.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct BoundingBox {
-    /// Left edge.
-    pub left: f64,
-    /// Upper edge.
-    pub top: f64,
-    /// Width.
-    pub width: f64,
-    /// Height.
-    pub height: f64,
-}
-
-impl BoundingBox {
-    /// The pixels, of a picture `[height, width]`, whose centres lie within the box. What sticks
-    /// out of the picture is cut off, and a box smaller than a pixel may hold none.
-    pub fn mask(&self, height: usize, width: usize) -> Array2<bool> {
-        let within = |pixel: usize, start: f64, length: f64| {
-            let centre = pixel as f64 + 0.5;
-            (start..start + length).contains(&centre)
-        };
-        Array2::from_shape_fn((height, width), |(y, x)| {
-            within(y, self.top, self.height) && within(x, self.left, self.width)
-        })
-    }
-}
-
 /// Energy-based pointing game (Wang et al., *Score-CAM*, CVPR workshops 2020):
 /// Σ over the object / Σ over the picture, of the map less its minimum.
 pub fn energy(map: &Array2<f32>, mask: &Array2<bool>) -> f64 {
@@ -241,22 +213,6 @@ mod tests {
         for (distance, pixels) in [(0.0, 1), (1.0, 5), (1.5, 9), (2.0, 13)] {
             assert_eq!(count(&dilated(&mask, distance)), pixels, "{distance}");
         }
-    }
-
-    #[test]
-    fn boxes_hold_the_pixels_whose_centres_they_hold() {
-        let at = |left, top, width, height| BoundingBox {
-            left,
-            top,
-            width,
-            height,
-        };
-        let mask = at(1.0, 0.4, 2.0, 1.2).mask(3, 4);
-        let row = |inside: bool| [false, inside, inside, false];
-        assert_eq!(mask, array![row(true), row(true), row(false)]);
-        assert_eq!(count(&at(-5.0, -5.0, 99.0, 99.0).mask(3, 4)), 12);
-        assert_eq!(count(&at(0.6, 0.6, 0.5, 0.5).mask(3, 4)), 0);
-        assert_eq!(count(&at(f64::NAN, 0.0, 2.0, 2.0).mask(3, 4)), 0);
     }
 
     #[test]
