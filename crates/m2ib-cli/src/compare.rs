@@ -8,7 +8,7 @@ use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use m2ib::{Calibration, Modality, Pretrained};
 use m2ib_eval::Yardstick;
-use m2ib_eval::comparison::{Comparison, Plan, RoarProgress, Sample, Trial, gallery};
+use m2ib_eval::comparison::{Comparison, Plan, RoarProgress, Trial, gallery};
 use m2ib_eval::data::{DataFormat, Dataset, Source};
 use m2ib_eval::journal::Journal;
 use m2ib_eval::metrics::{Metric, TokenFill};
@@ -190,7 +190,7 @@ impl Compare {
             plan.metrics = self.metrics.clone();
         }
         plan.fill = self.fill;
-        plan.repeated = Sample(self.repeated);
+        plan.repeated = self.repeated;
         plan.seed = seed;
         Ok(plan)
     }

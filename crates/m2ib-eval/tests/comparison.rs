@@ -7,19 +7,20 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use m2ib::{Backend, Modality, Pretrained, emoji};
 use m2ib_eval::Yardstick;
-use m2ib_eval::comparison::{Plan, RoarProgress, Sample, Trial, gallery};
+use m2ib_eval::comparison::{Plan, RoarProgress, Trial, gallery};
 use m2ib_eval::data::{Dataset, Source};
 use m2ib_eval::journal::Journal;
 use m2ib_eval::metrics::Metric;
 use m2ib_eval::roar::RoarSettings;
 
-const METRICS: [Metric; 7] = [
+const METRICS: [Metric; 8] = [
     Metric::ImageDrop,
     Metric::ImageDeletion,
     Metric::Energy,
     Metric::ImageSensitivity,
     Metric::ImageParameters,
     Metric::ImagePartner,
+    Metric::ImageSeeds,
     Metric::TextDeletion,
 ];
 
@@ -33,7 +34,7 @@ fn plan(methods: &[&str]) -> Plan {
     plan.metrics = METRICS.to_vec();
     plan.faithfulness.curve.steps = 8;
     plan.sensitivity.draws = 2;
-    plan.repeated = Sample(2);
+    plan.repeated = 2;
     plan.partners = 1;
     plan
 }
@@ -120,6 +121,12 @@ fn a_pair_that_fails_is_kept_with_its_reason_and_ends_nothing() {
     assert!(!column.summaries.contains_key(&Metric::Energy));
     let page = comparison.to_html(&gallery(&plan, &model, None, &data, 2).unwrap());
     assert!(page.unwrap().contains("broken.png"));
+
+    // Mended, it is explained when the run goes on.
+    std::fs::write(at("broken.png"), emoji::SCENES[2].png).unwrap();
+    plan.run(&model, None, &data, &mut kept, &|_| {}).unwrap();
+    let column = &plan.compare("emoji", &data, &kept).methods[0];
+    assert_eq!((column.explained, column.failed.len()), (2, 0));
 }
 
 #[test]

@@ -11,7 +11,7 @@ mod gallery;
 mod outcome;
 mod plan;
 mod probe;
-mod removal;
+mod roar;
 mod run;
 mod sanity;
 mod table;
@@ -19,7 +19,7 @@ mod trial;
 
 pub use gallery::{Gallery, gallery};
 pub use outcome::{Column, Comparison, Failed};
-pub use plan::{Plan, Sample};
-pub use removal::RoarProgress;
+pub use plan::Plan;
+pub use roar::RoarProgress;
 pub use run::Progress;
 pub use trial::Trial;

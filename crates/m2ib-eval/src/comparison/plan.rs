@@ -19,18 +19,14 @@ pub struct Plan {
     pub faithfulness: FaithfulnessSettings,
     /// Settings of sensitivity-max.
     pub sensitivity: SensitivitySettings,
-    /// Pairs that metrics are taken over which explain again and again: sensitivity-max and both
-    /// sanity checks.
-    pub repeated: Sample,
+    /// How many pairs, the first ones, those metrics are taken over that explain a pair again and
+    /// again: sensitivity-max and both sanity checks.
+    pub repeated: usize,
     /// Partners that a pair is explained against by the prompt's sanity check.
     pub partners: usize,
     /// Seed of the randomised weights, and of the bootstrap.
     pub seed: u64,
 }
-
-/// The first pairs of a data set.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Sample(pub usize);
 
 impl Plan {
     /// All metrics with their usual settings, those that explain anew over the first 20 pairs.
@@ -41,7 +37,7 @@ impl Plan {
             fill: TokenFill::Pad,
             faithfulness: FaithfulnessSettings::default(),
             sensitivity: SensitivitySettings::default(),
-            repeated: Sample(20),
+            repeated: 20,
             partners: 2,
             seed: 0,
         }
@@ -57,7 +53,7 @@ impl Plan {
             "fill": format!("{:?}", self.fill),
             "faithfulness": format!("{:?}", self.faithfulness),
             "sensitivity": format!("{:?}", self.sensitivity),
-            "repeated": self.repeated.0,
+            "repeated": self.repeated,
             "partners": self.partners,
             "seed": self.seed,
         })

@@ -45,8 +45,8 @@ struct Run<'a> {
 }
 
 impl Plan {
-    /// Explains and measures whatever the journal does not hold yet. A pair that fails is kept
-    /// there with its reason and ends nothing.
+    /// Explains and measures whatever the journal holds no result of yet. A pair that fails is kept
+    /// there with its reason and ends nothing; the next run tries it again.
     ///
     /// # Errors
     /// [`Error::Method`](crate::Error::Method) for a method that does not fit the model, before anything is explained;
@@ -62,6 +62,8 @@ impl Plan {
         let sanity = self.wants(&[
             Metric::ImageParameters,
             Metric::TextParameters,
+            Metric::ImageSeeds,
+            Metric::TextSeeds,
             Metric::ImagePartner,
             Metric::TextPartner,
         ]);
@@ -101,21 +103,24 @@ impl Plan {
 }
 
 impl Run<'_> {
-    /// All methods that have not explained a row yet.
+    /// All methods that have not explained a row yet; one that failed may succeed now.
     fn row(&self, index: usize) -> Result<()> {
         let row = &self.dataset.rows[index];
         let missing: Vec<&Bound> = {
             let journal = self.journal.lock().expect(UNBROKEN);
             let missing = self.methods.iter();
             missing
-                .filter(|bound| !journal.contains(&row.key, &bound.key))
+                .filter(|bound| {
+                    let outcome = journal.get(&row.key, &bound.key);
+                    !matches!(outcome, Some(Outcome::Result(_)))
+                })
                 .collect()
         };
         if missing.is_empty() {
             return Ok(());
         }
         let opened = self.open(row).and_then(|(subject, mask)| {
-            let repeat = index < self.plan.repeated.0;
+            let repeat = index < self.plan.repeated;
             let relatives = match &self.randomised {
                 Some(randomised) if repeat => Some(randomised.subjects(&subject)?),
                 _ => None,

@@ -87,16 +87,17 @@ impl Plan {
     ) -> metrics::Result<Values> {
         let depth = methods.len() - 1;
         let mut values = Values::new();
-        for (metric, side) in [
-            (Metric::ImageParameters, Side::Image),
-            (Metric::TextParameters, Side::Text),
+        for (weights, seeds, side) in [
+            (Metric::ImageParameters, Metric::ImageSeeds, Side::Image),
+            (Metric::TextParameters, Metric::TextSeeds, Side::Text),
         ] {
-            if self.wants(&[metric]) {
+            if self.wants(&[weights, seeds]) {
                 let explain = |from: usize, seed: u64| {
                     side.explain(methods[from][seed as usize].as_ref(), &subjects[from])
                 };
                 let found = parameter_randomisation(depth, &SEEDS, explain)?;
-                values.insert(metric, found.mean());
+                values.insert(weights, found.mean());
+                values.insert(seeds, found.seed_level);
             }
         }
         for (metric, side) in [
@@ -114,10 +115,12 @@ impl Plan {
                         }
                     }
                 };
-                let found = partner_randomisation(others.len(), &SEEDS, explain)?;
+                // The level between seeds is known from above.
+                let found = partner_randomisation(others.len(), &SEEDS[..1], explain)?;
                 values.insert(metric, found.mean());
             }
         }
+        values.retain(|metric, _| self.wants(&[*metric]));
         Ok(values)
     }
 }

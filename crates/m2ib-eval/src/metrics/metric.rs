@@ -74,6 +74,9 @@ pub enum Metric {
     ImageParameters,
     /// Mean of [`partner_randomisation`](super::partner_randomisation), −1..1.
     ImagePartner,
+    /// [`ParameterRandomisation::seed_level`](super::ParameterRandomisation::seed_level), −1..1: what
+    /// the two before are read against.
+    ImageSeeds,
     /// [`Confidence::drop`](super::Confidence::drop), 0..2.
     TextDrop,
     /// [`Confidence::increase`](super::Confidence::increase), 0 or 1.
@@ -92,11 +95,13 @@ pub enum Metric {
     TextParameters,
     /// Mean of [`partner_randomisation`](super::partner_randomisation), −1..1.
     TextPartner,
+    /// As [`ImageSeeds`](Self::ImageSeeds).
+    TextSeeds,
 }
 
 impl Metric {
     /// All, in the order of tables.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 27] = [
         Self::ImageDrop,
         Self::ImageIncrease,
         Self::ImageAverageDrop,
@@ -113,6 +118,7 @@ impl Metric {
         Self::ImageInfidelity,
         Self::ImageParameters,
         Self::ImagePartner,
+        Self::ImageSeeds,
         Self::TextDrop,
         Self::TextIncrease,
         Self::TextAverageDrop,
@@ -122,6 +128,7 @@ impl Metric {
         Self::TextInfidelity,
         Self::TextParameters,
         Self::TextPartner,
+        Self::TextSeeds,
     ];
 
     /// Its name in files and on the command line.
@@ -150,7 +157,8 @@ impl Metric {
             | Self::TextSensitivity
             | Self::TextInfidelity
             | Self::TextParameters
-            | Self::TextPartner => Modality::Text,
+            | Self::TextPartner
+            | Self::TextSeeds => Modality::Text,
             _ => Modality::Image,
         }
     }
@@ -192,6 +200,7 @@ impl Metric {
             Self::ImageInfidelity => ("image_infidelity", "infidelity × 10³", Lower),
             Self::ImageParameters => ("image_parameters", "random weights", Lower),
             Self::ImagePartner => ("image_partner", "other caption", Lower),
+            Self::ImageSeeds => ("image_seeds", "other seed", Higher),
             Self::TextDrop => ("text_drop", "drop", Lower),
             Self::TextIncrease => ("text_increase", "increase", Higher),
             Self::TextAverageDrop => ("text_average_drop", "average drop %", Lower),
@@ -201,6 +210,7 @@ impl Metric {
             Self::TextInfidelity => ("text_infidelity", "infidelity × 10³", Lower),
             Self::TextParameters => ("text_parameters", "random weights", Lower),
             Self::TextPartner => ("text_partner", "other image", Lower),
+            Self::TextSeeds => ("text_seeds", "other seed", Higher),
         }
     }
 }
