@@ -25,6 +25,10 @@ const SETTINGS: [&str; 2] = ["matched", "released"];
 /// How a line of the writer's output begins that says a result is on the disk.
 const WRITTEN: &str = "written ";
 
+/// Between two results, so that not the machine's speed decides how many of them a kill comes
+/// after.
+const PACE: Duration = Duration::from_millis(1);
+
 type Scores = Vec<f64>;
 
 fn run() -> serde_json::Value {
@@ -53,6 +57,7 @@ fn write(path: &Path, mut said: impl Write) {
                     .unwrap();
                 writeln!(said, "{WRITTEN}{}", journal.entries().len()).unwrap();
                 said.flush().unwrap();
+                sleep(PACE);
             }
         }
     }
@@ -124,7 +129,7 @@ fn disturb(path: &Path, moment: Moment, rng: &mut ChaCha8Rng, there: usize) -> (
     match moment {
         Moment::Random => {
             hear(rng.random_range(0..6));
-            sleep(Duration::from_micros(rng.random_range(0..8_000)));
+            sleep(Duration::from_micros(rng.random_range(0..4_000)));
         }
         Moment::Growing => await_growth(path, &mut child),
     }
