@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use m2ib::{Calibration, Preset, Pretrained};
+use m2ib::{Calibration, Config, Preset, Pretrained};
 
 use crate::information::M2ibSettings;
 use crate::settings::Given;
@@ -79,6 +79,19 @@ impl Choice {
             text: self.text.clone(),
             recipe,
         }
+    }
+
+    /// The settings as an explainer's file has them; none of a method other than M2IB.
+    pub fn config(&self) -> Option<Config> {
+        match self.recipe {
+            Recipe::M2ib(settings) => Some(settings.config()),
+            _ => None,
+        }
+    }
+
+    /// Whether it is a control: a map that knows nothing of the pair.
+    pub fn is_control(&self) -> bool {
+        matches!(self.recipe, Recipe::Random(_) | Recipe::Centre)
     }
 
     /// The method for a model.

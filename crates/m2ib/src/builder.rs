@@ -6,8 +6,8 @@ use clip_model::Pretrained;
 use m2ib_core::{Bottleneck, Lanes, NoiseModel, Sampling};
 
 use crate::{
-    Backend, Bottlenecks, Calibration, Error, Explainer, Layer, Method, Modality, ModalitySettings,
-    Noise, Overrides, Preset, Provenance, Result,
+    Backend, Bottlenecks, Calibration, Config, Error, Explainer, Layer, Method, Modality,
+    ModalitySettings, Noise, Overrides, Preset, Provenance, Result,
 };
 
 /// Settings of an explainer in the making. Setters may come in any order; the preset fills in
@@ -103,6 +103,13 @@ impl ExplainerBuilder {
             Modality::Text => self.text = overrides.or(self.text),
         }
         self
+    }
+
+    /// What a file of settings says; what it leaves out stays as it was.
+    pub fn config(mut self, config: Config) -> Self {
+        self.preset = config.preset.unwrap_or(self.preset);
+        self.overrides(Modality::Image, config.image)
+            .overrides(Modality::Text, config.text)
     }
 
     /// Feature statistics for [`Noise::Matched`].

@@ -59,6 +59,14 @@ pub enum Error {
         /// What differs.
         reason: String,
     },
+    /// A file of settings.
+    #[error("{}: {reason}", path.display())]
+    Config {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it, and where.
+        reason: String,
+    },
     /// Too little data to calibrate on.
     #[error("calibration needs at least {expected} {what}, found {found}")]
     TooFewSamples {

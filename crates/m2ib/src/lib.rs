@@ -12,6 +12,7 @@ mod attribution;
 mod backend;
 mod builder;
 mod calibration;
+mod config;
 pub mod draw;
 #[cfg(feature = "emoji")]
 pub mod emoji;
@@ -36,6 +37,7 @@ pub use burn::tensor::Device;
 pub use calibration::{Calibration, Calibrator, Statistics};
 pub use clip_model;
 pub use clip_model::{Precision, Pretrained, decode_image, open_image};
+pub use config::Config;
 pub use encoded::{EncodedImage, EncodedText};
 pub use error::{Error, Result};
 pub use explainer::{Explainer, Progress};

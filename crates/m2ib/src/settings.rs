@@ -18,6 +18,12 @@ pub enum Layer {
 }
 
 impl Layer {
+    /// All that a tower of `depth` blocks has and that leave a block behind them.
+    pub fn all(depth: usize) -> impl Iterator<Item = Self> {
+        let blocks = (0..depth.saturating_sub(1)).map(Self::Block);
+        std::iter::once(Self::Embedding).chain(blocks)
+    }
+
     /// The first block behind the mask.
     pub fn next_block(self) -> usize {
         match self {
@@ -199,21 +205,29 @@ impl ModalitySettings {
 }
 
 /// Changes to a preset for one modality; what is `None` stays.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Overrides {
     /// The masked layer.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub layer: Option<Layer>,
     /// The noise.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub noise: Option<Noise>,
     /// How samples relate to each other.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub sampling: Option<Sampling>,
     /// β.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub beta: Option<f64>,
     /// Adam's learning rate.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub learning_rate: Option<f64>,
     /// Evaluations of the objective.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub steps: Option<usize>,
     /// Noise samples per step.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub samples: Option<usize>,
 }
 
@@ -291,6 +305,17 @@ mod tests {
             "-1".parse::<Layer>()
                 .unwrap_err()
                 .contains("\"-1\" is no layer")
+        );
+    }
+
+    #[test]
+    fn all_layers_leave_a_block_behind_them() {
+        let all: Vec<_> = Layer::all(3).collect();
+        let expected = [Layer::Embedding, Layer::Block(0), Layer::Block(1)];
+        assert_eq!(all, expected);
+        assert!(
+            all.iter()
+                .all(|layer| layer.check(Modality::Text, 3).is_ok())
         );
     }
 

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use m2ib::{
-    Calibration, EncodedImage, EncodedText, Explainer, ImageAttribution, Modality, Noise,
-    Overrides, Preset, Pretrained, Provenance, TextAttribution, Unit,
+    Calibration, Config, EncodedImage, EncodedText, Explainer, ImageAttribution, Noise, Overrides,
+    Preset, Pretrained, Provenance, TextAttribution, Unit,
 };
 use ndarray::Array2;
 
@@ -56,15 +56,21 @@ impl M2ibSettings {
         })
     }
 
+    pub(crate) fn config(&self) -> Config {
+        Config {
+            preset: Some(self.preset),
+            image: self.image,
+            text: self.text,
+        }
+    }
+
     pub(crate) fn build(
         &self,
         model: &Pretrained,
         calibration: Option<&Calibration>,
     ) -> Result<M2ib> {
         let mut builder = Explainer::builder(model.clone())
-            .preset(self.preset)
-            .overrides(Modality::Image, self.image)
-            .overrides(Modality::Text, self.text)
+            .config(self.config())
             .seed(self.seed);
         if let Some(calibration) = calibration {
             builder = builder.calibration(calibration.clone());

@@ -1,0 +1,130 @@
+//! Settings in a TOML file: what a search chose, kept for the next explanation.
+
+use std::path::Path;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Error, Overrides, Preset, Result};
+
+/// A preset with changes, as files have it.
+///
+/// Everything may be left out; names are those of [`Overrides`]:
+///
+/// ```
+/// let config: m2ib::Config = r#"
+///     preset = "matched"
+///
+///     [image]
+///     layer = "block.1"                     # or "embedding"
+///     beta = 0.3
+///
+///     [text]
+///     noise = { isotropic = { sigma = 0.5 } } # or "matched"
+///     steps = 20
+/// "#
+/// .parse()?;
+/// assert_eq!(config.image.beta, Some(0.3));
+/// # Ok::<(), m2ib::Error>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Where the settings start from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub preset: Option<Preset>,
+    /// What differs for the image.
+    #[serde(default, skip_serializing_if = "is_empty")]
+    pub image: Overrides,
+    /// What differs for the text.
+    #[serde(default, skip_serializing_if = "is_empty")]
+    pub text: Overrides,
+}
+
+impl Config {
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// [`Error::Config`] for one that cannot be read, is no TOML, or names a setting that there is
+    /// not. Whether numbers make sense shows when an explainer is
+    /// [built](crate::ExplainerBuilder::build).
+    pub fn load(path: impl AsRef<Path>) -> Result<Self> {
+        let path = path.as_ref();
+        let text = std::fs::read_to_string(path).map_err(|error| failed(path, error))?;
+        toml::from_str(&text).map_err(|error| failed(path, error))
+    }
+
+    /// The text of a file.
+    pub fn to_toml(&self) -> String {
+        toml::to_string(self).expect("names, numbers and tables can be written")
+    }
+}
+
+impl FromStr for Config {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        toml::from_str(text).map_err(|error| failed("the given text", error))
+    }
+}
+
+fn failed(path: impl AsRef<Path>, error: impl std::fmt::Display) -> Error {
+    Error::Config {
+        path: path.as_ref().into(),
+        // What TOML reports ends with a line break.
+        reason: error.to_string().trim_end().into(),
+    }
+}
+
+fn is_empty(overrides: &Overrides) -> bool {
+    *overrides == Overrides::default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Layer, Noise, Sampling};
+
+    #[test]
+    fn what_is_written_is_read_again() {
+        let config = Config {
+            preset: Some(Preset::Matched),
+            image: Overrides {
+                layer: Some(Layer::Block(2)),
+                noise: Some(Noise::Isotropic { sigma: 0.1 }),
+                beta: Some(1e-3),
+                samples: Some(4),
+                ..Default::default()
+            },
+            text: Overrides {
+                layer: Some(Layer::Embedding),
+                noise: Some(Noise::Matched),
+                sampling: Some(Sampling::Antithetic),
+                learning_rate: Some(0.5),
+                steps: Some(20),
+                ..Default::default()
+            },
+        };
+        let text = config.to_toml();
+        assert_eq!(text.parse::<Config>().unwrap(), config, "{text}");
+        assert_eq!(Config::default().to_toml(), "");
+    }
+
+    #[test]
+    fn a_misspelt_setting_is_named_with_its_line_and_what_there_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("chosen.toml");
+        let refused = |text: &str| {
+            std::fs::write(&path, text).unwrap();
+            Config::load(&path).unwrap_err().to_string()
+        };
+        let error = refused("preset = \"matched\"\n[image]\nbetta = 1.0\n");
+        for part in ["chosen.toml", "line 3", "betta", "beta"] {
+            assert!(error.contains(part), "{part} in {error}");
+        }
+        let error = refused("[image]\nlayer = \"last\"\n");
+        assert!(error.contains("\"last\" is no layer"), "{error}");
+        let error = Config::load(folder.path().join("absent.toml")).unwrap_err();
+        assert!(error.to_string().contains("absent.toml"), "{error}");
+    }
+}
