@@ -41,6 +41,23 @@ pub enum Error {
         /// The name given.
         found: String,
     },
+    /// A goal of a search that does not exist.
+    #[error("\"{found}\" is no goal, expected one of {expected}")]
+    Goal {
+        /// The name given.
+        found: String,
+        /// All names.
+        expected: String,
+    },
+    /// A search in which no setting was measured.
+    #[error(
+        "no pair has a value of {goal} for every setting, so none can be chosen by it{}",
+        goal.hint()
+    )]
+    NothingToChooseBy {
+        /// What should decide.
+        goal: crate::search::Goal,
+    },
     /// An explanation that could not be made; the source says why.
     #[error("cannot explain scene {scene} with \"{caption}\"")]
     Explanation {

@@ -19,8 +19,8 @@
 //! ```
 //!
 //! [`comparison`] holds methods against each other by [`metrics`] and, with [`roar`], by what a model
-//! loses when it must do without what they call important; [`data`] reads pairs as researchers have
-//! them, and a [`journal`] keeps results as they are made.
+//! loses when it must do without what they call important; [`search`] chooses M2IB's settings by either.
+//! [`data`] reads pairs as researchers have them, and a [`journal`] keeps results as they are made.
 //!
 //! **What this crate may know:** explanations, models and scenes, and how one is held against the
 //! other. It reads plain numbers and masks and touches no tensor: models are asked through `m2ib`
@@ -38,6 +38,7 @@ mod question;
 mod report;
 mod resampling;
 pub mod roar;
+pub mod search;
 mod setting;
 mod sheet;
 mod statistics;

@@ -70,12 +70,12 @@ impl Setting {
         match sweep {
             Sweep::Layers => {
                 let (image, text) = (model.clip.image.depth(), model.clip.text.depth());
-                let image = layers(image).map(|layer| Self {
+                let image = Layer::all(image).map(|layer| Self {
                     name: format!("{preset}, image {layer}"),
                     image: of_layer(layer),
                     ..base.clone()
                 });
-                let text = layers(text).map(|layer| Self {
+                let text = Layer::all(text).map(|layer| Self {
                     name: format!("{preset}, text {layer}"),
                     text: of_layer(layer),
                     ..base.clone()
@@ -127,12 +127,6 @@ impl Setting {
     }
 }
 
-/// All that leave a block behind them.
-fn layers(depth: usize) -> impl Iterator<Item = Layer> {
-    let blocks = (0..depth.saturating_sub(1)).map(Layer::Block);
-    std::iter::once(Layer::Embedding).chain(blocks)
-}
-
 fn of_layer(layer: Layer) -> Overrides {
     Overrides {
         layer: Some(layer),
@@ -151,17 +145,6 @@ mod tests {
         assert!(
             error.contains("\"depth\"") && error.contains("layers"),
             "{error}"
-        );
-    }
-
-    #[test]
-    fn layers_leave_a_block_behind_them() {
-        let all: Vec<_> = layers(3).collect();
-        let expected = [Layer::Embedding, Layer::Block(0), Layer::Block(1)];
-        assert_eq!(all, expected);
-        assert!(
-            all.iter()
-                .all(|layer| layer.check(Modality::Text, 3).is_ok())
         );
     }
 }

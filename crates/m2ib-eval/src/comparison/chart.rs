@@ -7,6 +7,7 @@ use plotters::style::text_anchor::{HPos, Pos, VPos};
 use unicode_width::UnicodeWidthStr;
 
 use super::Comparison;
+use super::outcome::Standing;
 use crate::metrics::Metric;
 use crate::{Error, Result};
 
@@ -114,9 +115,9 @@ impl Comparison {
             .draw()?;
         let shown = |place: i32, shift: i32| HEAD as i32 + place * ROW as i32 + shift;
         for (place, mean, low, high) in points {
-            let color = match self.is_best(mean / scale, metric) {
-                true => BEST,
-                false => OTHER,
+            let color = match self.standing(&self.methods[place as usize], metric) {
+                Standing::Best => BEST,
+                Standing::Ahead | Standing::Other => OTHER,
             };
             let across = |value: f64| chart.backend_coord(&(value, 0)).0;
             let (left, right, middle) = (across(low), across(high), shown(place, ROW as i32 / 2));

@@ -9,9 +9,11 @@ use m2ib::{Calibration, Modality, Pretrained};
 use m2ib_methods::Subject;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
+use super::outcome::Standing;
 use super::{Comparison, Plan};
-use crate::Result;
 use crate::data::{Dataset, Row};
+use crate::roar::{RoarMeasure, RoarReport};
+use crate::{Interval, Result};
 
 /// Longer sides of pictures in pixels.
 const LONGEST: u32 = 480;
@@ -120,7 +122,8 @@ impl Comparison {
                     main {
                         h1 { "Explanations of " (self.model) " compared" }
                         p { (self.pairs) " pairs of " (self.data) ", " (self.methods.len()) " methods. "
-                            "Means with 95 % confidence intervals; ↑ or ↓ says which way is better." }
+                            "Means with 95 % confidence intervals; ↑ or ↓ says which way is better. "
+                            "† marks a control that knows nothing of the pair and is better than every method." }
                         @for (side, svg) in &charts {
                             @if !svg.is_empty() {
                                 h2 { "The " (side.to_string()) "'s explanation" }
@@ -128,6 +131,7 @@ impl Comparison {
                                 figure.chart { (PreEscaped(svg)) }
                             }
                         }
+                        @if let Some(report) = &self.roar { (roar(report)) }
                         h2 { "Speed" }
                         div.wide { (self.speeds()) }
                         @if !gallery.pairs.is_empty() {
@@ -162,10 +166,12 @@ impl Comparison {
                             None => td.number { "–" },
                             Some(interval) => {
                                 @let scale = metric.scale();
-                                td.number.best[self.is_best(interval.mean, metric)]
+                                @let standing = self.standing(column, metric);
+                                td.number.best[standing == Standing::Best]
                                     title=(format!("{:.3} to {:.3}", interval.low * scale, interval.high * scale)) {
                                     (format!("{:.2}", interval.mean * scale))
                                     small { " ± " (format!("{:.2}", (interval.high - interval.low) / 2.0 * scale)) }
+                                    @if standing == Standing::Ahead { " †" }
                                 }
                             },
                         }
@@ -211,6 +217,32 @@ impl Comparison {
                 }
             }
         }
+    }
+}
+
+/// What each method's removals cost a model that is fine-tuned without them.
+fn roar(report: &RoarReport) -> Markup {
+    html! {
+        h2 { "ROAR+" }
+        p { "What a model has lost when it was fine-tuned on " (report.training) " pairs without what a method "
+            "calls important, compared with one that was fine-tuned on them as they were; on "
+            (report.validation) " whole pairs. More is better; what is no more than chance is nothing." }
+        div.wide { table {
+            thead { tr {
+                th scope="col" { "removed by" }
+                @for measure in RoarMeasure::ALL { th.number scope="col" { (measure.label()) " ↑" } }
+            } }
+            tbody { @for row in [&report.random].into_iter().chain(&report.methods) { tr {
+                th scope="row" { (row.name) }
+                @for measure in RoarMeasure::ALL {
+                    @let Interval { mean, low, high } = measure.of(&row.fall);
+                    td.number title=(format!("{low:.3} to {high:.3}")) {
+                        (format!("{mean:.3}"))
+                        small { " ± " (format!("{:.3}", (high - low) / 2.0)) }
+                    }
+                }
+            } } }
+        } }
     }
 }
 

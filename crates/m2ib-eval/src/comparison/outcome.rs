@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use m2ib_methods::Choice;
 use serde::{Deserialize, Serialize};
 
 use super::{Plan, Trial};
 use crate::data::{Dataset, RowFailure};
 use crate::journal::{Journal, Outcome};
 use crate::metrics::{Metric, Summary};
+use crate::roar::RoarReport;
 
 /// Methods with their means.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -22,6 +24,8 @@ pub struct Comparison {
     pub unread: Vec<RowFailure>,
     /// One a method, in the plan's order.
     pub methods: Vec<Column>,
+    /// ROAR+, if it was run.
+    pub roar: Option<RoarReport>,
 }
 
 /// A method over all pairs.
@@ -29,6 +33,8 @@ pub struct Comparison {
 pub struct Column {
     /// The method with its settings.
     pub method: String,
+    /// Whether it is a [control](m2ib_methods::Choice::is_control).
+    pub control: bool,
     /// Means by metric, over the pairs that it was measured on.
     pub summaries: BTreeMap<Metric, Summary>,
     /// Pairs explained.
@@ -57,7 +63,7 @@ impl Plan {
                 let outcome = journal.get(&row.key, &key)?;
                 Some((row.key.as_str(), outcome))
             });
-            self.column(key.clone(), outcomes)
+            self.column(choice, outcomes)
         });
         Comparison {
             data: dataset.name.clone(),
@@ -65,12 +71,13 @@ impl Plan {
             pairs: dataset.rows.len(),
             unread: dataset.failures.clone(),
             methods: methods.collect(),
+            roar: None,
         }
     }
 
     fn column<'a>(
         &self,
-        method: String,
+        choice: &Choice,
         outcomes: impl Iterator<Item = (&'a str, &'a Outcome<Trial>)>,
     ) -> Column {
         let (mut trials, mut failed) = (Vec::new(), Vec::new());
@@ -97,8 +104,91 @@ impl Plan {
                 true => trials.len() as f64 / seconds,
                 false => 0.0,
             },
-            method,
+            method: choice.to_string(),
+            control: choice.is_control(),
             failed,
         }
+    }
+}
+
+/// How a mean stands among the others of its metric.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// No method has a better one.
+    Best,
+    /// A control's, better than every method's: the metric does not tell what it is asked.
+    Ahead,
+    /// Neither.
+    Other,
+}
+
+impl Comparison {
+    /// How a method stands by a metric.
+    pub(super) fn standing(&self, column: &Column, metric: Metric) -> Standing {
+        let mean = |column: &Column| Some(column.summaries.get(&metric)?.interval?.mean);
+        let Some(own) = mean(column) else {
+            return Standing::Other;
+        };
+        let methods = self.methods.iter().filter(|column| !column.control);
+        let means: Vec<f64> = methods.filter_map(mean).collect();
+        let better = |a, b| metric.direction().prefers(a, b);
+        match column.control {
+            false if !means.iter().any(|&other| better(other, own)) => Standing::Best,
+            true if means.iter().all(|&other| better(own, other)) => Standing::Ahead,
+            _ => Standing::Other,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Interval;
+
+    fn column(method: &str, mean: f64) -> Column {
+        let interval = Interval {
+            mean,
+            low: mean,
+            high: mean,
+        };
+        let summary = Summary {
+            interval: Some(interval),
+            defined: 1,
+            undefined: 0,
+        };
+        Column {
+            method: method.into(),
+            control: method.parse::<Choice>().unwrap().is_control(),
+            summaries: [(Metric::ImageDeletion, summary)].into(),
+            explained: 1,
+            pairs_a_second: 1.0,
+            failed: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_control_is_never_best_but_said_to_be_ahead() {
+        let comparison = |control: f64| Comparison {
+            data: String::new(),
+            model: String::new(),
+            pairs: 1,
+            unread: Vec::new(),
+            methods: vec![
+                column("saliency", 0.3),
+                column("nib", 0.2),
+                column("random", control),
+            ],
+            roar: None,
+        };
+        let standings = |control: f64| {
+            let comparison = comparison(control);
+            let columns = comparison.methods.iter();
+            let standings = columns.map(|c| comparison.standing(c, Metric::ImageDeletion));
+            standings.collect::<Vec<_>>()
+        };
+        // Less is better.
+        let [other, best, ahead] = [Standing::Other, Standing::Best, Standing::Ahead];
+        assert_eq!(standings(0.1), [other, best, ahead]);
+        assert_eq!(standings(0.2), [other, best, other]);
     }
 }

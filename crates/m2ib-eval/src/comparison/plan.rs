@@ -1,5 +1,6 @@
 //! What is compared, on what, and by which metrics.
 
+use m2ib::Modality;
 use m2ib_methods::Choice;
 use serde_json::{Value, json};
 
@@ -13,6 +14,9 @@ pub struct Plan {
     pub methods: Vec<Choice>,
     /// The metrics.
     pub metrics: Vec<Metric>,
+    /// The only side that is explained, if not both; metrics of the other are left out then, and
+    /// there is no ROAR+.
+    pub only: Option<Modality>,
     /// What a masked token becomes.
     pub fill: TokenFill,
     /// Settings of the metrics that score changed inputs.
@@ -34,6 +38,7 @@ impl Plan {
         Self {
             methods,
             metrics: Metric::ALL.to_vec(),
+            only: None,
             fill: TokenFill::Pad,
             faithfulness: FaithfulnessSettings::default(),
             sensitivity: SensitivitySettings::default(),
@@ -45,7 +50,7 @@ impl Plan {
 
     /// Everything that the numbers depend on, methods aside: what a journal is held against.
     pub fn fingerprint(&self, dataset: &Dataset, model: &str) -> Value {
-        json!({
+        let mut run = json!({
             "version": env!("CARGO_PKG_VERSION"),
             "model": model,
             "data": dataset.fingerprint(),
@@ -56,11 +61,17 @@ impl Plan {
             "repeated": self.repeated,
             "partners": self.partners,
             "seed": self.seed,
-        })
+        });
+        if let Some(side) = self.only {
+            run["only"] = json!(side);
+        }
+        run
     }
 
     /// Whether any of these metrics is wanted.
     pub(super) fn wants(&self, metrics: &[Metric]) -> bool {
-        metrics.iter().any(|metric| self.metrics.contains(metric))
+        let explained = |metric: &Metric| self.only.is_none_or(|side| side == metric.modality());
+        let mut metrics = metrics.iter();
+        metrics.any(|metric| explained(metric) && self.metrics.contains(metric))
     }
 }

@@ -2,8 +2,11 @@
 
 use m2ib::Modality;
 
+use super::outcome::Standing;
 use super::{Column, Comparison};
-use crate::metrics::{Metric, Summary};
+use crate::Interval;
+use crate::metrics::Metric;
+use crate::roar::{RoarMeasure, RoarReport};
 use crate::table::aligned;
 
 /// Metrics beside each other in a table; more do not fit on a page.
@@ -11,7 +14,8 @@ const ACROSS: usize = 6;
 
 impl Comparison {
     /// Markdown tables, image and text apart: means ± half the confidence interval, ↑ or ↓ for the
-    /// way that is better, the best in bold, and pairs a second.
+    /// way that is better, the best method in bold, † at a control that is better still; ROAR+, if
+    /// it was run; pairs a second.
     pub fn to_markdown(&self) -> String {
         let mut tables = Vec::new();
         for modality in [Modality::Image, Modality::Text] {
@@ -29,6 +33,7 @@ impl Comparison {
             .into_iter()
             .chain(self.methods.iter().map(speed))
             .collect();
+        tables.extend(self.roar.as_ref().map(RoarReport::to_markdown));
         tables.push(aligned(&lines));
         tables.join("\n")
     }
@@ -62,47 +67,51 @@ impl Comparison {
         let scale = metric.scale();
         let half = (interval.high - interval.low) / 2.0 * scale;
         let cell = format!("{} ± {}", two(interval.mean * scale), two(half));
-        match self.is_best(interval.mean, metric) {
-            true => format!("**{cell}**"),
-            false => cell,
+        match self.standing(column, metric) {
+            Standing::Best => format!("**{cell}**"),
+            Standing::Ahead => format!("{cell} †"),
+            Standing::Other => cell,
         }
     }
 
-    /// Whether no method has a better mean.
-    pub(super) fn is_best(&self, mean: f64, metric: Metric) -> bool {
-        let means = self.methods.iter().filter_map(|column| {
-            let interval = column.summaries.get(&metric)?.interval?;
-            Some(interval.mean)
-        });
-        means
-            .into_iter()
-            .all(|other| !metric.direction().prefers(other, mean))
-    }
-
     /// One line a method and metric: `method,modality,metric,better,mean,low,high,pairs,undefined`.
+    /// ROAR+ judges both modalities at once, and chance beside the methods.
     pub fn to_csv(&self) -> String {
         let mut csv = String::from("method,modality,metric,better,mean,low,high,pairs,undefined\n");
+        let mut line = |method: &str, middle: [String; 3], interval: Option<Interval>, counts| {
+            let numbers = interval.map_or(Default::default(), |i: Interval| {
+                [i.mean, i.low, i.high].map(|number| number.to_string())
+            });
+            let method = format!("\"{}\"", method.replace('"', "\"\""));
+            let counts: [usize; 2] = counts;
+            let counts = counts.map(|count| count.to_string());
+            let fields = [method]
+                .into_iter()
+                .chain(middle)
+                .chain(numbers)
+                .chain(counts);
+            csv.push_str(&fields.collect::<Vec<_>>().join(","));
+            csv.push('\n');
+        };
         for column in &self.methods {
             for (metric, summary) in &column.summaries {
-                let Summary {
-                    interval,
-                    defined,
-                    undefined,
-                } = summary;
-                let numbers = interval.map_or([String::new(), String::new(), String::new()], |i| {
-                    [i.mean, i.low, i.high].map(|number| number.to_string())
-                });
-                let fields = [
-                    format!("\"{}\"", column.method.replace('"', "\"\"")),
+                let arrow = metric.direction().arrow();
+                let middle = [
                     metric.modality().to_string(),
                     metric.to_string(),
-                    metric.direction().arrow().into(),
-                    numbers.join(","),
-                    defined.to_string(),
-                    undefined.to_string(),
+                    arrow.into(),
                 ];
-                csv.push_str(&fields.join(","));
-                csv.push('\n');
+                let counts = [summary.defined, summary.undefined];
+                line(&column.method, middle, summary.interval, counts);
+            }
+        }
+        if let Some(report) = &self.roar {
+            for row in [&report.random].into_iter().chain(&report.methods) {
+                for measure in RoarMeasure::ALL {
+                    let middle = ["both".into(), measure.key().into(), "↑".into()];
+                    let counts = [report.validation, 0];
+                    line(&row.name, middle, Some(measure.of(&row.fall)), counts);
+                }
             }
         }
         csv

@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use m2ib::Modality;
 use m2ib_methods::{Method, Subject};
 use ndarray::{Array2, Array3};
 use serde::{Deserialize, Serialize};
@@ -20,9 +21,10 @@ use crate::roar::Scores;
 pub struct Trial {
     /// By metric; none where it is not defined for the pair.
     pub values: Values,
-    /// The explanation itself: saliency of patches and tokens.
+    /// The explanation itself: saliency of patches and tokens; empty for a side that was not asked
+    /// for.
     pub scores: Scores,
-    /// Seconds that the explanation took, both sides, on one of as many threads as pairs were
+    /// Seconds that the explanation took on one of as many threads as pairs were
     /// explained at once.
     pub seconds: f64,
 }
@@ -43,20 +45,29 @@ impl Plan {
         repeat: bool,
     ) -> crate::Result<Trial> {
         let start = Instant::now();
-        let attribution = method.attribute(subject)?;
+        let (image, text) = match self.only {
+            None => {
+                let both = method.attribute(subject)?;
+                (Some(both.image), Some(both.text))
+            }
+            Some(Modality::Image) => (Some(method.attribute_image(subject)?), None),
+            Some(Modality::Text) => (None, Some(method.attribute_text(subject)?)),
+        };
         let seconds = start.elapsed().as_secs_f64();
-        let map = attribution.image.saliency();
-        let mut values = self.faithfulness(subject, map, &attribution.text.saliency)?;
-        if let Some(mask) = mask {
-            values.extend(self.localisation(&attribution.image.input_heat_map(), mask));
+        let scores = Scores {
+            image: image
+                .as_ref()
+                .map(|image| image.saliency().clone())
+                .unwrap_or_default(),
+            text: text.map(|text| text.saliency).unwrap_or_default(),
+        };
+        let mut values = self.faithfulness(subject, &scores)?;
+        if let (Some(image), Some(mask)) = (image, mask) {
+            values.extend(self.localisation(&image.input_heat_map(), mask));
         }
         if repeat {
             values.extend(self.sensitivity(subject, method)?);
         }
-        let scores = Scores {
-            image: map.clone(),
-            text: attribution.text.saliency,
-        };
         Ok(Trial {
             values,
             scores,
@@ -64,20 +75,21 @@ impl Plan {
         })
     }
 
-    fn faithfulness(
-        &self,
-        subject: &Subject<'_>,
-        map: &Array2<f32>,
-        scores: &[f32],
-    ) -> metrics::Result<Values> {
+    fn faithfulness(&self, subject: &Subject<'_>, scores: &Scores) -> metrics::Result<Values> {
         let (scorer, wanted) = (Rescored(subject), &self.metrics[..]);
-        let caption = CaptionTokens::new(subject.caption().ids(), subject.position())?;
-        let pixels = pixels(subject);
         let settings = &self.faithfulness;
-        let mut values = image_faithfulness(&scorer, &pixels, map, wanted, settings)?;
-        values.extend(text_faithfulness(
-            &scorer, &caption, scores, self.fill, wanted, settings,
-        )?);
+        let mut values = Values::new();
+        if self.only != Some(Modality::Text) {
+            let pixels = pixels(subject);
+            let image = image_faithfulness(&scorer, &pixels, &scores.image, wanted, settings)?;
+            values.extend(image);
+        }
+        if self.only != Some(Modality::Image) {
+            let caption = CaptionTokens::new(subject.caption().ids(), subject.position())?;
+            let text = &scores.text;
+            let text = text_faithfulness(&scorer, &caption, text, self.fill, wanted, settings)?;
+            values.extend(text);
+        }
         Ok(values)
     }
 

@@ -1,5 +1,6 @@
 //! Rows of one source, read and drawn from.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use rand::SeedableRng;
@@ -121,16 +122,23 @@ impl Dataset {
     /// At most `count` rows, drawn by the seed and in their old order. A larger sample by the same
     /// seed contains the smaller one, so a run can be extended.
     pub fn sample(&self, count: usize, seed: u64) -> Self {
+        self.split(count, seed)[0].clone()
+    }
+
+    /// A [sample](Self::sample), and the rows that are not in it.
+    pub fn split(&self, count: usize, seed: u64) -> [Self; 2] {
         let mut places: Vec<usize> = (0..self.rows.len()).collect();
         places.shuffle(&mut ChaCha8Rng::seed_from_u64(seed));
-        places.truncate(count);
-        places.sort_unstable();
-        let rows = places.into_iter().map(|place| self.rows[place].clone());
-        Self {
-            name: self.name.clone(),
-            rows: rows.collect(),
-            failures: self.failures.clone(),
-        }
+        let (drawn, rest) = places.split_at(count.min(places.len()));
+        [drawn, rest].map(|places| {
+            let places: BTreeSet<usize> = places.iter().copied().collect();
+            let rows = places.into_iter().map(|place| self.rows[place].clone());
+            Self {
+                name: self.name.clone(),
+                rows: rows.collect(),
+                failures: self.failures.clone(),
+            }
+        })
     }
 
     /// A digest of all keys and captions in their order: a run over other rows has another one.

@@ -27,6 +27,7 @@
 mod degraded;
 mod error;
 mod experiment;
+mod measure;
 mod pair;
 mod removal;
 mod report;
@@ -35,6 +36,7 @@ mod settings;
 
 pub use error::{Error, Result};
 pub use experiment::{Roar, Tuning};
+pub use measure::RoarMeasure;
 pub use pair::{Pair, Scores};
 pub use removal::{removed_pixels, removed_tokens};
 pub use report::{Fall, RoarReport, RoarRow};

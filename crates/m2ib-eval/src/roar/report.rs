@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::retrieval::{RetrievalCase, intervals};
-use super::{Retrieval, RoarSettings};
+use super::{Retrieval, RoarMeasure, RoarSettings};
 use crate::Interval;
 use crate::table::aligned;
 
@@ -54,29 +54,18 @@ impl RoarReport {
     /// A Markdown table: what each method's removals cost beyond the fine-tuning on pairs as they
     /// were, means ± half the confidence interval. More is better everywhere.
     pub fn to_markdown(&self) -> String {
-        let heading = [
-            "removed by",
-            "image → text ↑",
-            "text → image ↑",
-            "rise of the loss ↑",
-        ];
+        let measures = RoarMeasure::ALL.map(|measure| format!("{} ↑", measure.label()));
+        let heading = ["removed by".to_owned()].into_iter().chain(measures);
         let row = |row: &RoarRow| {
-            let Fall {
-                image_to_text,
-                text_to_image,
-                loss,
-            } = row.fall;
-            let cells = [image_to_text, text_to_image, loss].map(|interval| {
+            let cells = RoarMeasure::ALL.map(|measure| {
+                let interval = measure.of(&row.fall);
                 let half = (interval.high - interval.low) / 2.0;
                 format!("{:.3} ± {half:.3}", interval.mean)
             });
             [row.name.clone()].into_iter().chain(cells).collect()
         };
         let rows = [&self.random].into_iter().chain(&self.methods).map(row);
-        let lines: Vec<Vec<String>> = [heading.map(String::from).to_vec()]
-            .into_iter()
-            .chain(rows)
-            .collect();
+        let lines: Vec<Vec<String>> = [heading.collect()].into_iter().chain(rows).collect();
         aligned(&lines)
     }
 }
@@ -85,8 +74,7 @@ impl RoarRow {
     pub(crate) fn new(name: &str, retrieval: Retrieval, from: &Retrieval, seed: u64) -> Self {
         let cases: Vec<_> = from.cases.iter().zip(&retrieval.cases).collect();
         let fall = |(from, to): &(&RetrievalCase, &RetrievalCase)| {
-            let ([a, b, c], [x, y, z]) = (from.numbers(), to.numbers());
-            [a - x, b - y, z - c]
+            RoarMeasure::ALL.map(|measure| measure.fall(from, to))
         };
         let [image_to_text, text_to_image, loss] = intervals(&cases, fall, seed);
         Self {

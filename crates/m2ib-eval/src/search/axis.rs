@@ -1,0 +1,80 @@
+//! What can be varied.
+
+use std::fmt;
+
+use m2ib::Modality;
+use serde::{Deserialize, Serialize};
+
+/// A setting of M2IB.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Axis {
+    /// Where the other settings start from.
+    Preset,
+    /// The image's masked layer.
+    ImageLayer,
+    /// The text's.
+    TextLayer,
+    /// Deviation of isotropic noise.
+    Sigma,
+    /// β, the price of a nat.
+    Beta,
+    /// Adam's learning rate.
+    LearningRate,
+    /// Evaluations of the objective.
+    Steps,
+}
+
+impl Axis {
+    /// All, in the order of tables.
+    pub const ALL: [Self; 7] = [
+        Self::Preset,
+        Self::ImageLayer,
+        Self::TextLayer,
+        Self::Sigma,
+        Self::Beta,
+        Self::LearningRate,
+        Self::Steps,
+    ];
+
+    /// Its name in a [`Choice`](m2ib_methods::Choice) and on the command line.
+    pub fn key(self) -> &'static str {
+        match self {
+            Self::Preset => "preset",
+            Self::ImageLayer => "image-layer",
+            Self::TextLayer => "text-layer",
+            Self::Sigma => "sigma",
+            Self::Beta => "beta",
+            Self::LearningRate => "learning-rate",
+            Self::Steps => "steps",
+        }
+    }
+
+    /// Its name in tables and plots.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Preset => "preset",
+            Self::ImageLayer => "image layer",
+            Self::TextLayer => "text layer",
+            Self::Sigma => "σ",
+            Self::Beta => "β",
+            Self::LearningRate => "learning rate",
+            Self::Steps => "steps",
+        }
+    }
+
+    /// Whether it changes a modality's explanation.
+    pub fn changes(self, modality: Modality) -> bool {
+        match self {
+            Self::ImageLayer => modality == Modality::Image,
+            Self::TextLayer => modality == Modality::Text,
+            _ => true,
+        }
+    }
+}
+
+impl fmt::Display for Axis {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.key())
+    }
+}

@@ -1,0 +1,326 @@
+//! What the trials of a grid amount to.
+
+use m2ib::{Config, Modality, Overrides};
+use m2ib_methods::Choice;
+use serde::{Deserialize, Serialize};
+
+use super::{Dimension, Goal, Grid};
+use crate::comparison::{Comparison, Plan, Trial};
+use crate::data::Dataset;
+use crate::journal::{Journal, Outcome};
+use crate::metrics::{Direction, Metric};
+use crate::roar::{RoarMeasure, RoarReport};
+use crate::{Error, Interval, Result};
+
+/// A grid with what decided.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Search {
+    /// What decided.
+    pub goal: Goal,
+    /// The data set's name.
+    pub data: String,
+    /// The model's name.
+    pub model: String,
+    /// Pairs that every setting was measured on, so that all means are over the same.
+    pub pairs: usize,
+    /// What was varied.
+    pub dimensions: Vec<Dimension>,
+    /// Every combination, in the grid's order.
+    pub tried: Vec<Tried>,
+    /// The best one's place among them.
+    pub chosen: usize,
+    /// The chosen setting and the presets on pairs that nothing was chosen by.
+    pub held_out: Vec<HeldOut>,
+}
+
+/// A combination and how it did.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Tried {
+    /// As a method with its settings.
+    pub method: String,
+    /// The place of its value in each dimension.
+    pub places: Vec<usize>,
+    /// The goal's mean; none where every pair failed.
+    pub value: Option<Interval>,
+    /// How much worse than the chosen one, pair by pair: 0 for that one, and not told from it
+    /// where the interval holds 0.
+    pub behind: Option<Interval>,
+    /// Pairs explained in a second by one thread, both sides.
+    pub pairs_a_second: f64,
+    /// Pairs that failed.
+    pub failed: usize,
+}
+
+/// A setting on pairs that were held out.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct HeldOut {
+    /// As a method with its settings.
+    pub method: String,
+    /// The goal's mean over them.
+    pub value: Option<Interval>,
+    /// How many there are.
+    pub pairs: usize,
+}
+
+impl Plan {
+    /// What a metric says of a grid, whose candidates are this plan's methods.
+    ///
+    /// # Errors
+    /// [`Error::NothingToChooseBy`] if no pair has a value.
+    pub fn search(
+        &self,
+        grid: &Grid,
+        metric: Metric,
+        model: &str,
+        dataset: &Dataset,
+        journal: &Journal<Trial>,
+    ) -> Result<Search> {
+        let values = self.methods.iter().map(|choice| {
+            let key = choice.to_string();
+            let rows = dataset.rows.iter();
+            let values = rows.map(|row| match journal.get(&row.key, &key) {
+                Some(Outcome::Result(trial)) => trial.values.get(&metric).copied().flatten(),
+                _ => None,
+            });
+            values.collect()
+        });
+        let comparison = self.compare(model, dataset, journal);
+        let goal = Goal::Metric(metric);
+        Search::of(goal, grid, &comparison, values.collect(), self.seed)
+    }
+}
+
+impl Search {
+    /// What ROAR+ says of a grid; the comparison and the report are of its candidates.
+    ///
+    /// # Errors
+    /// [`Error::NothingToChooseBy`] for a report of other methods.
+    pub fn by_roar(
+        grid: &Grid,
+        measure: RoarMeasure,
+        comparison: &Comparison,
+        report: &RoarReport,
+    ) -> Result<Self> {
+        let values = comparison.methods.iter().map(|column| {
+            let mut rows = report.methods.iter();
+            let row = rows.find(|row| row.name == column.method);
+            let Some(row) = row else {
+                return vec![None; report.validation];
+            };
+            let cases = report.undegraded.cases.iter().zip(&row.retrieval.cases);
+            let values = cases.map(|(from, to)| Some(measure.fall(from, to)));
+            values.collect()
+        });
+        let (goal, seed) = (Goal::Roar(measure), report.settings.seed);
+        Self::of(goal, grid, comparison, values.collect(), seed)
+    }
+
+    /// `values` holds each candidate's, pair by pair.
+    fn of(
+        goal: Goal,
+        grid: &Grid,
+        comparison: &Comparison,
+        mut values: Vec<Vec<Option<f64>>>,
+        seed: u64,
+    ) -> Result<Self> {
+        let common = common(&values);
+        for values in &mut values {
+            let mut common = common.iter();
+            values.retain(|_| *common.next().unwrap_or(&false));
+        }
+        let values: Vec<Option<Vec<f64>>> = values
+            .into_iter()
+            .map(|values| values.into_iter().collect::<Option<Vec<f64>>>())
+            .map(|values| values.filter(|values| !values.is_empty()))
+            .collect();
+        let intervals: Vec<Option<Interval>> = values
+            .iter()
+            .map(|values| Some(Interval::of(values.as_deref()?, seed)))
+            .collect();
+        let chosen = best(&intervals, goal.direction());
+        let chosen = chosen.ok_or(Error::NothingToChooseBy { goal })?;
+        let best = values[chosen].as_deref().unwrap_or_default();
+        let sign = match goal.direction() {
+            Direction::Higher => 1.0,
+            Direction::Lower => -1.0,
+        };
+        let candidates = grid.candidates()?.into_iter();
+        let tried = candidates
+            .zip(&comparison.methods)
+            .zip(intervals.iter().zip(&values))
+            .map(|((candidate, column), (interval, values))| {
+                let behind = values.as_ref().map(|values| {
+                    let differences = best.iter().zip(values).map(|(b, v)| sign * (b - v));
+                    Interval::of(&differences.collect::<Vec<_>>(), seed)
+                });
+                Tried {
+                    method: column.method.clone(),
+                    places: candidate.places,
+                    value: *interval,
+                    behind,
+                    pairs_a_second: column.pairs_a_second,
+                    failed: column.failed.len(),
+                }
+            });
+        Ok(Self {
+            goal,
+            data: comparison.data.clone(),
+            model: comparison.model.clone(),
+            pairs: best.len(),
+            dimensions: grid.dimensions().to_vec(),
+            tried: tried.collect(),
+            chosen,
+            held_out: Vec::new(),
+        })
+    }
+
+    /// Adds what became of the chosen setting, and of others, on pairs that were held out.
+    pub fn with_held_out(mut self, comparison: &Comparison) -> Self {
+        if let Goal::Metric(metric) = self.goal {
+            let columns = comparison.methods.iter();
+            let held_out = columns.map(|column| HeldOut {
+                method: column.method.clone(),
+                value: column.summaries.get(&metric).and_then(|s| s.interval),
+                pairs: column.explained,
+            });
+            self.held_out = held_out.collect();
+        }
+        self
+    }
+
+    /// The best one.
+    pub fn chosen(&self) -> &Tried {
+        &self.tried[self.chosen]
+    }
+
+    /// The best one's settings, of the modalities that the goal judges.
+    ///
+    /// # Errors
+    /// [`Error::Method`] for a search that was read from a file and names no method.
+    pub fn config(&self) -> Result<Config> {
+        let choice: Choice = self.chosen().method.parse()?;
+        let config = choice.config().unwrap_or_default();
+        let judged = |modality, overrides: Overrides| match self.goal.modalities() {
+            judged if judged.contains(&modality) => overrides,
+            _ => Overrides::default(),
+        };
+        Ok(Config {
+            image: judged(Modality::Image, config.image),
+            text: judged(Modality::Text, config.text),
+            ..config
+        })
+    }
+}
+
+/// The pairs that have a value of every candidate that has any.
+fn common(values: &[Vec<Option<f64>>]) -> Vec<bool> {
+    let measured = || values.iter().filter(|v| v.iter().any(Option::is_some));
+    let pairs = values.first().map_or(0, Vec::len);
+    let all = |pair: usize| measured().all(|values| values[pair].is_some());
+    (0..pairs).map(all).collect()
+}
+
+/// The place of the best mean, the first of equals.
+fn best(intervals: &[Option<Interval>], direction: Direction) -> Option<usize> {
+    let means = intervals.iter().enumerate();
+    let means = means.filter_map(|(place, interval)| Some((place, interval.as_ref()?.mean)));
+    let best = means.reduce(|best, next| match direction.prefers(next.1, best.1) {
+        true => next,
+        false => best,
+    });
+    best.map(|(place, _)| place)
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use std::collections::BTreeMap;
+
+    use m2ib::{Layer, Preset};
+
+    use super::*;
+    use crate::comparison::Column;
+    use crate::search::Axis;
+
+    /// Two layers by three β, the goal's values pair by pair given for each.
+    pub(in crate::search) fn search(goal: Goal, values: [&[Option<f64>]; 6]) -> Result<Search> {
+        let grid = Grid::new(&[Preset::Matched])
+            .vary(Axis::ImageLayer, ["embedding", "2"])
+            .vary(Axis::Beta, [0.1, 1.0, 10.0]);
+        let candidates = grid.candidates().unwrap();
+        let methods = candidates.iter().map(|candidate| Column {
+            method: candidate.choice.to_string(),
+            control: false,
+            summaries: BTreeMap::new(),
+            explained: 3,
+            pairs_a_second: 2.0,
+            failed: Vec::new(),
+        });
+        let comparison = Comparison {
+            data: "three pairs".into(),
+            model: "a model".into(),
+            pairs: 3,
+            unread: Vec::new(),
+            methods: methods.collect(),
+            roar: None,
+        };
+        let values = values.map(<[_]>::to_vec).to_vec();
+        Search::of(goal, &grid, &comparison, values, 0)
+    }
+
+    fn three(a: f64, b: f64, c: f64) -> [Option<f64>; 3] {
+        [a, b, c].map(Some)
+    }
+
+    #[test]
+    fn the_best_mean_is_chosen_and_others_stand_behind_it_pair_by_pair() {
+        let values = [
+            three(0.1, 0.5, 0.3),
+            three(0.2, 0.6, 0.4),
+            three(0.0, 0.0, 0.0),
+            three(0.3, 0.2, 0.5),
+            three(0.1, 0.1, 0.1),
+            three(0.2, 0.2, 0.2),
+        ];
+        let values = values.each_ref().map(|values| &values[..]);
+        let found = search(Goal::Metric(Metric::Road), values).unwrap();
+        assert_eq!(found.chosen, 1);
+        assert!(found.chosen().behind.unwrap().mean == 0.0);
+        // Always 0.1 worse: no doubt about it, however the pairs differ.
+        let behind = found.tried[0].behind.unwrap();
+        assert!((behind.low - 0.1).abs() < 1e-9 && (behind.high - 0.1).abs() < 1e-9);
+        // Better once: not told apart.
+        assert!(found.tried[3].behind.unwrap().low < 0.0);
+        // Where less is better, the smallest.
+        let found = search(Goal::Metric(Metric::ImageDeletion), values).unwrap();
+        assert_eq!(found.chosen, 2);
+        assert!(found.tried[1].behind.unwrap().mean > 0.0);
+    }
+
+    #[test]
+    fn all_means_are_over_the_pairs_that_all_have() {
+        let none = [None; 3];
+        let (easy, hard) = (three(1.0, 0.0, 0.0), [None, Some(0.1), Some(0.1)]);
+        let values = [&easy[..], &hard, &none, &easy, &easy, &easy];
+        let found = search(Goal::Metric(Metric::Energy), values).unwrap();
+        assert_eq!((found.chosen, found.pairs), (1, 2));
+        assert!(found.tried[2].value.is_none());
+        let error = search(Goal::Metric(Metric::Energy), [&none[..]; 6]).unwrap_err();
+        assert!(error.to_string().contains("energy"), "{error}");
+    }
+
+    #[test]
+    fn the_config_holds_what_the_goal_judged() {
+        let flat = three(0.0, 0.0, 0.0);
+        let good = three(1.0, 1.0, 1.0);
+        let values = [&flat[..], &flat, &flat, &flat, &flat, &good];
+        let config = |goal| search(goal, values).unwrap().config().unwrap();
+        let of_image = config(Goal::Metric(Metric::Pointing));
+        assert_eq!(of_image.preset, Some(Preset::Matched));
+        assert_eq!(of_image.image.layer, Some(Layer::Block(2)));
+        assert_eq!(of_image.image.beta, Some(10.0));
+        assert_eq!(of_image.text, Overrides::default());
+        let of_both = config(Goal::Roar(RoarMeasure::Loss));
+        assert_eq!(of_both.text.beta, Some(10.0));
+        assert_eq!(of_both.text.layer, None);
+    }
+}

@@ -1,0 +1,189 @@
+//! A search as a table, as comma-separated values, and its choice as a file of settings.
+
+use std::fmt::Write;
+
+use super::{HeldOut, Search, Tried};
+use crate::table::aligned;
+use crate::{Interval, Result};
+
+impl Search {
+    /// A Markdown table, the best first: the goal's mean ± half its confidence interval, how far
+    /// behind the chosen setting (bold), and pairs a second. `≈` marks what is not told from it.
+    pub fn to_markdown(&self) -> String {
+        let axes = self.dimensions.iter().map(|d| d.axis.label().to_owned());
+        let goal = format!("{} {}", self.goal.label(), self.goal.direction().arrow());
+        let rest = [goal, "behind".into(), "pairs/s".into()];
+        let mut lines: Vec<Vec<String>> = vec![axes.chain(rest).collect()];
+        let ranked = self.ranked();
+        lines.extend(ranked.into_iter().map(|tried| self.line(tried)));
+        let mut text = aligned(&lines);
+        if !self.held_out.is_empty() {
+            text.push('\n');
+            text.push_str(&self.held_out_table());
+        }
+        text
+    }
+
+    /// Best first; what could not be measured last.
+    fn ranked(&self) -> Vec<&Tried> {
+        let behind = |tried: &Tried| tried.behind.map_or(f64::INFINITY, |behind| behind.mean);
+        let mut ranked: Vec<&Tried> = self.tried.iter().collect();
+        ranked.sort_by(|a, b| behind(a).total_cmp(&behind(b)));
+        ranked
+    }
+
+    fn line(&self, tried: &Tried) -> Vec<String> {
+        let mut cells = self.settings(tried);
+        let best = tried.method == self.chosen().method;
+        cells.push(match (self.value(tried.value), best) {
+            (value, true) => format!("**{value}**"),
+            (value, false) => value,
+        });
+        cells.push(match tried.behind {
+            _ if best => "chosen".into(),
+            None => format!("{} failed", tried.failed),
+            Some(behind) if behind.low <= 0.0 => format!("≈ {}", self.value(Some(behind))),
+            Some(behind) => self.value(Some(behind)),
+        });
+        cells.push(format!("{:.2}", tried.pairs_a_second));
+        cells
+    }
+
+    fn held_out_table(&self) -> String {
+        let line = |held: &HeldOut| {
+            let (method, value) = (held.method.clone(), self.value(held.value));
+            vec![method, value, held.pairs.to_string()]
+        };
+        let goal = format!("{} {}", self.goal.label(), self.goal.direction().arrow());
+        let heading = vec!["held out".into(), goal, "pairs".into()];
+        let lines: Vec<_> = [heading]
+            .into_iter()
+            .chain(self.held_out.iter().map(line))
+            .collect();
+        aligned(&lines)
+    }
+
+    /// A combination's values, dimension by dimension.
+    pub(super) fn settings(&self, tried: &Tried) -> Vec<String> {
+        let values = self.dimensions.iter().zip(&tried.places);
+        values
+            .map(|(dimension, &place)| dimension.values[place].clone())
+            .collect()
+    }
+
+    /// A mean ± half its interval, as tables scale it.
+    pub(super) fn value(&self, interval: Option<Interval>) -> String {
+        let Some(Interval { mean, low, high }) = interval else {
+            return "–".into();
+        };
+        let scale = self.goal.scale();
+        format!("{:.3} ± {:.3}", mean * scale, (high - low) / 2.0 * scale)
+    }
+
+    /// One line a combination: its settings, the goal's mean and interval, and how far it is behind.
+    pub fn to_csv(&self) -> String {
+        let axes = self.dimensions.iter().map(|d| d.axis.key());
+        let rest = "goal,mean,low,high,behind,behind_low,behind_high,pairs_a_second,failed";
+        let mut csv = axes.chain([rest]).collect::<Vec<_>>().join(",");
+        csv.push('\n');
+        for tried in &self.tried {
+            let mut fields = self.settings(tried);
+            fields.push(self.goal.to_string());
+            for interval in [tried.value, tried.behind] {
+                fields.extend(match interval {
+                    Some(Interval { mean, low, high }) => [mean, low, high].map(|x| x.to_string()),
+                    None => Default::default(),
+                });
+            }
+            fields.push(tried.pairs_a_second.to_string());
+            fields.push(tried.failed.to_string());
+            csv.push_str(&fields.join(","));
+            csv.push('\n');
+        }
+        csv
+    }
+
+    /// The chosen settings as a file that [`m2ib::Config`] reads, with what they were chosen by.
+    ///
+    /// # Errors
+    /// As [`config`](Self::config).
+    pub fn to_toml(&self) -> Result<String> {
+        let config = self.config()?;
+        let mut toml = String::new();
+        let value = self.value(self.chosen().value);
+        let _ = writeln!(
+            toml,
+            "# {} {} {value}: the best of {} settings over {} pairs of {}, {}.",
+            self.goal.label(),
+            self.goal.direction().arrow(),
+            self.tried.len(),
+            self.pairs,
+            self.data,
+            self.model
+        );
+        let chosen = |held: &&HeldOut| held.method == self.chosen().method;
+        if let Some(held) = self.held_out.iter().find(chosen) {
+            let value = self.value(held.value);
+            let _ = writeln!(
+                toml,
+                "# On {} pairs that were held out: {value}.",
+                held.pairs
+            );
+        }
+        toml.push_str(&config.to_toml());
+        Ok(toml)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use m2ib::Config;
+
+    use super::*;
+    use crate::metrics::Metric;
+    use crate::search::Goal;
+    use crate::search::outcome::tests::search;
+
+    fn example() -> Search {
+        let near = [Some(0.3), Some(0.25)];
+        let best = [Some(0.3), Some(0.3)];
+        let far = [Some(0.1), Some(0.1)];
+        let values = [&far[..], &far, &far, &near, &best, &[None, None]];
+        search(Goal::Metric(Metric::Road), values).unwrap()
+    }
+
+    #[test]
+    fn the_table_has_the_best_first_and_says_what_is_not_told_from_it() {
+        let table = example().to_markdown();
+        let lines: Vec<&str> = table.lines().collect();
+        assert!(
+            lines[0].contains("β") && lines[0].contains("ROAD ↑"),
+            "{table}"
+        );
+        assert!(
+            lines[2].contains("**0.300") && lines[2].contains("chosen"),
+            "{table}"
+        );
+        assert!(lines[3].contains("≈ 0.025"), "{table}");
+        assert!(
+            lines[4].contains("0.200 ±") && !lines[4].contains('≈'),
+            "{table}"
+        );
+        assert!(lines[7].contains('–'), "{table}");
+    }
+
+    #[test]
+    fn the_csv_has_a_value_for_every_column() {
+        let csv = example().to_csv();
+        let columns: Vec<usize> = csv.lines().map(|line| line.split(',').count()).collect();
+        assert_eq!(columns, [12; 7], "{csv}");
+    }
+
+    #[test]
+    fn the_file_of_settings_says_where_it_comes_from_and_reads_back() {
+        let toml = example().to_toml().unwrap();
+        assert!(toml.starts_with("# ROAD ↑ 0.300"), "{toml}");
+        let config: Config = toml.parse().unwrap();
+        assert_eq!(config, example().config().unwrap());
+    }
+}
