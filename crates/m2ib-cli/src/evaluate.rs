@@ -2,31 +2,28 @@
 //! against each other.
 
 use std::io::Cursor;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use m2ib::image::ImageFormat;
-use m2ib::{Calibration, Explainer, Modality, Noise, Preset, Pretrained};
-use m2ib_eval::{Evaluation, Setting, Sweep, Yardstick, calibrate, contact_sheet};
+use m2ib::{Explainer, Modality, ModalitySettings, Noise, Preset, Pretrained};
+use m2ib_eval::{Evaluation, Setting, Sweep, Yardstick, contact_sheet};
 
+use crate::calibration::CalibrationArguments;
 use crate::compare::Compare;
 use crate::model::ModelArguments;
 use crate::output::Output;
-
-/// Scenes that a model's statistics are taken over where it comes without.
-const CALIBRATION_SCENES: u64 = 512;
+use crate::pairs::Pairs;
 
 /// Measure explanations: of scenes of emoji, does the map lie on the named object, does its name
 /// score highest? With --methods or --data, compare methods by many metrics, on scenes or on your
 /// own pairs; a run that was stopped goes on when the same command is given again.
 #[derive(Args)]
 pub(crate) struct Evaluate {
-    /// Scenes to explain, of two and three objects in turn; 2 to 10000. The margins of error
-    /// shrink with the root of it.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(2..=10_000))]
-    scenes: Option<u64>,
+    #[command(flatten)]
+    pairs: Pairs,
     #[command(flatten)]
     compare: Compare,
     /// Draws which object each caption names, the noise, and the resamples of the intervals.
@@ -47,10 +44,8 @@ pub(crate) struct Evaluate {
     /// "emoji" is the embedded model; others should have learnt such scenes.
     #[command(flatten)]
     model: ModelArguments,
-    /// Feature statistics for matched noise. If not given, those in the model's folder
-    /// (calibration.safetensors), else statistics over 512 scenes that are not explained.
-    #[arg(long, value_name = "FILE")]
-    calibration: Option<PathBuf>,
+    #[command(flatten)]
+    calibration: CalibrationArguments,
     /// Folder for the results.
     #[arg(long, default_value = "m2ib-out", value_name = "DIR")]
     out: PathBuf,
@@ -58,19 +53,18 @@ pub(crate) struct Evaluate {
 
 impl Evaluate {
     pub(crate) fn run(self) -> Result<()> {
-        if self.compare.is_wanted() {
+        if self.compare.is_wanted() || self.pairs.data.is_some() {
             let needed = self.compare.needs_calibration()?;
+            let dataset = self.pairs.read(self.seed)?;
             let model = self.model.load()?;
-            let calibration = match needed {
-                true => Some(self.statistics(&model)?),
-                false => None,
-            };
-            let pairs = (self.scenes, self.seed);
+            let calibration = self.calibration.load(needed, &self.model, &model)?;
+            let rest = (self.seed, self.out.as_path());
             return self
                 .compare
-                .run(&model, calibration.as_ref(), pairs, &self.out);
+                .run(&model, calibration.as_ref(), &dataset, rest);
         }
         let scenes = self
+            .pairs
             .scenes
             .context("give --scenes N, or --data PATH to compare methods on pairs of your own")?;
         let output = Output::check(&self.out)?;
@@ -130,7 +124,8 @@ impl Evaluate {
         {
             settings.extend(Setting::sweep(preset, sweep, model));
         }
-        let calibration = self.calibration(model)?;
+        let needed = self.preset.iter().copied().any(is_matched);
+        let calibration = self.calibration.load(needed, &self.model, model)?;
         let mut explainers: Vec<(Setting, Explainer)> = Vec::new();
         for setting in settings {
             let explainer = setting.explainer(model, calibration.as_ref(), self.seed)?;
@@ -146,28 +141,9 @@ impl Evaluate {
         }
         Ok(explainers)
     }
+}
 
-    /// Statistics for matched noise, if a preset needs them.
-    fn calibration(&self, model: &Pretrained) -> Result<Option<Calibration>> {
-        let matched = |&preset: &Preset| {
-            let settings = m2ib::ModalitySettings::preset(preset, Modality::Text, 2);
-            settings.noise == Noise::Matched
-        };
-        match self.calibration.is_some() || self.preset.iter().any(matched) {
-            true => Ok(Some(self.statistics(model)?)),
-            false => Ok(None),
-        }
-    }
-
-    /// Those given, those that came with the model, or new ones.
-    fn statistics(&self, model: &Pretrained) -> Result<Calibration> {
-        let beside = Path::new(&self.model.model).join("calibration.safetensors");
-        Ok(match &self.calibration {
-            Some(file) => Calibration::load(file)
-                .with_context(|| format!("--calibration {}", file.display()))?,
-            None if self.model.is_emoji() => m2ib::emoji::calibration()?,
-            None if beside.is_file() => Calibration::load(&beside)?,
-            None => calibrate(model, CALIBRATION_SCENES).context("statistics for matched noise")?,
-        })
-    }
+/// Whether a preset's noise is matched to the model's features.
+fn is_matched(preset: Preset) -> bool {
+    ModalitySettings::preset(preset, Modality::Text, 2).noise == Noise::Matched
 }

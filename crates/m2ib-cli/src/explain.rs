@@ -10,8 +10,8 @@ use m2ib::draw::ColorMap;
 use m2ib::image::{DynamicImage, ImageFormat};
 use m2ib::ndarray::Array1;
 use m2ib::{
-    Attribution, Calibration, Explainer, Layer, Modality, Noise, Overrides, Preset, Sampling,
-    open_image,
+    Attribution, Calibration, Config, Explainer, Layer, Modality, Noise, Overrides, Preset,
+    Sampling, open_image,
 };
 use ndarray_npy::WriteNpyExt;
 
@@ -47,6 +47,9 @@ pub(crate) struct Explain {
 #[derive(Args)]
 #[command(next_help_heading = "Method")]
 struct Method {
+    /// Settings in a TOML file, as `m2ib sweep` writes them; the options below come before them.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
     /// Where the settings start from: "released" is the paper's (the default), "matched" is sharper
     /// and needs a calibration (the default of the embedded model, which has one).
     #[arg(long)]
@@ -146,12 +149,11 @@ impl Explain {
 
     fn explainer(&self) -> Result<Explainer> {
         let method = &self.method;
-        let emoji = self.model.is_emoji();
-        let preset = method.preset.unwrap_or(if emoji {
-            Preset::Matched
-        } else {
-            Preset::Released
-        });
+        let config = match &method.config {
+            Some(file) => Config::load(file).context("--config")?,
+            None => Config::default(),
+        };
+        let usual = self.model.usual_preset();
         let overrides = |layer| Overrides {
             layer,
             noise: method.sigma.map(|sigma| Noise::Isotropic { sigma }),
@@ -163,14 +165,18 @@ impl Explain {
         };
         let calibration = match &method.calibration {
             Some(file) => Some(Calibration::load(file)?),
-            None if emoji => Some(m2ib::emoji::calibration()?),
+            None if self.model.is_emoji() => Some(m2ib::emoji::calibration()?),
             None => None,
         };
         let mut builder = Explainer::builder(self.model.load()?)
-            .preset(preset)
+            .preset(usual)
+            .config(config)
             .overrides(Modality::Image, overrides(method.layer_image))
             .overrides(Modality::Text, overrides(method.layer_text))
             .seed(method.seed);
+        if let Some(preset) = method.preset {
+            builder = builder.preset(preset);
+        }
         if let Some(calibration) = calibration {
             builder = builder.calibration(calibration);
         }

@@ -1,6 +1,7 @@
 //! `m2ib`: explain CLIP from the command line.
 
 mod calibrate;
+mod calibration;
 mod compare;
 mod devices;
 #[cfg(feature = "hub")]
@@ -10,7 +11,10 @@ mod explain;
 mod inspect;
 mod model;
 mod output;
+mod pairs;
 mod score;
+mod sweep;
+mod trials;
 
 use std::process::ExitCode;
 
@@ -37,6 +41,7 @@ enum Command {
     Score(score::Score),
     Calibrate(calibrate::Calibrate),
     Evaluate(Box<evaluate::Evaluate>),
+    Sweep(Box<sweep::Sweep>),
     Inspect(inspect::Inspect),
     Devices(devices::Devices),
 }
@@ -52,6 +57,7 @@ fn main() -> ExitCode {
         Command::Score(command) => command.run(),
         Command::Calibrate(command) => command.run(),
         Command::Evaluate(command) => command.run(),
+        Command::Sweep(command) => command.run(),
         Command::Inspect(command) => command.run(),
         Command::Devices(command) => command.run(),
     };

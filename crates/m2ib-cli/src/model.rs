@@ -6,7 +6,7 @@ use anyhow::Result;
 #[cfg(not(feature = "hub"))]
 use anyhow::bail;
 use clap::Args;
-use m2ib::{Backend, DeviceChoice, Precision, Pretrained};
+use m2ib::{Backend, DeviceChoice, Precision, Preset, Pretrained};
 
 /// The embedded model's name.
 pub(crate) const EMOJI: &str = "emoji";
@@ -30,6 +30,14 @@ impl ModelArguments {
     /// Whether the embedded model is meant (a folder of that name comes first).
     pub(crate) fn is_emoji(&self) -> bool {
         self.model == EMOJI && !Path::new(EMOJI).is_dir()
+    }
+
+    /// Where settings start from if nothing else is said: the embedded model has a calibration.
+    pub(crate) fn usual_preset(&self) -> Preset {
+        match self.is_emoji() {
+            true => Preset::Matched,
+            false => Preset::Released,
+        }
     }
 
     /// Loads it.

@@ -149,6 +149,37 @@ fn settings_reach_the_method() {
 }
 
 #[test]
+fn settings_come_from_a_file_and_options_come_before_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("chosen.toml");
+    let text =
+        "preset = \"released\"\n[image]\nlayer = \"block.1\"\nsteps = 3\n[text]\nbeta = 0.3\n";
+    std::fs::write(&file, text).unwrap();
+    let config = ["--config", path(&file), "--format", "json"];
+    let (_folder, out, output) = explain(&[&config[..], &["--steps", "2"]].concat());
+    stdout(&output);
+    let json = std::fs::read(out.join("scene0-a-photo-of-a-piano.json")).unwrap();
+    let attribution: m2ib::Attribution = serde_json::from_slice(&json).unwrap();
+    let made = attribution.provenance.bottlenecks().unwrap();
+    assert_eq!(made.preset, m2ib::Preset::Released);
+    assert_eq!(made.image.layer, m2ib::Layer::Block(1));
+    assert_eq!(
+        (made.image.bottleneck.steps, made.text.bottleneck.steps),
+        (2, 2)
+    );
+    assert_eq!(
+        (made.image.bottleneck.beta, made.text.bottleneck.beta),
+        (0.1, 0.3)
+    );
+
+    std::fs::write(&file, "[image]\nbetta = 0.3\n").unwrap();
+    let error = failure(&explain(&config).2);
+    for word in ["--config", "chosen.toml", "betta", "beta"] {
+        assert!(error.contains(word), "{word}: {error}");
+    }
+}
+
+#[test]
 fn a_failure_names_its_cause_and_leaves_nothing_behind() {
     for (arguments, words) in [
         (&["--beta", "-1"][..], &["beta", "-1", "positive"][..]),

@@ -1,0 +1,78 @@
+//! `--scenes`, `--data` and what goes with it: which pairs are explained.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+use m2ib_eval::Yardstick;
+use m2ib_eval::data::{DataFormat, Dataset, Source};
+use m2ib_eval::metrics::TokenFill;
+
+/// Pairs of images and captions.
+#[derive(Args)]
+#[command(next_help_heading = "Pairs")]
+pub(crate) struct Pairs {
+    /// Scenes to explain, of two and three objects in turn; 2 to 10000. The margins of error
+    /// shrink with the root of it.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(2..=10_000))]
+    pub(crate) scenes: Option<u64>,
+    /// Pairs to explain: a TSV or CSV file (caption, path), JSON lines (image, caption, boxes or
+    /// masks), a folder of images with .txt captions, COCO, Flickr30k, RefCOCO or MS-CXR files.
+    #[arg(long, value_name = "PATH", conflicts_with = "scenes")]
+    pub(crate) data: Option<PathBuf>,
+    /// Layout of the data; told from the file if not given.
+    #[arg(long, value_name = "LAYOUT", requires = "data")]
+    format: Option<DataFormat>,
+    /// Folder that the data's paths are relative to; the file's own if not given.
+    #[arg(long, value_name = "FOLDER", requires = "data")]
+    images: Option<PathBuf>,
+    /// Take so many pairs by chance (by --seed) instead of all.
+    #[arg(long, value_name = "N", requires = "data")]
+    sample: Option<usize>,
+}
+
+impl Pairs {
+    /// Reads them, and tells which rows cannot be read.
+    pub(crate) fn read(&self, seed: u64) -> Result<Dataset> {
+        let dataset = self.dataset(seed)?;
+        for failure in &dataset.failures {
+            crate::warn(format!("left out {}: {}", failure.row, failure.reason));
+        }
+        if dataset.rows.is_empty() {
+            bail!("{} holds no pair that can be read", dataset.name);
+        }
+        Ok(dataset)
+    }
+
+    fn dataset(&self, seed: u64) -> Result<Dataset> {
+        let Some(path) = &self.data else {
+            let none = "give --data PATH or --scenes N: the pairs to explain";
+            let scenes = self.scenes.context(none)?;
+            return Ok(Dataset::scenes(&Yardstick::new(scenes as usize, seed)?));
+        };
+        let mut source = Source::new(path);
+        if let Some(format) = self.format {
+            source = source.format(format);
+        }
+        if let Some(images) = &self.images {
+            source = source.images(images);
+        }
+        let dataset = source.read().context("--data")?;
+        Ok(match self.sample {
+            Some(count) => dataset.sample(count, seed),
+            None => dataset,
+        })
+    }
+}
+
+/// Reads what a masked token becomes.
+pub(crate) fn fill(text: &str) -> Result<TokenFill, String> {
+    match text {
+        "pad" => Ok(TokenFill::Pad),
+        "mean" => Ok(TokenFill::MeanEmbedding),
+        id => {
+            let id = id.parse().map(TokenFill::Id);
+            id.map_err(|_| format!("found \"{text}\", expected pad, mean or a token's id"))
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! Pairs explained and measured, and ROAR+ over them, each with a bar that tells the time left.
+
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use clap::Args;
+use indicatif::{ProgressBar, ProgressStyle};
+use m2ib::{Calibration, Pretrained};
+use m2ib_eval::comparison::{Plan, RoarProgress, Trial};
+use m2ib_eval::data::Dataset;
+use m2ib_eval::journal::Journal;
+use m2ib_eval::roar::{RoarReport, RoarSettings};
+
+/// What CLIP's own tokenizer pads with.
+const PAD: i64 = 0;
+
+/// Does what of a plan is not yet in a folder's journal.
+pub(crate) fn explained(
+    plan: &Plan,
+    model: &Pretrained,
+    calibration: Option<&Calibration>,
+    dataset: &Dataset,
+    journal: &Path,
+) -> Result<Journal<Trial>> {
+    if let Some(folder) = journal.parent() {
+        std::fs::create_dir_all(folder)
+            .with_context(|| format!("cannot make the folder {}", folder.display()))?;
+    }
+    let run = plan.fingerprint(dataset, model.clip.fingerprint());
+    let mut journal = Journal::<Trial>::open(journal, &run)?;
+    let bar = ProgressBar::new(dataset.rows.len() as u64).with_style(ProgressStyle::with_template(
+        "{bar:32} {pos}/{len} pairs, {eta} left",
+    )?);
+    bar.tick();
+    plan.run(model, calibration, dataset, &mut journal, &|_| bar.inc(1))?;
+    bar.finish_and_clear();
+    Ok(journal)
+}
+
+/// How ROAR+ fine-tunes.
+#[derive(Args)]
+#[command(next_help_heading = "ROAR+")]
+pub(crate) struct RoarArguments {
+    /// Epochs of each fine-tuning [default: 4].
+    #[arg(long, value_name = "N")]
+    roar_epochs: Option<u64>,
+    /// Learning rate [default: 1e-5, for models as large as CLIP's; the embedded one takes 1e-3].
+    #[arg(long, value_name = "RATE")]
+    roar_rate: Option<f64>,
+}
+
+impl RoarArguments {
+    /// Whether any was given.
+    pub(crate) fn are_given(&self) -> bool {
+        self.roar_epochs.is_some() || self.roar_rate.is_some()
+    }
+
+    /// ROAR+ of a plan's methods, kept in a folder.
+    pub(crate) fn run(
+        &self,
+        plan: &Plan,
+        model: &Pretrained,
+        dataset: &Dataset,
+        journal: &Journal<Trial>,
+        folder: &Path,
+    ) -> Result<RoarReport> {
+        let mut settings = RoarSettings::new(PAD);
+        settings.seed = plan.seed;
+        settings.tune.seed = plan.seed;
+        settings.tune.epochs = self.roar_epochs.unwrap_or(settings.tune.epochs);
+        settings.tune.learning_rate = self.roar_rate.unwrap_or(settings.tune.learning_rate);
+        // Every method's fine-tuning, one without removals and one of random ones.
+        let tunings = plan.methods.len() as u64 + 2;
+        let bar = ProgressBar::new(tunings).with_style(ProgressStyle::with_template(
+            "ROAR+ {bar:32} {pos}/{len} steps, {eta} left, {msg}",
+        )?);
+        let mut told = |progress: RoarProgress<'_>| {
+            bar.set_length(progress.step.of * tunings);
+            bar.set_message(progress.method.to_owned());
+            bar.inc(1);
+        };
+        let report = plan.roar(model, dataset, journal, &settings, folder, &mut told)?;
+        bar.finish_and_clear();
+        Ok(report)
+    }
+}

@@ -1,0 +1,145 @@
+//! `m2ib sweep` as its user meets it.
+
+#![allow(clippy::unwrap_used)] // A test that cannot go on fails.
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+fn m2ib(arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_m2ib"));
+    command
+        .args(arguments)
+        .output()
+        .expect("the program starts")
+}
+
+fn succeeded(output: &Output) -> String {
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{stderr}");
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+fn sweep(out: &Path, extra: &[&str]) -> Output {
+    let out = ["sweep", "--scenes", "8", "--out", out.to_str().unwrap()];
+    m2ib(&[&out[..], extra].concat())
+}
+
+fn search(out: &Path) -> m2ib_eval::search::Search {
+    serde_json::from_slice(&std::fs::read(out.join("sweep.json")).unwrap()).unwrap()
+}
+
+#[test]
+fn what_a_sweep_chooses_is_what_explain_takes_and_the_same_command_does_nothing_twice() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("sweep");
+    // Without steps there is nothing to see: a choice that a metric has to make.
+    let arguments = [
+        "--metric",
+        "energy",
+        "--steps",
+        "1,20",
+        "--image-layer",
+        "1,2",
+    ];
+    let printed = succeeded(&sweep(&out, &arguments));
+    assert!(
+        printed.contains("held out") && printed.contains("energy ↑"),
+        "{printed}"
+    );
+    let search = search(&out);
+    assert_eq!((search.tried.len(), search.pairs), (4, 6));
+    let chosen = &search.chosen().method;
+    assert!(chosen.ends_with("steps=20"), "{chosen}");
+    let held_out: Vec<_> = search
+        .held_out
+        .iter()
+        .map(|h| (&h.method, h.pairs))
+        .collect();
+    assert_eq!(held_out[0], (chosen, 2));
+    assert_eq!(held_out[1].0, "m2ib-matched");
+    for name in ["sweep.md", "sweep.csv", "sweep.svg"] {
+        assert!(out.join(name).is_file(), "{name} is missing");
+    }
+
+    let config = out.join("chosen.toml");
+    let image = Path::new(env!("CARGO_MANIFEST_DIR")).join("../m2ib-emoji/scenes/scene0.png");
+    let explained = folder.path().join("explained");
+    let mut arguments_of_explain = vec!["explain", "--text", "a photo of a piano"];
+    for (name, path) in [
+        ("--image", &image),
+        ("--config", &config),
+        ("--out", &explained),
+    ] {
+        arguments_of_explain.extend([name, path.to_str().unwrap()]);
+    }
+    arguments_of_explain.extend(["--format", "json"]);
+    succeeded(&m2ib(&arguments_of_explain));
+    let json = std::fs::read(explained.join("scene0-a-photo-of-a-piano.json")).unwrap();
+    let attribution: m2ib::Attribution = serde_json::from_slice(&json).unwrap();
+    let made = attribution.provenance.bottlenecks().unwrap();
+    assert_eq!(Some(made.image.layer), search.config().unwrap().image.layer);
+    // The metric says nothing of the text, so its settings stay.
+    assert_eq!(made.text.bottleneck.steps, 40);
+
+    let journal = std::fs::read(out.join("journal.jsonl")).unwrap();
+    assert_eq!(succeeded(&sweep(&out, &arguments)), printed);
+    assert_eq!(std::fs::read(out.join("journal.jsonl")).unwrap(), journal);
+}
+
+#[test]
+fn roar_plus_can_decide() {
+    let folder = tempfile::tempdir().unwrap();
+    let roar = [
+        "--metric",
+        "roar_loss",
+        "--roar-epochs",
+        "1",
+        "--roar-rate",
+        "1e-3",
+    ];
+    let vary = ["--preset", "released", "--beta", "0.1,1"];
+    let printed = succeeded(&sweep(folder.path(), &[&roar[..], &vary].concat()));
+    assert!(printed.contains("ROAR+ rise of the loss"), "{printed}");
+    let search = search(folder.path());
+    assert_eq!(search.tried.len(), 2);
+    assert!(search.held_out.is_empty(), "ROAR+ validates on its own");
+    let config = search.config().unwrap();
+    assert_eq!(config.image.beta, config.text.beta);
+    assert!(config.text.beta.is_some());
+}
+
+#[test]
+fn what_makes_no_sense_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    for (arguments, words) in [
+        (&[][..], &["nothing to choose", "--beta"][..]),
+        (&["--beta", "1,-1"], &["beta", "-1"]),
+        (
+            &["--image-layer", "1,5"],
+            &["--image-layer", "block.5", "0 to 4"],
+        ),
+        (&["--text-layer", "all"], &["--text-layer", "road"]),
+        (
+            &["--metric", "rode", "--beta", "1,2"],
+            &["rode", "road", "roar_loss"],
+        ),
+        (
+            &["--held-out", "1", "--beta", "1,2"],
+            &["--held-out", "below 1"],
+        ),
+        (
+            &["--roar-epochs", "1", "--beta", "1,2"],
+            &["--roar-epochs", "road"],
+        ),
+    ] {
+        let output = sweep(folder.path(), arguments);
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(
+            !output.status.success() && !stderr.contains("panicked"),
+            "{stderr}"
+        );
+        for word in words {
+            assert!(stderr.contains(word), "{arguments:?}: {stderr}");
+        }
+    }
+}
