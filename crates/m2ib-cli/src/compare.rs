@@ -101,7 +101,7 @@ impl Compare {
         let unused = self.tuning.are_given() && !self.roar;
         ensure!(
             !unused,
-            "--roar-epochs and --roar-rate are settings of --roar, which is not given"
+            "--roar-runs, --roar-epochs and --roar-rate are settings of --roar, which is not given"
         );
         let mut plan = Plan::new(self.choices()?);
         if !self.metrics.is_empty() {

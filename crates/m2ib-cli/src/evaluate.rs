@@ -4,12 +4,12 @@
 use std::io::Cursor;
 use std::path::PathBuf;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use m2ib::image::ImageFormat;
-use m2ib::{Explainer, Modality, ModalitySettings, Noise, Preset, Pretrained};
-use m2ib_eval::{Evaluation, Setting, Sweep, Yardstick, contact_sheet};
+use m2ib::{Config, Explainer, Noise, Preset, Pretrained};
+use m2ib_eval::{Evaluation, Yardstick, contact_sheet};
 
 use crate::calibration::CalibrationArguments;
 use crate::compare::Compare;
@@ -37,10 +37,10 @@ pub(crate) struct Evaluate {
         default_values_t = [Preset::Released, Preset::Matched]
     )]
     preset: Vec<Preset>,
-    /// What to vary around each preset, one thing at a time, separated by commas: "layers",
-    /// "beta", "steps".
-    #[arg(long, value_name = "WHAT", value_delimiter = ',')]
-    sweep: Vec<Sweep>,
+    /// Settings in TOML files to compare with them, as `m2ib sweep` writes them, separated by
+    /// commas.
+    #[arg(long, value_name = "FILES", value_delimiter = ',')]
+    config: Vec<PathBuf>,
     /// "emoji" is the embedded model; others should have learnt such scenes.
     #[command(flatten)]
     model: ModelArguments,
@@ -77,16 +77,14 @@ impl Evaluate {
         );
         let mut evaluations: Vec<Evaluation> = Vec::new();
         let mut sheets = Vec::new();
-        for (setting, explainer) in &explainers {
-            bar.set_message(setting.name.clone());
+        for (name, explainer) in &explainers {
+            bar.set_message(name.clone());
             let attributions = yardstick.explain(explainer, &|_| bar.inc(1))?;
-            let evaluation = yardstick.judge(&setting.name, &attributions)?;
-            if *setting == Setting::from(setting.preset) {
-                let sheet = contact_sheet(&yardstick, &attributions, &evaluation)?;
-                let mut bytes = Cursor::new(Vec::new());
-                sheet.write_to(&mut bytes, ImageFormat::Png)?;
-                sheets.push((format!("cases-{}.png", setting.name), bytes.into_inner()));
-            }
+            let evaluation = yardstick.judge(name, &attributions)?;
+            let sheet = contact_sheet(&yardstick, &attributions, &evaluation)?;
+            let mut bytes = Cursor::new(Vec::new());
+            sheet.write_to(&mut bytes, ImageFormat::Png)?;
+            sheets.push((format!("cases-{name}.png"), bytes.into_inner()));
             evaluations.push(evaluation);
         }
         bar.finish_and_clear();
@@ -114,36 +112,45 @@ impl Evaluate {
         Ok(())
     }
 
-    /// All settings, each once, with their explainers.
-    fn explainers(&self, model: &Pretrained) -> Result<Vec<(Setting, Explainer)>> {
-        let mut settings: Vec<Setting> = self.preset.iter().copied().map(Setting::from).collect();
-        for (&preset, &sweep) in self
-            .preset
-            .iter()
-            .flat_map(|preset| self.sweep.iter().map(move |sweep| (preset, sweep)))
-        {
-            settings.extend(Setting::sweep(preset, sweep, model));
-        }
-        let needed = self.preset.iter().copied().any(is_matched);
-        let calibration = self.calibration.load(needed, &self.model, model)?;
-        let mut explainers: Vec<(Setting, Explainer)> = Vec::new();
-        for setting in settings {
-            let explainer = setting.explainer(model, calibration.as_ref(), self.seed)?;
-            // A sweep passes through the preset's own value, too.
-            let same = |other: &Explainer| {
-                [Modality::Image, Modality::Text]
-                    .into_iter()
-                    .all(|modality| other.settings(modality) == explainer.settings(modality))
+    /// Presets and files of settings by name, with their explainers.
+    fn explainers(&self, model: &Pretrained) -> Result<Vec<(String, Explainer)>> {
+        let presets = self.preset.iter().map(|&preset| {
+            let config = Config {
+                preset: Some(preset),
+                ..Default::default()
             };
-            if !explainers.iter().any(|(_, other)| same(other)) {
-                explainers.push((setting, explainer));
-            }
+            Ok((preset.to_string(), config))
+        });
+        let files = self.config.iter().map(|file| {
+            let name = file.file_stem().unwrap_or_default().to_string_lossy();
+            let config = Config::load(file).context("--config")?;
+            Ok((name.into_owned(), config))
+        });
+        let settings = presets.chain(files).collect::<Result<Vec<_>>>()?;
+        for (place, (name, _)) in settings.iter().enumerate() {
+            let twice = settings[..place].iter().any(|(other, _)| other == name);
+            ensure!(
+                !twice,
+                "two settings are called {name}: name each preset once, and files apart"
+            );
         }
-        Ok(explainers)
+        let needed = settings.iter().any(|(_, config)| is_matched(config));
+        let calibration = self.calibration.load(needed, &self.model, model)?;
+        let explainers = settings.into_iter().map(|(name, config)| {
+            let mut builder = Explainer::builder(model.clone())
+                .config(config)
+                .seed(self.seed);
+            if let Some(calibration) = &calibration {
+                builder = builder.calibration(calibration.clone());
+            }
+            Ok((name, builder.build()?))
+        });
+        explainers.collect()
     }
 }
 
-/// Whether a preset's noise is matched to the model's features.
-fn is_matched(preset: Preset) -> bool {
-    ModalitySettings::preset(preset, Modality::Text, 2).noise == Noise::Matched
+/// Whether noise is matched to the model's features, which takes statistics of them.
+fn is_matched(config: &Config) -> bool {
+    let noises = [config.image.noise, config.text.noise];
+    config.preset == Some(Preset::Matched) || noises.contains(&Some(Noise::Matched))
 }

@@ -109,7 +109,7 @@ impl Sweep {
         let roar = matches!(self.metric, Goal::Roar(_));
         ensure!(
             roar || !self.tuning.are_given(),
-            "--roar-epochs and --roar-rate are for --metric roar_…; {} needs no fine-tuning",
+            "--roar-runs, --roar-epochs and --roar-rate are for --metric roar_…; {} needs no fine-tuning",
             self.metric
         );
         let output = Output::check(&self.out)?;

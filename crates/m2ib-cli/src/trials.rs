@@ -41,6 +41,9 @@ pub(crate) fn explained(
 #[derive(Args)]
 #[command(next_help_heading = "ROAR+")]
 pub(crate) struct RoarArguments {
+    /// Times that pairs are split and models fine-tuned anew, each with the next seed [default: 1].
+    #[arg(long, value_name = "N")]
+    roar_runs: Option<u64>,
     /// Epochs of each fine-tuning [default: 4].
     #[arg(long, value_name = "N")]
     roar_epochs: Option<u64>,
@@ -52,7 +55,7 @@ pub(crate) struct RoarArguments {
 impl RoarArguments {
     /// Whether any was given.
     pub(crate) fn are_given(&self) -> bool {
-        self.roar_epochs.is_some() || self.roar_rate.is_some()
+        self.roar_runs.is_some() || self.roar_epochs.is_some() || self.roar_rate.is_some()
     }
 
     /// ROAR+ of a plan's methods, kept in a folder.
@@ -70,16 +73,24 @@ impl RoarArguments {
         settings.tune.epochs = self.roar_epochs.unwrap_or(settings.tune.epochs);
         settings.tune.learning_rate = self.roar_rate.unwrap_or(settings.tune.learning_rate);
         // Every method's fine-tuning, one without removals and one of random ones.
-        let tunings = plan.methods.len() as u64 + 2;
+        let runs = self.roar_runs.unwrap_or(1);
+        let tunings = (plan.methods.len() as u64 + 2) * runs;
         let bar = ProgressBar::new(tunings).with_style(ProgressStyle::with_template(
             "ROAR+ {bar:32} {pos}/{len} steps, {eta} left, {msg}",
         )?);
         let mut told = |progress: RoarProgress<'_>| {
             bar.set_length(progress.step.of * tunings);
-            bar.set_message(progress.method.to_owned());
+            bar.set_message(format!("{}, seed {}", progress.method, progress.seed));
             bar.inc(1);
         };
-        let report = plan.roar(model, dataset, journal, &settings, folder, &mut told)?;
+        let report = plan.roar(
+            model,
+            dataset,
+            journal,
+            (&settings, runs),
+            folder,
+            &mut told,
+        )?;
         bar.finish_and_clear();
         Ok(report)
     }

@@ -386,12 +386,16 @@ fn help_and_version_answer() {
 fn evaluate_prints_tables_and_writes_numbers_and_pictures() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("figures");
+    let config = folder.path().join("sharp.toml");
+    std::fs::write(&config, "[image]\nbeta = 0.5\nsteps = 3\n").unwrap();
     let printed = stdout(&m2ib(&[
         "evaluate",
         "--scenes",
         "2",
         "--preset",
         "released",
+        "--config",
+        path(&config),
         "--seed",
         "3",
         "--out",
@@ -402,10 +406,16 @@ fn evaluate_prints_tables_and_writes_numbers_and_pictures() {
         "pointing",
         "word on top",
         "| released |",
+        "| sharp ",
     ] {
         assert!(printed.contains(words), "{printed}");
     }
-    for name in ["evaluation.json", "evaluation.csv", "cases-released.png"] {
+    for name in [
+        "evaluation.json",
+        "evaluation.csv",
+        "cases-released.png",
+        "cases-sharp.png",
+    ] {
         assert!(out.join(name).is_file(), "{name} is missing");
     }
     let json = std::fs::read(out.join("evaluation.json")).unwrap();
@@ -418,8 +428,12 @@ fn evaluate_names_the_argument_that_is_wrong() {
     for (arguments, words) in [
         (&["--scenes", "1"][..], &["--scenes", "2..=10000"][..]),
         (
-            &["--scenes", "2", "--sweep", "depth"],
-            &["--sweep", "\"depth\"", "layers"],
+            &["--scenes", "2", "--config", "none.toml"],
+            &["--config", "none.toml"],
+        ),
+        (
+            &["--scenes", "2", "--preset", "matched,matched"],
+            &["matched", "once"],
         ),
         (
             &["--scenes", "2", "--preset", "best"],

@@ -35,12 +35,6 @@ pub enum Error {
         /// The caption of the question.
         expected: String,
     },
-    /// A kind of sweep that does not exist.
-    #[error("\"{found}\" is no sweep, expected \"layers\", \"beta\" or \"steps\"")]
-    Sweep {
-        /// The name given.
-        found: String,
-    },
     /// A goal of a search that does not exist.
     #[error("\"{found}\" is no goal, expected one of {expected}")]
     Goal {

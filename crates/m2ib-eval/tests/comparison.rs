@@ -90,6 +90,7 @@ fn what_was_explained_stays_and_a_method_added_later_costs_only_itself() {
     assert_eq!(comparison.to_csv().lines().count(), 1 + 3 * METRICS.len());
     let chart = comparison.to_svg(Modality::Image).unwrap();
     assert!(chart.contains("grad-cam:form=elementwise"));
+    assert!(roxmltree::Document::parse(&chart).is_ok());
     let pictures = gallery(&more, &model, None, &data, 1).unwrap();
     let page = comparison.to_html(&pictures).unwrap();
     assert_eq!(page.matches("data:image/png;base64,").count(), 4);
@@ -143,20 +144,31 @@ fn roar_plus_of_a_comparison_is_kept_and_not_done_again() {
     settings.tune.epochs = 1;
     settings.tune.batch = 8;
     let steps = std::cell::Cell::new(0);
-    let roar = || {
+    let roar = |runs| {
         let mut told = |_: RoarProgress<'_>| steps.set(steps.get() + 1);
-        plan.roar(&model, &data, &kept, &settings, folder.path(), &mut told)
-            .unwrap()
+        let settings = (&settings, runs);
+        plan.roar(&model, &data, &kept, settings, folder.path(), &mut told)
     };
-    let report = roar();
+    let report = roar(1).unwrap();
     // Untouched, by chance, and two methods, of two steps each.
     assert_eq!(steps.get(), 8);
     assert_eq!((report.training, report.validation), (16, 4));
     let names: Vec<_> = report.methods.iter().map(|row| row.name.as_str()).collect();
     assert_eq!(names, ["saliency", "random"]);
     assert!(report.to_markdown().contains("| saliency"));
+    let left = folder.path().read_dir().unwrap().count();
+    assert_eq!(left, 2, "the journals: checkpoints are in nobody's way");
 
-    let again = roar();
+    let again = roar(1).unwrap();
     assert_eq!(steps.get(), 8, "nothing was fine-tuned twice");
     assert_eq!(again, report);
+
+    // A second run costs only itself, and its pairs join the first one's.
+    let more = roar(2).unwrap();
+    assert_eq!(steps.get(), 16);
+    let cases = &more.methods[0].retrieval.cases;
+    assert_eq!((more.runs, cases.len()), (2, 8));
+    assert_eq!(cases[..4], report.methods[0].retrieval.cases[..]);
+    let error = roar(0).unwrap_err().to_string();
+    assert!(error.contains("runs is 0"), "{error}");
 }

@@ -4,25 +4,17 @@
 
 #![allow(clippy::unwrap_used)] // A test that cannot go on fails.
 
-use m2ib::{Backend, Explainer, Overrides, Preset, emoji};
-use m2ib_eval::{Evaluation, Measure, Setting, Yardstick};
+use m2ib::{Backend, Explainer, Preset, emoji};
+use m2ib_eval::{Evaluation, Measure, Yardstick};
 
 const SCENES: usize = 24;
 
 fn explainer() -> Explainer {
     let device = Backend::preferred().unwrap().device().unwrap();
     let model = emoji::pretrained(&device).unwrap();
-    let calibration = emoji::calibration().unwrap();
-    let steps = Overrides {
-        steps: Some(20),
-        ..Default::default()
-    };
-    let setting = Setting {
-        image: steps,
-        text: steps,
-        ..Setting::from(Preset::Matched)
-    };
-    setting.explainer(&model, Some(&calibration), 0).unwrap()
+    let builder = Explainer::builder(model).preset(Preset::Matched);
+    let builder = builder.calibration(emoji::calibration().unwrap());
+    builder.steps(20).build().unwrap()
 }
 
 fn evaluate(yardstick: &Yardstick, explainer: &Explainer) -> Evaluation {

@@ -2,8 +2,8 @@
 
 #![allow(clippy::unwrap_used)] // A test that cannot go on fails.
 
-use m2ib::{Explainer, Preset, emoji};
-use m2ib_eval::{Error, Measure, Report, Setting, Sweep, Yardstick, contact_sheet};
+use m2ib::{Explainer, emoji};
+use m2ib_eval::{Error, Measure, Report, Yardstick, contact_sheet};
 
 fn explainer() -> Explainer {
     let device = m2ib::Backend::preferred().unwrap().device().unwrap();
@@ -109,20 +109,4 @@ fn a_seed_draws_the_questions_and_more_scenes_change_none() {
         error.contains("at least 2") && error.contains("found 1"),
         "{error}"
     );
-}
-
-#[test]
-fn every_setting_of_a_sweep_can_be_built() {
-    let device = m2ib::Backend::preferred().unwrap().device().unwrap();
-    let model = emoji::pretrained(&device).unwrap();
-    let calibration = emoji::calibration().unwrap();
-    for preset in [Preset::Released, Preset::Matched] {
-        for sweep in [Sweep::Layers, Sweep::Beta, Sweep::Steps] {
-            let settings = Setting::sweep(preset, sweep, &model);
-            assert!(settings.len() > 4);
-            for setting in settings {
-                setting.explainer(&model, Some(&calibration), 0).unwrap();
-            }
-        }
-    }
 }

@@ -60,9 +60,7 @@ impl Comparison {
             what: "the metrics' chart",
             reason: error.to_string(),
         })?;
-        // Shown as wide as its place.
-        let viewed = format!("<svg viewBox=\"0 0 {} {}\" role=\"img\" ", size.0, size.1);
-        Ok(svg.replacen("<svg ", &viewed, 1))
+        Ok(svg.replacen("<svg ", "<svg role=\"img\" ", 1))
     }
 
     /// Room for the longest name.

@@ -226,7 +226,8 @@ fn roar(report: &RoarReport) -> Markup {
         h2 { "ROAR+" }
         p { "What a model has lost when it was fine-tuned on " (report.training) " pairs without what a method "
             "calls important, compared with one that was fine-tuned on them as they were; on "
-            (report.validation) " whole pairs. More is better; what is no more than chance is nothing." }
+            (report.validation) " whole pairs" @if report.runs > 1 { ", over " (report.runs) " splits" }
+            ". More is better; what is no more than chance is nothing." }
         div.wide { table {
             thead { tr {
                 th scope="col" { "removed by" }
@@ -243,6 +244,7 @@ fn roar(report: &RoarReport) -> Markup {
                 }
             } } }
         } }
+        p { (report.levels()) }
     }
 }
 

@@ -18,32 +18,43 @@ use crate::{Error, Result};
 pub struct RoarProgress<'a> {
     /// The method whose degraded pairs are trained on, or what stands in its place.
     pub method: &'a str,
+    /// The run's.
+    pub seed: u64,
     /// The step made.
     pub step: StepReport,
 }
 
-/// The row that results are kept under.
-const KEY: &str = "roar";
 /// Fine-tunings that are no method's.
 const BEFORE: &str = "before";
 const UNDEGRADED: &str = "undegraded";
 const CHANCE: &str = "chance";
 
+/// ROAR+ with one seed, as far as it is known.
+struct Run<'a, 'b> {
+    roar: Roar<'a>,
+    seed: u64,
+    folder: &'a Path,
+    kept: &'a mut Journal<Retrieval>,
+    progress: &'a mut (dyn FnMut(RoarProgress<'_>) + 'b),
+}
+
 impl Plan {
-    /// ROAR+ of every method, over the pairs that all of them explained.
+    /// ROAR+ of every method, over the pairs that all of them explained: `runs` times, each with
+    /// the next seed, so that no split and no order of training decides.
     ///
-    /// What was found is kept in `folder`, each fine-tuning with a checkpoint of its own; a run that
-    /// was stopped goes on there.
+    /// What was found is kept in `folder`, a fine-tuning that was stopped goes on there, and more
+    /// runs cost only themselves.
     ///
     /// # Errors
-    /// [`Error::Roar`] for too few pairs or senseless settings, [`Error::Journal`] for a folder of
-    /// another run.
+    /// [`Error::Roar`] for no runs, too few pairs or senseless settings, [`Error::Journal`] for a
+    /// folder of another run.
+    #[allow(clippy::too_many_arguments, reason = "each is of another kind")]
     pub fn roar(
         &self,
         model: &Pretrained,
         dataset: &Dataset,
         journal: &Journal<Trial>,
-        settings: &RoarSettings,
+        (settings, runs): (&RoarSettings, u64),
         folder: &Path,
         progress: &mut dyn FnMut(RoarProgress<'_>),
     ) -> Result<RoarReport> {
@@ -54,8 +65,18 @@ impl Plan {
         let rows: Vec<&Row> = rows.collect();
         let pairs = rows.iter().map(|row| pair(model, row));
         let pairs = pairs.collect::<Result<Vec<_>>>()?;
-        let threads = Backend::host_threads(&model.clip.device()).unwrap_or(1);
-        let roar = Roar::new(&model.clip, &pairs, settings.clone(), threads)?;
+        let methods = self.methods.iter().map(|choice| {
+            let name = choice.to_string();
+            let scores = rows
+                .iter()
+                .filter_map(|row| match journal.get(&row.key, &name) {
+                    Some(Outcome::Result(trial)) => Some(trial.scores.clone()),
+                    _ => None,
+                });
+            let scores: Vec<Scores> = scores.collect();
+            (name, scores)
+        });
+        let methods: Vec<_> = methods.collect();
 
         let run = serde_json::json!({
             "comparison": self.fingerprint(dataset, model.clip.fingerprint()),
@@ -67,46 +88,23 @@ impl Plan {
             source,
         })?;
         let mut kept = Journal::<Retrieval>::open(folder.join("roar.jsonl"), &run)?;
-        let mut known = |name: &str, find: &mut dyn FnMut() -> Result<Retrieval>| {
-            if let Some(Outcome::Result(found)) = kept.get(KEY, name) {
-                return Ok(found.clone());
-            }
-            let found = find()?;
-            kept.append(KEY, name, Outcome::Result(found.clone()))?;
-            Ok::<_, Error>(found)
-        };
-        let mut tuned = |name: &str, scores: Option<&[Scores]>| {
-            known(name, &mut || {
-                let checkpoints = folder.join(name.replace([':', '=', ' '], "-"));
-                let mut told = |step| progress(RoarProgress { method: name, step });
-                let tuning = Tuning {
-                    folder: Some(&checkpoints),
-                    every: 0,
-                    progress: Some(&mut told),
-                };
-                Ok(match scores {
-                    Some(scores) => roar.degraded(scores, tuning)?,
-                    None => roar.undegraded(tuning)?,
-                })
-            })
-        };
-        let undegraded = tuned(UNDEGRADED, None)?;
-        let random = tuned(CHANCE, Some(&roar.random_scores()))?;
-        let mut methods = Vec::new();
-        for choice in &self.methods {
-            let name = choice.to_string();
-            let scores = rows
-                .iter()
-                .filter_map(|row| match journal.get(&row.key, &name) {
-                    Some(Outcome::Result(trial)) => Some(trial.scores.clone()),
-                    _ => None,
-                });
-            let scores: Vec<Scores> = scores.collect();
-            let found = tuned(&name, Some(&scores))?;
-            methods.push((name, found));
-        }
-        let before = known(BEFORE, &mut || Ok(roar.before()?))?;
-        Ok(roar.report(before, undegraded, random, methods))
+        let threads = Backend::host_threads(&model.clip.device()).unwrap_or(1);
+        let reports = (0..runs).map(|run| {
+            let seed = settings.seed.wrapping_add(run);
+            let mut settings = settings.clone();
+            settings.seed = seed;
+            settings.tune.seed = settings.tune.seed.wrapping_add(run);
+            let run = Run {
+                roar: Roar::new(&model.clip, &pairs, settings, threads)?,
+                seed,
+                folder,
+                kept: &mut kept,
+                progress,
+            };
+            run.report(&methods)
+        });
+        let reports = reports.collect::<Result<Vec<_>>>()?;
+        Ok(RoarReport::pooled(reports)?)
     }
 
     /// Whether every method explained a row.
@@ -115,6 +113,76 @@ impl Plan {
             let outcome = journal.get(&row.key, &choice.to_string());
             matches!(outcome, Some(Outcome::Result(_)))
         })
+    }
+}
+
+impl Run<'_, '_> {
+    fn report(mut self, methods: &[(String, Vec<Scores>)]) -> Result<RoarReport> {
+        let undegraded = self.tuned(UNDEGRADED, None)?;
+        let random = self.roar.random_scores();
+        let random = self.tuned(CHANCE, Some(&random))?;
+        let methods = methods.iter().map(|(name, scores)| {
+            let found = self.tuned(name, Some(scores))?;
+            Ok((name.clone(), found))
+        });
+        let methods = methods.collect::<Result<_>>()?;
+        let before = match self.known(BEFORE) {
+            Some(found) => found,
+            None => {
+                let found = self.roar.before()?;
+                self.keep(BEFORE, found)?
+            }
+        };
+        Ok(self.roar.report(before, undegraded, random, methods))
+    }
+
+    /// What became of a fine-tuning, done now unless it was before.
+    fn tuned(&mut self, name: &str, scores: Option<&[Scores]>) -> Result<Retrieval> {
+        if let Some(found) = self.known(name) {
+            return Ok(found);
+        }
+        let checkpoint = format!("{}-{}", name.replace([':', '=', ' '], "-"), self.seed);
+        let checkpoint = self.folder.join(checkpoint);
+        let seed = self.seed;
+        let mut told = |step| {
+            (self.progress)(RoarProgress {
+                method: name,
+                seed,
+                step,
+            })
+        };
+        let tuning = Tuning {
+            folder: Some(&checkpoint),
+            every: 0,
+            progress: Some(&mut told),
+        };
+        let found = match scores {
+            Some(scores) => self.roar.degraded(scores, tuning)?,
+            None => self.roar.undegraded(tuning)?,
+        };
+        let found = self.keep(name, found)?;
+        // Three times the model's size. One that cannot be removed is in nobody's way.
+        let _ = std::fs::remove_dir_all(&checkpoint);
+        Ok(found)
+    }
+
+    fn known(&self, name: &str) -> Option<Retrieval> {
+        match self.kept.get(&self.row(), name) {
+            Some(Outcome::Result(found)) => Some(found.clone()),
+            _ => None,
+        }
+    }
+
+    fn keep(&mut self, name: &str, found: Retrieval) -> Result<Retrieval> {
+        let row = self.row();
+        self.kept
+            .append(&row, name, Outcome::Result(found.clone()))?;
+        Ok(found)
+    }
+
+    /// The journal's row of this seed.
+    fn row(&self) -> String {
+        format!("seed {}", self.seed)
     }
 }
 

@@ -109,7 +109,7 @@ impl Comparison {
             for row in [&report.random].into_iter().chain(&report.methods) {
                 for measure in RoarMeasure::ALL {
                     let middle = ["both".into(), measure.key().into(), "↑".into()];
-                    let counts = [report.validation, 0];
+                    let counts = [report.undegraded.cases.len(), 0];
                     line(&row.name, middle, Some(measure.of(&row.fall)), counts);
                 }
             }

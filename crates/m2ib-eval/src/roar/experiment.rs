@@ -156,6 +156,7 @@ impl<'a> Roar<'a> {
         RoarReport {
             settings: self.settings.clone(),
             model: self.clip.fingerprint().into(),
+            runs: 1,
             training: self.training.len(),
             validation: self.validation.len(),
             random: row("chance", random),

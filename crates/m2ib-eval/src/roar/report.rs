@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::retrieval::{RetrievalCase, intervals};
-use super::{Retrieval, RoarMeasure, RoarSettings};
+use super::{Error, Result, Retrieval, RoarMeasure, RoarSettings};
 use crate::Interval;
 use crate::table::aligned;
 
@@ -14,9 +14,12 @@ pub struct RoarReport {
     pub settings: RoarSettings,
     /// The fingerprint of the model that was fine-tuned each time.
     pub model: String,
-    /// Pairs trained on.
+    /// Times that everything was split and fine-tuned anew; the numbers are over all. A pair that
+    /// several runs validate on counts in each, which makes intervals a little too narrow.
+    pub runs: usize,
+    /// Pairs trained on, each time.
     pub training: usize,
-    /// Pairs validated on.
+    /// Pairs validated on, each time.
     pub validation: usize,
     /// The model before any fine-tuning.
     pub before: Retrieval,
@@ -51,8 +54,46 @@ pub struct Fall {
 }
 
 impl RoarReport {
+    /// Several runs of the same methods as one.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] for none.
+    pub(crate) fn pooled(reports: Vec<Self>) -> Result<Self> {
+        let Some(first) = reports.first() else {
+            return Err(Error::Setting {
+                name: "runs",
+                found: "0".into(),
+                expected: "at least 1".into(),
+            });
+        };
+        let seed = first.settings.seed;
+        let pool = |of: &dyn Fn(&Self) -> &Retrieval| {
+            let retrievals: Vec<&Retrieval> = reports.iter().map(of).collect();
+            Retrieval::pooled(&retrievals, seed)
+        };
+        let undegraded = pool(&|report| &report.undegraded);
+        let row = |name: &str, of: &dyn Fn(&Self) -> &Retrieval| {
+            RoarRow::new(name, pool(of), &undegraded, seed)
+        };
+        let methods = first.methods.iter().enumerate();
+        let methods = methods
+            .map(|(place, method)| row(&method.name, &|report| &report.methods[place].retrieval));
+        Ok(Self {
+            settings: first.settings.clone(),
+            model: first.model.clone(),
+            runs: reports.len(),
+            training: first.training,
+            validation: first.validation,
+            before: pool(&|report| &report.before),
+            random: row(&first.random.name, &|report| &report.random.retrieval),
+            methods: methods.collect(),
+            undegraded: undegraded.clone(),
+        })
+    }
+
     /// A Markdown table: what each method's removals cost beyond the fine-tuning on pairs as they
-    /// were, means ± half the confidence interval. More is better everywhere.
+    /// were, means ± half the confidence interval. More is better everywhere. Below it, what they
+    /// are compared with.
     pub fn to_markdown(&self) -> String {
         let measures = RoarMeasure::ALL.map(|measure| format!("{} ↑", measure.label()));
         let heading = ["removed by".to_owned()].into_iter().chain(measures);
@@ -66,7 +107,28 @@ impl RoarReport {
         };
         let rows = [&self.random].into_iter().chain(&self.methods).map(row);
         let lines: Vec<Vec<String>> = [heading.collect()].into_iter().chain(rows).collect();
-        aligned(&lines)
+        format!("{}\n{}\n", aligned(&lines), self.levels())
+    }
+
+    /// What falls are counted from, in a sentence.
+    pub(crate) fn levels(&self) -> String {
+        let level = |retrieval: &Retrieval| {
+            let Retrieval {
+                image_to_text,
+                text_to_image,
+                loss,
+                ..
+            } = retrieval;
+            format!(
+                "{:.3} of images choose their caption, {:.3} of captions their image, loss {:.3}",
+                image_to_text.mean, text_to_image.mean, loss.mean
+            )
+        };
+        format!(
+            "Fine-tuned on whole pairs: {}. Before: {}.",
+            level(&self.undegraded),
+            level(&self.before)
+        )
     }
 }
 

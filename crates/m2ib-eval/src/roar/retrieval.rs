@@ -54,7 +54,17 @@ impl Retrieval {
             let places = bounds(at)..bounds(at + 1);
             cases(embeddings, places, scale)
         });
-        let cases: Vec<RetrievalCase> = cases.collect();
+        Self::over(cases.collect(), pools, seed)
+    }
+
+    /// Several as one.
+    pub(crate) fn pooled(retrievals: &[&Self], seed: u64) -> Self {
+        let cases = retrievals.iter().flat_map(|retrieval| &retrieval.cases);
+        let pools = retrievals.iter().map(|retrieval| retrieval.pools).sum();
+        Self::over(cases.copied().collect(), pools, seed)
+    }
+
+    fn over(cases: Vec<RetrievalCase>, pools: usize, seed: u64) -> Self {
         let [image_to_text, text_to_image, loss] = intervals(&cases, RetrievalCase::numbers, seed);
         Self {
             image_to_text,

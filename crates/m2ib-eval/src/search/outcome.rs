@@ -105,7 +105,7 @@ impl Search {
             let mut rows = report.methods.iter();
             let row = rows.find(|row| row.name == column.method);
             let Some(row) = row else {
-                return vec![None; report.validation];
+                return vec![None; report.undegraded.cases.len()];
             };
             let cases = report.undegraded.cases.iter().zip(&row.retrieval.cases);
             let values = cases.map(|(from, to)| Some(measure.fall(from, to)));
