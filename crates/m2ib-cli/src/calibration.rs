@@ -11,36 +11,58 @@ use crate::model::ModelArguments;
 
 /// Scenes that a model's statistics are taken over where it comes without.
 const SCENES: u64 = 512;
+/// Their name in a folder.
+const FILE: &str = "calibration.safetensors";
 
 #[derive(Args)]
 pub(crate) struct CalibrationArguments {
-    /// Feature statistics for matched noise. If not given, those in the model's folder
-    /// (calibration.safetensors), else statistics over 512 scenes that are not explained.
+    /// Feature statistics for matched noise, from `m2ib calibrate`. If not given, those in the
+    /// model's folder (calibration.safetensors); to evaluate and sweep, else statistics over 512
+    /// scenes that are not explained.
     #[arg(long, value_name = "FILE")]
     calibration: Option<PathBuf>,
 }
 
 impl CalibrationArguments {
-    /// Those given, those that came with the model, or new ones; none if neither given nor needed.
-    pub(crate) fn load(
-        &self,
-        needed: bool,
-        arguments: &ModelArguments,
-        model: &Pretrained,
-    ) -> Result<Option<Calibration>> {
-        let beside = Path::new(&arguments.model).join("calibration.safetensors");
+    /// Those given, or those that came with the model.
+    pub(crate) fn known(&self, arguments: &ModelArguments) -> Result<Option<Calibration>> {
+        let beside = Path::new(&arguments.model).join(FILE);
         Ok(match &self.calibration {
             Some(file) => {
                 let read = Calibration::load(file);
                 Some(read.with_context(|| format!("--calibration {}", file.display()))?)
             }
-            None if !needed => None,
             None if arguments.is_emoji() => Some(m2ib::emoji::calibration()?),
             None if beside.is_file() => Some(Calibration::load(&beside)?),
-            None => {
-                let made = calibrate(model, SCENES).context("statistics for matched noise")?;
-                Some(made)
-            }
+            None => None,
         })
+    }
+
+    /// Those known, or new ones where they are needed; new ones are left in a folder for the next
+    /// run.
+    pub(crate) fn load(
+        &self,
+        needed: bool,
+        arguments: &ModelArguments,
+        model: &Pretrained,
+        folder: &Path,
+    ) -> Result<Option<Calibration>> {
+        let known = self.known(arguments)?;
+        if known.is_some() || !needed {
+            return Ok(known);
+        }
+        let made = folder.join(FILE);
+        if made.is_file() {
+            return Ok(Some(Calibration::load(&made)?));
+        }
+        let calibration = calibrate(model, SCENES).context("statistics for matched noise")?;
+        std::fs::create_dir_all(folder)
+            .with_context(|| format!("cannot make the folder {}", folder.display()))?;
+        calibration.save(&made)?;
+        crate::warn(format!(
+            "the model has no feature statistics; took them over {SCENES} scenes of emoji, for --calibration {}",
+            made.display()
+        ));
+        Ok(Some(calibration))
     }
 }

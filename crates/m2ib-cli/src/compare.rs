@@ -1,11 +1,11 @@
 //! `m2ib evaluate --methods …`: methods compared on the same pairs.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 use clap::Args;
 use m2ib::{Calibration, Modality, Pretrained};
-use m2ib_eval::comparison::{Comparison, Plan, gallery};
+use m2ib_eval::comparison::{Comparison, Gallery, Plan, gallery};
 use m2ib_eval::data::Dataset;
 use m2ib_eval::metrics::{Metric, TokenFill};
 use m2ib_methods::Choice;
@@ -39,17 +39,18 @@ pub(crate) struct Compare {
     /// ROAR+ too: the model is fine-tuned once a method, without what the method calls important.
     #[arg(long)]
     roar: bool,
-    #[command(flatten)]
-    tuning: RoarArguments,
     /// Pairs shown side by side on the page.
     #[arg(long, default_value_t = 6, value_name = "N")]
     shown: usize,
+    #[command(flatten)]
+    tuning: RoarArguments,
 }
 
 impl Compare {
     /// Whether a comparison is asked for.
     pub(crate) fn is_wanted(&self) -> bool {
-        !self.methods.is_empty() || !self.metrics.is_empty() || self.roar
+        let tuned = self.roar || self.tuning.are_given();
+        !self.methods.is_empty() || !self.metrics.is_empty() || tuned
     }
 
     /// Whether any method needs feature statistics.
@@ -60,20 +61,23 @@ impl Compare {
     pub(crate) fn run(
         &self,
         model: &Pretrained,
-        calibration: Option<&Calibration>,
+        calibration: Option<Calibration>,
         dataset: &Dataset,
         (seed, folder): (u64, &Path),
     ) -> Result<()> {
         let output = Output::check(folder)?;
-        let plan = self.plan(seed)?;
+        let plan = self.plan(calibration, seed)?;
         let journal = folder.join("journal.jsonl");
-        let journal = trials::explained(&plan, model, calibration, dataset, &journal)?;
+        let journal = trials::explained(&plan, model, dataset, &journal)?;
+        let pictures = gallery(&plan, model, dataset, self.shown)?;
         let mut comparison = plan.compare(&model.name, dataset, &journal);
+        let mut written = write(&output, &comparison, &pictures)?;
         if self.roar {
             let kept = folder.join("roar");
-            comparison.roar = Some(self.tuning.run(&plan, model, dataset, &journal, &kept)?);
+            let report = self.tuning.run(&plan, model, dataset, &journal, &kept)?;
+            comparison.roar = Some(report);
+            written = write(&output, &comparison, &pictures)?;
         }
-        let pictures = gallery(&plan, model, calibration, dataset, self.shown)?;
         anstream::println!(
             "{} pairs of {}, {}; means ± half of the 95 % confidence interval\n\n{}",
             comparison.pairs,
@@ -81,8 +85,8 @@ impl Compare {
             comparison.model,
             comparison.to_markdown()
         );
-        for (name, bytes) in files(&comparison, &comparison.to_html(&pictures)?)? {
-            anstream::println!("{}", output.write(name, &bytes)?.display());
+        for path in written {
+            anstream::println!("{}", path.display());
         }
         Ok(())
     }
@@ -93,17 +97,26 @@ impl Compare {
             true => Choice::NAMES.map(str::to_owned).to_vec(),
             false => self.methods.clone(),
         };
+        for (place, name) in choices.iter().enumerate() {
+            let twice = choices[..place].contains(name);
+            ensure!(
+                !twice,
+                "--methods: {name} is there twice, expected each once"
+            );
+        }
         let choices = choices.iter().map(|text| Ok(text.parse::<Choice>()?));
         choices.collect::<Result<_>>().context("--methods")
     }
 
-    fn plan(&self, seed: u64) -> Result<Plan> {
+    fn plan(&self, calibration: Option<Calibration>, seed: u64) -> Result<Plan> {
         let unused = self.tuning.are_given() && !self.roar;
         ensure!(
             !unused,
             "--roar-runs, --roar-epochs and --roar-rate are settings of --roar, which is not given"
         );
+        self.tuning.settings(seed)?;
         let mut plan = Plan::new(self.choices()?);
+        plan.calibration = calibration;
         if !self.metrics.is_empty() {
             plan.metrics = self.metrics.clone();
         }
@@ -114,6 +127,13 @@ impl Compare {
         plan.seed = seed;
         Ok(plan)
     }
+}
+
+/// Everything in files; those that are there from an earlier run are replaced.
+fn write(output: &Output, comparison: &Comparison, pictures: &Gallery) -> Result<Vec<PathBuf>> {
+    let files = files(comparison, &comparison.to_html(pictures)?)?.into_iter();
+    let written = files.map(|(name, bytes)| output.write(name, &bytes));
+    written.collect()
 }
 
 fn files(comparison: &Comparison, page: &str) -> Result<Vec<(&'static str, Vec<u8>)>> {

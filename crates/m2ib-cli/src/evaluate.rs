@@ -2,7 +2,7 @@
 //! against each other.
 
 use std::io::Cursor;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 use clap::Args;
@@ -22,11 +22,8 @@ use crate::pairs::Pairs;
 /// own pairs; a run that was stopped goes on when the same command is given again.
 #[derive(Args)]
 pub(crate) struct Evaluate {
-    #[command(flatten)]
-    pairs: Pairs,
-    #[command(flatten)]
-    compare: Compare,
-    /// Draws which object each caption names, the noise, and the resamples of the intervals.
+    /// Draws which object each scene's caption names, the presets' noise (methods have seeds of
+    /// their own), and the resamples of the intervals.
     #[arg(long, default_value_t = 0)]
     seed: u64,
     /// Presets to compare, separated by commas.
@@ -49,19 +46,26 @@ pub(crate) struct Evaluate {
     /// Folder for the results.
     #[arg(long, default_value = "m2ib-out", value_name = "DIR")]
     out: PathBuf,
+    #[command(flatten)]
+    pairs: Pairs,
+    #[command(flatten)]
+    compare: Compare,
 }
 
 impl Evaluate {
     pub(crate) fn run(self) -> Result<()> {
         if self.compare.is_wanted() || self.pairs.data.is_some() {
+            ensure!(
+                self.config.is_empty(),
+                "--config is for the scenes' own measures; here give settings behind a method's name, as in --methods m2ib-matched:beta=0.3"
+            );
             let needed = self.compare.needs_calibration()?;
             let dataset = self.pairs.read(self.seed)?;
             let model = self.model.load()?;
-            let calibration = self.calibration.load(needed, &self.model, &model)?;
-            let rest = (self.seed, self.out.as_path());
-            return self
-                .compare
-                .run(&model, calibration.as_ref(), &dataset, rest);
+            let out = self.out.as_path();
+            let calibration = self.calibration.load(needed, &self.model, &model, out)?;
+            let rest = (self.seed, out);
+            return self.compare.run(&model, calibration, &dataset, rest);
         }
         let scenes = self
             .pairs
@@ -122,20 +126,22 @@ impl Evaluate {
             Ok((preset.to_string(), config))
         });
         let files = self.config.iter().map(|file| {
-            let name = file.file_stem().unwrap_or_default().to_string_lossy();
             let config = Config::load(file).context("--config")?;
-            Ok((name.into_owned(), config))
+            let preset = config.preset.or(Some(self.model.usual_preset()));
+            Ok((self.name(file), Config { preset, ..config }))
         });
         let settings = presets.chain(files).collect::<Result<Vec<_>>>()?;
         for (place, (name, _)) in settings.iter().enumerate() {
             let twice = settings[..place].iter().any(|(other, _)| other == name);
             ensure!(
                 !twice,
-                "two settings are called {name}: name each preset once, and files apart"
+                "two settings are called {name}: give each of --preset and --config once"
             );
         }
         let needed = settings.iter().any(|(_, config)| is_matched(config));
-        let calibration = self.calibration.load(needed, &self.model, model)?;
+        let calibration = self
+            .calibration
+            .load(needed, &self.model, model, &self.out)?;
         let explainers = settings.into_iter().map(|(name, config)| {
             let mut builder = Explainer::builder(model.clone())
                 .config(config)
@@ -146,6 +152,18 @@ impl Evaluate {
             Ok((name, builder.build()?))
         });
         explainers.collect()
+    }
+
+    /// What a file's settings are called: its name, with its folder's where another has the same.
+    fn name(&self, file: &Path) -> String {
+        let stem = |file: &Path| file.file_stem().unwrap_or_default().to_owned();
+        let same = self.config.iter().filter(|other| stem(other) == stem(file));
+        let folder = file.parent().and_then(Path::file_name).unwrap_or_default();
+        let name = stem(file);
+        match same.count() {
+            0 | 1 => name.to_string_lossy().into_owned(),
+            _ => format!("{}-{}", folder.to_string_lossy(), name.to_string_lossy()),
+        }
     }
 }
 

@@ -10,11 +10,11 @@ use m2ib::draw::ColorMap;
 use m2ib::image::{DynamicImage, ImageFormat};
 use m2ib::ndarray::Array1;
 use m2ib::{
-    Attribution, Calibration, Config, Explainer, Layer, Modality, Noise, Overrides, Preset,
-    Sampling, open_image,
+    Attribution, Config, Explainer, Layer, Modality, Noise, Overrides, Preset, Sampling, open_image,
 };
 use ndarray_npy::WriteNpyExt;
 
+use crate::calibration::CalibrationArguments;
 use crate::model::ModelArguments;
 use crate::output::{Output, file_stem};
 
@@ -54,9 +54,8 @@ struct Method {
     /// and needs a calibration (the default of the embedded model, which has one).
     #[arg(long)]
     preset: Option<Preset>,
-    /// Feature statistics for matched noise, from `m2ib calibrate`.
-    #[arg(long, value_name = "FILE")]
-    calibration: Option<PathBuf>,
+    #[command(flatten)]
+    calibration: CalibrationArguments,
     /// Layer to mask in the image tower: "embedding", or a block counted from 0.
     #[arg(long, value_name = "LAYER")]
     layer_image: Option<Layer>,
@@ -163,11 +162,7 @@ impl Explain {
             steps: method.steps,
             samples: method.samples,
         };
-        let calibration = match &method.calibration {
-            Some(file) => Some(Calibration::load(file)?),
-            None if self.model.is_emoji() => Some(m2ib::emoji::calibration()?),
-            None => None,
-        };
+        let calibration = method.calibration.known(&self.model)?;
         let mut builder = Explainer::builder(self.model.load()?)
             .preset(usual)
             .config(config)

@@ -5,10 +5,10 @@ use std::str::FromStr;
 
 use anyhow::{Context, Result, ensure};
 use clap::Args;
-use m2ib::{Layer, Modality, Preset, Pretrained};
+use m2ib::{Calibration, Layer, Modality, Preset, Pretrained};
 use m2ib_eval::comparison::Plan;
 use m2ib_eval::data::Dataset;
-use m2ib_eval::metrics::{Metric, TokenFill};
+use m2ib_eval::metrics::TokenFill;
 use m2ib_eval::search::{Axis, Goal, Grid, Search};
 use m2ib_methods::Choice;
 
@@ -18,39 +18,43 @@ use crate::output::Output;
 use crate::pairs::Pairs;
 use crate::trials::{self, RoarArguments};
 
+/// Share of the pairs that nothing is chosen by.
+const HELD_OUT: f64 = 0.25;
+
 /// Choose settings of M2IB on evidence: every combination of the values given is tried, and a
 /// metric or ROAR+ decides. Writes a table, a heat map and the chosen settings as chosen.toml, which
 /// `m2ib explain --config` reads. A run that was stopped goes on when the same command is given
 /// again.
 #[derive(Args)]
 pub(crate) struct Sweep {
-    #[command(flatten)]
-    pairs: Pairs,
     /// What decides: a metric of `m2ib evaluate --metrics`, or roar_image_to_text,
     /// roar_text_to_image or roar_loss.
     #[arg(long, default_value = "road", value_name = "METRIC")]
     metric: Goal,
-    /// Share of the pairs that nothing is chosen by: the chosen settings are measured on them once
-    /// more. ROAR+ keeps a part for validation in any case.
-    #[arg(long, default_value_t = 0.25, value_name = "SHARE")]
-    held_out: f64,
+    /// Share of the pairs that nothing is chosen by: the chosen settings and the presets are
+    /// measured on them once more [default: 0.25, for ROAR+ 0].
+    #[arg(long, value_name = "SHARE", allow_negative_numbers = true)]
+    held_out: Option<f64>,
     /// What a masked token becomes: pad, mean (of the vocabulary's embeddings) or a token's id.
     #[arg(long, default_value = "pad", value_name = "FILL", value_parser = crate::pairs::fill)]
     fill: TokenFill,
     #[command(flatten)]
-    axes: Axes,
-    #[command(flatten)]
-    tuning: RoarArguments,
-    #[command(flatten)]
     model: ModelArguments,
     #[command(flatten)]
     calibration: CalibrationArguments,
-    /// Draws the noise, which pairs are held out, and the resamples of the intervals.
+    /// Draws which object each scene's caption names, which pairs are held out, and the resamples
+    /// of the intervals.
     #[arg(long, default_value_t = 0)]
     seed: u64,
     /// Folder for the results.
     #[arg(long, default_value = "m2ib-out", value_name = "DIR")]
     out: PathBuf,
+    #[command(flatten)]
+    pairs: Pairs,
+    #[command(flatten)]
+    axes: Axes,
+    #[command(flatten)]
+    tuning: RoarArguments,
 }
 
 /// Values to try, each list separated by commas.
@@ -67,13 +71,28 @@ struct Axes {
     #[arg(long, value_name = "LAYERS", value_delimiter = ',')]
     text_layer: Vec<Layers>,
     /// Deviations of isotropic noise.
-    #[arg(long, value_name = "SIGMAS", value_delimiter = ',')]
+    #[arg(
+        long,
+        value_name = "SIGMAS",
+        value_delimiter = ',',
+        allow_hyphen_values = true
+    )]
     sigma: Vec<f64>,
     /// Prices of a nat.
-    #[arg(long, value_name = "BETAS", value_delimiter = ',')]
+    #[arg(
+        long,
+        value_name = "BETAS",
+        value_delimiter = ',',
+        allow_hyphen_values = true
+    )]
     beta: Vec<f64>,
     /// Learning rates of the optimiser.
-    #[arg(long, value_name = "RATES", value_delimiter = ',')]
+    #[arg(
+        long,
+        value_name = "RATES",
+        value_delimiter = ',',
+        allow_hyphen_values = true
+    )]
     learning_rate: Vec<f64>,
     /// Optimisation steps.
     #[arg(long, value_name = "STEPS", value_delimiter = ',')]
@@ -100,25 +119,33 @@ impl FromStr for Layers {
 
 impl Sweep {
     pub(crate) fn run(self) -> Result<()> {
-        let share = (0.0..1.0).contains(&self.held_out);
-        let found = self.held_out;
-        ensure!(
-            share,
-            "--held-out: found {found}, expected a share from 0 up and below 1"
-        );
         let roar = matches!(self.metric, Goal::Roar(_));
+        if let Some(found) = self.held_out {
+            let share = (0.0..1.0).contains(&found);
+            ensure!(
+                share,
+                "--held-out: found {found}, expected a share from 0 up and below 1"
+            );
+            ensure!(
+                !roar,
+                "--held-out: {} validates on pairs of its own",
+                self.metric
+            );
+        }
         ensure!(
             roar || !self.tuning.are_given(),
             "--roar-runs, --roar-epochs and --roar-rate are for --metric roar_…; {} needs no fine-tuning",
             self.metric
         );
+        self.tuning.settings(self.seed)?;
         let output = Output::check(&self.out)?;
         let dataset = self.pairs.read(self.seed)?;
         let model = self.model.load()?;
         let search = self.search(&model, &dataset)?;
         anstream::println!(
-            "{} pairs of {}, {}; means ± half of the 95 % confidence interval\n\n{}",
+            "{} of {} pairs of {}, {}; means ± half of the 95 % confidence interval\n\n{}",
             search.pairs,
+            search.of,
             search.data,
             search.model,
             search.to_markdown()
@@ -142,48 +169,49 @@ impl Sweep {
         let grid = self.grid(model)?;
         let choices = grid.candidates()?.into_iter();
         let choices: Vec<Choice> = choices.map(|candidate| candidate.choice).collect();
-        let count = choices.len();
         ensure!(
-            count > 1,
+            choices.len() > 1,
             "there is nothing to choose from: vary something, as in --beta 0.1,1,10"
         );
         let needed = choices.iter().any(Choice::needs_calibration);
-        let calibration = self.calibration.load(needed, &self.model, model)?;
-        let calibration = calibration.as_ref();
-        let journal = |name: &str| self.out.join(name);
+        let calibration = &self.calibration;
+        let calibration = calibration.load(needed, &self.model, model, &self.out)?;
+        let plan = |choices| self.plan(choices, calibration.clone());
+        let journal = self.out.join("journal.jsonl");
         match self.metric {
             Goal::Metric(metric) => {
-                let kept = (1.0 - self.held_out) * dataset.rows.len() as f64;
-                let [seen, held_out] = dataset.split(kept.ceil() as usize, self.seed);
-                let plan = self.plan(choices, Some(metric));
-                let kept = journal("journal.jsonl");
-                let kept = trials::explained(&plan, model, calibration, &seen, &kept)?;
-                let search = plan.search(&grid, metric, &model.name, &seen, &kept)?;
+                let share = self.held_out.unwrap_or(HELD_OUT);
+                let [seen, held_out] = dataset.split(share, self.seed);
+                let all = plan(choices);
+                let kept = trials::explained(&all, model, &seen, &journal)?;
+                let search = all.search(&grid, metric, &model.name, &seen, &kept)?;
                 if held_out.rows.is_empty() {
                     return Ok(search);
                 }
-                let plan = self.plan(self.finalists(&search)?, Some(metric));
-                let kept = journal("held-out.jsonl");
-                let kept = trials::explained(&plan, model, calibration, &held_out, &kept)?;
-                Ok(search.with_held_out(&plan.compare(&model.name, &held_out, &kept)))
+                let finalists = plan(self.finalists(&search)?);
+                let journal = self.out.join("held-out.jsonl");
+                let kept = trials::explained(&finalists, model, &held_out, &journal)?;
+                Ok(search.with_held_out(&finalists, &held_out, &kept))
             }
             Goal::Roar(measure) => {
-                let plan = self.plan(choices, None);
-                let kept = journal("journal.jsonl");
-                let kept = trials::explained(&plan, model, calibration, dataset, &kept)?;
-                let folder = journal("roar");
+                let plan = plan(choices);
+                let kept = trials::explained(&plan, model, dataset, &journal)?;
+                let folder = self.out.join("roar");
                 let report = self.tuning.run(&plan, model, dataset, &kept, &folder)?;
                 let comparison = plan.compare(&model.name, dataset, &kept);
-                Ok(Search::by_roar(&grid, measure, &comparison, &report)?)
+                Ok(Search::by_roar(&grid, measure, &comparison, report)?)
             }
         }
     }
 
     /// Explanations measured by one metric, or made for ROAR+.
-    fn plan(&self, choices: Vec<Choice>, metric: Option<Metric>) -> Plan {
+    fn plan(&self, choices: Vec<Choice>, calibration: Option<Calibration>) -> Plan {
         let mut plan = Plan::new(choices);
-        plan.metrics = metric.into_iter().collect();
-        plan.only = metric.map(Metric::modality);
+        plan.calibration = calibration;
+        (plan.metrics, plan.only) = match self.metric {
+            Goal::Metric(metric) => (vec![metric], Some(metric.modality())),
+            Goal::Roar(_) => (Vec::new(), None),
+        };
         plan.fill = self.fill;
         plan.seed = self.seed;
         // A metric that explains again and again is asked of all pairs when it decides.
@@ -191,11 +219,18 @@ impl Sweep {
         plan
     }
 
+    /// Each once.
     fn presets(&self) -> Vec<Preset> {
-        match self.axes.preset.is_empty() {
-            true => vec![self.model.usual_preset()],
-            false => self.axes.preset.clone(),
+        let mut presets = Vec::new();
+        for &preset in &self.axes.preset {
+            if !presets.contains(&preset) {
+                presets.push(preset);
+            }
         }
+        if presets.is_empty() {
+            presets.push(self.model.usual_preset());
+        }
+        presets
     }
 
     /// The chosen setting, and the presets as they are.

@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
-use m2ib::{Calibration, Pretrained};
+use m2ib::Pretrained;
 use m2ib_eval::comparison::{Plan, RoarProgress, Trial};
 use m2ib_eval::data::Dataset;
 use m2ib_eval::journal::Journal;
@@ -18,7 +18,6 @@ const PAD: i64 = 0;
 pub(crate) fn explained(
     plan: &Plan,
     model: &Pretrained,
-    calibration: Option<&Calibration>,
     dataset: &Dataset,
     journal: &Path,
 ) -> Result<Journal<Trial>> {
@@ -26,13 +25,13 @@ pub(crate) fn explained(
         std::fs::create_dir_all(folder)
             .with_context(|| format!("cannot make the folder {}", folder.display()))?;
     }
-    let run = plan.fingerprint(dataset, model.clip.fingerprint());
+    let run = plan.fingerprint(dataset, model);
     let mut journal = Journal::<Trial>::open(journal, &run)?;
     let bar = ProgressBar::new(dataset.rows.len() as u64).with_style(ProgressStyle::with_template(
         "{bar:32} {pos}/{len} pairs, {eta} left",
     )?);
     bar.tick();
-    plan.run(model, calibration, dataset, &mut journal, &|_| bar.inc(1))?;
+    plan.run(model, dataset, &mut journal, &|_| bar.inc(1))?;
     bar.finish_and_clear();
     Ok(journal)
 }
@@ -42,13 +41,13 @@ pub(crate) fn explained(
 #[command(next_help_heading = "ROAR+")]
 pub(crate) struct RoarArguments {
     /// Times that pairs are split and models fine-tuned anew, each with the next seed [default: 1].
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1000))]
     roar_runs: Option<u64>,
     /// Epochs of each fine-tuning [default: 4].
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
     roar_epochs: Option<u64>,
     /// Learning rate [default: 1e-5, for models as large as CLIP's; the embedded one takes 1e-3].
-    #[arg(long, value_name = "RATE")]
+    #[arg(long, value_name = "RATE", allow_negative_numbers = true)]
     roar_rate: Option<f64>,
 }
 
@@ -56,6 +55,17 @@ impl RoarArguments {
     /// Whether any was given.
     pub(crate) fn are_given(&self) -> bool {
         self.roar_runs.is_some() || self.roar_epochs.is_some() || self.roar_rate.is_some()
+    }
+
+    /// Settings that make sense.
+    pub(crate) fn settings(&self, seed: u64) -> Result<RoarSettings> {
+        let mut settings = RoarSettings::new(PAD);
+        settings.seed = seed;
+        settings.tune.seed = seed;
+        settings.tune.epochs = self.roar_epochs.unwrap_or(settings.tune.epochs);
+        settings.tune.learning_rate = self.roar_rate.unwrap_or(settings.tune.learning_rate);
+        settings.check().context("--roar-epochs, --roar-rate")?;
+        Ok(settings)
     }
 
     /// ROAR+ of a plan's methods, kept in a folder.
@@ -67,11 +77,7 @@ impl RoarArguments {
         journal: &Journal<Trial>,
         folder: &Path,
     ) -> Result<RoarReport> {
-        let mut settings = RoarSettings::new(PAD);
-        settings.seed = plan.seed;
-        settings.tune.seed = plan.seed;
-        settings.tune.epochs = self.roar_epochs.unwrap_or(settings.tune.epochs);
-        settings.tune.learning_rate = self.roar_rate.unwrap_or(settings.tune.learning_rate);
+        let settings = self.settings(plan.seed)?;
         // Every method's fine-tuning, one without removals and one of random ones.
         let runs = self.roar_runs.unwrap_or(1);
         let tunings = (plan.methods.len() as u64 + 2) * runs;

@@ -450,6 +450,18 @@ fn evaluate_names_the_argument_that_is_wrong() {
             &["--methods", "\"gradcam\"", "grad-cam"],
         ),
         (
+            &["--scenes", "2", "--methods", "random,random"],
+            &["--methods", "random", "twice"],
+        ),
+        (
+            &["--scenes", "2", "--methods", "random", "--roar-runs", "2"],
+            &["--roar-runs", "--roar"],
+        ),
+        (
+            &["--scenes", "2", "--methods", "random", "--config", "a.toml"],
+            &["--config", "m2ib-matched:beta"],
+        ),
+        (
             &["--scenes", "2", "--methods", "random", "--metrics", "iuo"],
             &["--metrics", "\"iuo\"", "road"],
         ),

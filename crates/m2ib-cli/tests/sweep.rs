@@ -5,6 +5,8 @@
 use std::path::Path;
 use std::process::{Command, Output};
 
+use serde_json::{Value, json};
+
 fn m2ib(arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_m2ib"));
     command
@@ -24,7 +26,7 @@ fn sweep(out: &Path, extra: &[&str]) -> Output {
     m2ib(&[&out[..], extra].concat())
 }
 
-fn search(out: &Path) -> m2ib_eval::search::Search {
+fn search(out: &Path) -> Value {
     serde_json::from_slice(&std::fs::read(out.join("sweep.json")).unwrap()).unwrap()
 }
 
@@ -47,16 +49,13 @@ fn what_a_sweep_chooses_is_what_explain_takes_and_the_same_command_does_nothing_
         "{printed}"
     );
     let search = search(&out);
-    assert_eq!((search.tried.len(), search.pairs), (4, 6));
-    let chosen = &search.chosen().method;
+    assert_eq!(search["tried"].as_array().unwrap().len(), 4);
+    assert_eq!((&search["pairs"], &search["of"]), (&json!(6), &json!(6)));
+    let chosen = search["tried"][search["chosen"].as_u64().unwrap() as usize].clone();
+    let chosen = chosen["method"].as_str().unwrap();
     assert!(chosen.ends_with("steps=20"), "{chosen}");
-    let held_out: Vec<_> = search
-        .held_out
-        .iter()
-        .map(|h| (&h.method, h.pairs))
-        .collect();
-    assert_eq!(held_out[0], (chosen, 2));
-    assert_eq!(held_out[1].0, "m2ib-matched");
+    assert_eq!(search["held_out"][0]["method"], chosen);
+    assert_eq!(search["held_out"][1]["method"], "m2ib-matched");
     for name in ["sweep.md", "sweep.csv", "sweep.svg"] {
         assert!(out.join(name).is_file(), "{name} is missing");
     }
@@ -77,7 +76,9 @@ fn what_a_sweep_chooses_is_what_explain_takes_and_the_same_command_does_nothing_
     let json = std::fs::read(explained.join("scene0-a-photo-of-a-piano.json")).unwrap();
     let attribution: m2ib::Attribution = serde_json::from_slice(&json).unwrap();
     let made = attribution.provenance.bottlenecks().unwrap();
-    assert_eq!(Some(made.image.layer), search.config().unwrap().image.layer);
+    let layer = format!("image-layer={}", made.image.layer);
+    assert!(chosen.contains(&layer), "{chosen}");
+    assert_eq!(made.image.bottleneck.steps, 20);
     // The metric says nothing of the text, so its settings stay.
     assert_eq!(made.text.bottleneck.steps, 40);
 
@@ -100,12 +101,19 @@ fn roar_plus_can_decide() {
     let vary = ["--preset", "released", "--beta", "0.1,1"];
     let printed = succeeded(&sweep(folder.path(), &[&roar[..], &vary].concat()));
     assert!(printed.contains("ROAR+ rise of the loss"), "{printed}");
+    assert!(
+        printed.contains("| chance "),
+        "what a method has to beat: {printed}"
+    );
     let search = search(folder.path());
-    assert_eq!(search.tried.len(), 2);
-    assert!(search.held_out.is_empty(), "ROAR+ validates on its own");
-    let config = search.config().unwrap();
-    assert_eq!(config.image.beta, config.text.beta);
-    assert!(config.text.beta.is_some());
+    let rises = [0, 1].map(|place| search["tried"][place]["value"]["mean"].as_f64().unwrap());
+    let best = if rises[1] > rises[0] { 1 } else { 0 };
+    assert_eq!(search["chosen"], best);
+    assert_eq!(search["held_out"], json!([]), "ROAR+ validates on its own");
+    let text = std::fs::read_to_string(folder.path().join("chosen.toml")).unwrap();
+    let config: m2ib::Config = text.parse().unwrap();
+    assert_eq!(config.image.beta, Some([0.1, 1.0][best]));
+    assert_eq!(config.text.beta, config.image.beta);
 }
 
 #[test]
@@ -114,6 +122,26 @@ fn what_makes_no_sense_is_named() {
     for (arguments, words) in [
         (&[][..], &["nothing to choose", "--beta"][..]),
         (&["--beta", "1,-1"], &["beta", "-1"]),
+        (&["--beta", "-1,1"], &["beta", "-1"]),
+        (
+            &["--beta", "1,2", "--held-out", "-0.1"],
+            &["--held-out", "-0.1"],
+        ),
+        (
+            &[
+                "--beta",
+                "1,2",
+                "--held-out",
+                "0.5",
+                "--metric",
+                "roar_loss",
+            ],
+            &["--held-out", "roar_loss"],
+        ),
+        (
+            &["--beta", "1,2", "--roar-runs", "0", "--metric", "roar_loss"],
+            &["--roar-runs", "0"],
+        ),
         (
             &["--image-layer", "1,5"],
             &["--image-layer", "block.5", "0 to 4"],

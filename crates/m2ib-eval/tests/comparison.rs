@@ -40,7 +40,7 @@ fn plan(methods: &[&str]) -> Plan {
 }
 
 fn journal(plan: &Plan, data: &Dataset, path: &Path) -> Journal<Trial> {
-    Journal::open(path, &plan.fingerprint(data, "emoji")).unwrap()
+    Journal::open(path, &plan.fingerprint(data, &model())).unwrap()
 }
 
 #[test]
@@ -56,7 +56,7 @@ fn what_was_explained_stays_and_a_method_added_later_costs_only_itself() {
     let count = |_| {
         told.fetch_add(1, Ordering::Relaxed);
     };
-    first.run(&model, None, &data, &mut kept, &count).unwrap();
+    first.run(&model, &data, &mut kept, &count).unwrap();
     assert_eq!(told.load(Ordering::Relaxed), 4);
     assert_eq!(kept.entries().len(), 8);
     let before = std::fs::read_to_string(&path).unwrap();
@@ -64,7 +64,7 @@ fn what_was_explained_stays_and_a_method_added_later_costs_only_itself() {
 
     let more = plan(&["saliency", "random", "grad-cam:form=elementwise"]);
     let mut kept = journal(&more, &data, &path);
-    more.run(&model, None, &data, &mut kept, &|_| {}).unwrap();
+    more.run(&model, &data, &mut kept, &|_| {}).unwrap();
     assert_eq!(kept.entries().len(), 12);
     let after = std::fs::read_to_string(&path).unwrap();
     assert!(after.starts_with(&before), "nothing was done twice");
@@ -91,7 +91,7 @@ fn what_was_explained_stays_and_a_method_added_later_costs_only_itself() {
     let chart = comparison.to_svg(Modality::Image).unwrap();
     assert!(chart.contains("grad-cam:form=elementwise"));
     assert!(roxmltree::Document::parse(&chart).is_ok());
-    let pictures = gallery(&more, &model, None, &data, 1).unwrap();
+    let pictures = gallery(&more, &model, &data, 1).unwrap();
     let page = comparison.to_html(&pictures).unwrap();
     assert_eq!(page.matches("data:image/png;base64,").count(), 4);
 }
@@ -109,7 +109,7 @@ fn a_pair_that_fails_is_kept_with_its_reason_and_ends_nothing() {
 
     let plan = plan(&["saliency"]);
     let mut kept = journal(&plan, &data, &at("journal.jsonl"));
-    plan.run(&model, None, &data, &mut kept, &|_| {}).unwrap();
+    plan.run(&model, &data, &mut kept, &|_| {}).unwrap();
     let comparison = plan.compare("emoji", &data, &kept);
     let column = &comparison.methods[0];
     assert_eq!((column.explained, column.failed.len()), (1, 1));
@@ -120,12 +120,12 @@ fn a_pair_that_fails_is_kept_with_its_reason_and_ends_nothing() {
     );
     // Nobody marked an object, so nothing can be said of where the map lies.
     assert!(!column.summaries.contains_key(&Metric::Energy));
-    let page = comparison.to_html(&gallery(&plan, &model, None, &data, 2).unwrap());
+    let page = comparison.to_html(&gallery(&plan, &model, &data, 2).unwrap());
     assert!(page.unwrap().contains("broken.png"));
 
     // Mended, it is explained when the run goes on.
     std::fs::write(at("broken.png"), emoji::SCENES[2].png).unwrap();
-    plan.run(&model, None, &data, &mut kept, &|_| {}).unwrap();
+    plan.run(&model, &data, &mut kept, &|_| {}).unwrap();
     let column = &plan.compare("emoji", &data, &kept).methods[0];
     assert_eq!((column.explained, column.failed.len()), (2, 0));
 }
@@ -138,7 +138,7 @@ fn roar_plus_of_a_comparison_is_kept_and_not_done_again() {
     let mut plan = plan(&["saliency", "random"]);
     plan.metrics = vec![Metric::Energy];
     let mut kept = journal(&plan, &data, &folder.path().join("journal.jsonl"));
-    plan.run(&model, None, &data, &mut kept, &|_| {}).unwrap();
+    plan.run(&model, &data, &mut kept, &|_| {}).unwrap();
 
     let mut settings = RoarSettings::new(0);
     settings.tune.epochs = 1;
@@ -171,4 +171,55 @@ fn roar_plus_of_a_comparison_is_kept_and_not_done_again() {
     assert_eq!(cases[..4], report.methods[0].retrieval.cases[..]);
     let error = roar(0).unwrap_err().to_string();
     assert!(error.contains("runs is 0"), "{error}");
+}
+
+#[test]
+fn another_calibration_is_another_setting_for_methods_that_need_one() {
+    let mut plan = plan(&["m2ib-matched", "saliency"]);
+    let keys = |plan: &Plan| -> Vec<String> {
+        let methods = plan.methods.iter();
+        methods.map(|choice| plan.key(choice)).collect()
+    };
+    let calibration = emoji::calibration().unwrap();
+    plan.calibration = Some(calibration.clone());
+    let [matched, saliency] = keys(&plan).try_into().unwrap();
+    let mut other = calibration;
+    other.images += 1;
+    plan.calibration = Some(other);
+    let [other_matched, other_saliency] = keys(&plan).try_into().unwrap();
+    assert_ne!(matched, other_matched);
+    assert_eq!(saliency, other_saliency);
+}
+
+#[test]
+fn roar_plus_goes_on_when_a_pair_that_failed_is_mended() {
+    let model = model();
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let mut lines = String::new();
+    for (number, scene) in emoji::SCENES.iter().enumerate() {
+        std::fs::write(at(&format!("{number}.png")), scene.png).unwrap();
+        lines += &format!("{}\t{number}.png\n", scene.objects[0].caption);
+    }
+    std::fs::write(at("pairs.tsv"), lines).unwrap();
+    std::fs::write(at("0.png"), b"no picture").unwrap();
+    let data = Source::new(at("pairs.tsv")).read().unwrap();
+    let mut plan = plan(&["random"]);
+    plan.metrics = Vec::new();
+    let mut kept = journal(&plan, &data, &at("journal.jsonl"));
+
+    let mut settings = RoarSettings::new(0);
+    settings.validation = 0.5;
+    settings.tune.epochs = 1;
+    settings.tune.batch = 2;
+    let roar = |kept: &mut Journal<Trial>| {
+        plan.run(&model, &data, kept, &|_| {}).unwrap();
+        let settings = (&settings, 1);
+        let report = plan.roar(&model, &data, kept, settings, &at("roar"), &mut |_| {});
+        let report = report.unwrap();
+        report.training + report.validation
+    };
+    let without = roar(&mut kept);
+    std::fs::write(at("0.png"), emoji::SCENES[0].png).unwrap();
+    assert_eq!(roar(&mut kept), without + 1);
 }

@@ -5,7 +5,7 @@ use std::io::Cursor;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use m2ib::image::{DynamicImage, ImageFormat, RgbImage};
-use m2ib::{Calibration, Modality, Pretrained};
+use m2ib::{Modality, Pretrained};
 use m2ib_methods::Subject;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
@@ -42,12 +42,11 @@ struct Pair {
 pub fn gallery(
     plan: &Plan,
     model: &Pretrained,
-    calibration: Option<&Calibration>,
     dataset: &Dataset,
     count: usize,
 ) -> Result<Gallery> {
     let built = plan.methods.iter().map(|choice| {
-        let method = choice.build(model, calibration)?;
+        let method = choice.build(model, plan.calibration.as_ref())?;
         Ok((choice.to_string(), method))
     });
     let methods = built.collect::<Result<Vec<_>>>()?;

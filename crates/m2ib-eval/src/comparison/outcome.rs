@@ -39,7 +39,7 @@ pub struct Column {
     pub summaries: BTreeMap<Metric, Summary>,
     /// Pairs explained.
     pub explained: usize,
-    /// Pairs explained in a second by one thread, both sides.
+    /// Pairs explained in a second by one thread.
     pub pairs_a_second: f64,
     /// Pairs that failed.
     pub failed: Vec<Failed>,
@@ -58,7 +58,7 @@ impl Plan {
     /// What the journal holds of this plan and data set.
     pub fn compare(&self, model: &str, dataset: &Dataset, journal: &Journal<Trial>) -> Comparison {
         let methods = self.methods.iter().map(|choice| {
-            let key = choice.to_string();
+            let key = self.key(choice);
             let outcomes = dataset.rows.iter().filter_map(|row| {
                 let outcome = journal.get(&row.key, &key)?;
                 Some((row.key.as_str(), outcome))
@@ -134,7 +134,9 @@ impl Comparison {
         let better = |a, b| metric.direction().prefers(a, b);
         match column.control {
             false if !means.iter().any(|&other| better(other, own)) => Standing::Best,
-            true if means.iter().all(|&other| better(own, other)) => Standing::Ahead,
+            true if !means.is_empty() && means.iter().all(|&other| better(own, other)) => {
+                Standing::Ahead
+            }
             _ => Standing::Other,
         }
     }
@@ -190,5 +192,10 @@ mod tests {
         let [other, best, ahead] = [Standing::Other, Standing::Best, Standing::Ahead];
         assert_eq!(standings(0.1), [other, best, ahead]);
         assert_eq!(standings(0.2), [other, best, other]);
+        // Among controls alone there is nothing to be ahead of.
+        let mut alone = comparison(0.1);
+        alone.methods.drain(..2);
+        let standing = alone.standing(&alone.methods[0], Metric::ImageDeletion);
+        assert_eq!(standing, other);
     }
 }

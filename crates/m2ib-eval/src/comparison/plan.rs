@@ -1,10 +1,10 @@
 //! What is compared, on what, and by which metrics.
 
-use m2ib::Modality;
+use m2ib::{Calibration, Modality, Pretrained};
 use m2ib_methods::Choice;
 use serde_json::{Value, json};
 
-use crate::data::Dataset;
+use crate::data::{Dataset, digest};
 use crate::metrics::{FaithfulnessSettings, Metric, SensitivitySettings, TokenFill};
 
 /// A comparison in the making.
@@ -12,6 +12,8 @@ use crate::metrics::{FaithfulnessSettings, Metric, SensitivitySettings, TokenFil
 pub struct Plan {
     /// The methods, in the order of tables.
     pub methods: Vec<Choice>,
+    /// Feature statistics, for methods that need them.
+    pub calibration: Option<Calibration>,
     /// The metrics.
     pub metrics: Vec<Metric>,
     /// The only side that is explained, if not both; metrics of the other are left out then, and
@@ -37,6 +39,7 @@ impl Plan {
     pub fn new(methods: Vec<Choice>) -> Self {
         Self {
             methods,
+            calibration: None,
             metrics: Metric::ALL.to_vec(),
             only: None,
             fill: TokenFill::Pad,
@@ -48,11 +51,24 @@ impl Plan {
         }
     }
 
-    /// Everything that the numbers depend on, methods aside: what a journal is held against.
-    pub fn fingerprint(&self, dataset: &Dataset, model: &str) -> Value {
+    /// What a method's results are kept under in a journal: what they depend on and others' don't.
+    pub fn key(&self, choice: &Choice) -> String {
+        match &self.calibration {
+            Some(calibration) if choice.needs_calibration() => {
+                // Numbers and names alone, which JSON always has a text for.
+                let text = serde_json::to_vec(calibration).unwrap_or_default();
+                format!("{choice}, calibration {}", digest([&text[..]]))
+            }
+            _ => choice.to_string(),
+        }
+    }
+
+    /// Everything that all methods' numbers depend on: what a journal is held against.
+    pub fn fingerprint(&self, dataset: &Dataset, model: &Pretrained) -> Value {
         let mut run = json!({
             "version": env!("CARGO_PKG_VERSION"),
-            "model": model,
+            "model": model.clip.fingerprint(),
+            "precision": model.clip.precision(),
             "data": dataset.fingerprint(),
             "metrics": self.metrics,
             "fill": format!("{:?}", self.fill),

@@ -8,7 +8,7 @@ use m2ib::{Backend, Pretrained};
 use m2ib_tune::StepReport;
 
 use super::{Plan, Trial};
-use crate::data::{Dataset, Row};
+use crate::data::{Dataset, Row, digest};
 use crate::journal::{Journal, Outcome};
 use crate::roar::{Pair, Retrieval, Roar, RoarReport, RoarSettings, Scores, Tuning};
 use crate::{Error, Result};
@@ -33,6 +33,8 @@ const CHANCE: &str = "chance";
 struct Run<'a, 'b> {
     roar: Roar<'a>,
     seed: u64,
+    /// The journal's: of this seed and these pairs.
+    row: String,
     folder: &'a Path,
     kept: &'a mut Journal<Retrieval>,
     progress: &'a mut (dyn FnMut(RoarProgress<'_>) + 'b),
@@ -42,8 +44,8 @@ impl Plan {
     /// ROAR+ of every method, over the pairs that all of them explained: `runs` times, each with
     /// the next seed, so that no split and no order of training decides.
     ///
-    /// What was found is kept in `folder`, a fine-tuning that was stopped goes on there, and more
-    /// runs cost only themselves.
+    /// What was found is kept in `folder`; a fine-tuning that was stopped goes on after its last
+    /// epoch, and more runs cost only themselves.
     ///
     /// # Errors
     /// [`Error::Roar`] for no runs, too few pairs or senseless settings, [`Error::Journal`] for a
@@ -58,29 +60,34 @@ impl Plan {
         folder: &Path,
         progress: &mut dyn FnMut(RoarProgress<'_>),
     ) -> Result<RoarReport> {
-        let rows = dataset
-            .rows
-            .iter()
-            .filter(|row| self.explained(row, journal));
-        let rows: Vec<&Row> = rows.collect();
+        if let Some(side) = self.only {
+            return Err(crate::roar::Error::Setting {
+                name: "only",
+                found: side.to_string(),
+                expected: "explanations of both sides".into(),
+            }
+            .into());
+        }
+        let explained = self.explained(dataset, journal);
+        let rows = &explained.rows;
         let pairs = rows.iter().map(|row| pair(model, row));
         let pairs = pairs.collect::<Result<Vec<_>>>()?;
         let methods = self.methods.iter().map(|choice| {
-            let name = choice.to_string();
+            let key = self.key(choice);
             let scores = rows
                 .iter()
-                .filter_map(|row| match journal.get(&row.key, &name) {
+                .filter_map(|row| match journal.get(&row.key, &key) {
                     Some(Outcome::Result(trial)) => Some(trial.scores.clone()),
                     _ => None,
                 });
             let scores: Vec<Scores> = scores.collect();
-            (name, scores)
+            (choice.to_string(), key, scores)
         });
-        let methods: Vec<_> = methods.collect();
+        // One that explained nothing has no say in which pairs there are.
+        let methods: Vec<_> = methods.filter(|(.., scores)| !scores.is_empty()).collect();
 
         let run = serde_json::json!({
-            "comparison": self.fingerprint(dataset, model.clip.fingerprint()),
-            "pairs": pairs.len(),
+            "comparison": self.fingerprint(dataset, model),
             "settings": settings,
         });
         std::fs::create_dir_all(folder).map_err(|source| Error::Folder {
@@ -97,6 +104,7 @@ impl Plan {
             let run = Run {
                 roar: Roar::new(&model.clip, &pairs, settings, threads)?,
                 seed,
+                row: format!("seed {seed}, pairs {}", explained.fingerprint()),
                 folder,
                 kept: &mut kept,
                 progress,
@@ -107,22 +115,27 @@ impl Plan {
         Ok(RoarReport::pooled(reports)?)
     }
 
-    /// Whether every method explained a row.
-    fn explained(&self, row: &Row, journal: &Journal<Trial>) -> bool {
-        self.methods.iter().all(|choice| {
-            let outcome = journal.get(&row.key, &choice.to_string());
-            matches!(outcome, Some(Outcome::Result(_)))
-        })
+    /// The rows that every method explained that explained any.
+    fn explained(&self, dataset: &Dataset, journal: &Journal<Trial>) -> Dataset {
+        let keys: Vec<String> = self.methods.iter().map(|choice| self.key(choice)).collect();
+        let has = |row: &Row, key: &String| {
+            matches!(journal.get(&row.key, key), Some(Outcome::Result(_)))
+        };
+        let keys = keys.into_iter();
+        let keys: Vec<String> = keys
+            .filter(|key| dataset.rows.iter().any(|row| has(row, key)))
+            .collect();
+        dataset.only(|place| keys.iter().all(|key| has(&dataset.rows[place], key)))
     }
 }
 
 impl Run<'_, '_> {
-    fn report(mut self, methods: &[(String, Vec<Scores>)]) -> Result<RoarReport> {
-        let undegraded = self.tuned(UNDEGRADED, None)?;
+    fn report(mut self, methods: &[(String, String, Vec<Scores>)]) -> Result<RoarReport> {
+        let undegraded = self.tuned(UNDEGRADED, UNDEGRADED, None)?;
         let random = self.roar.random_scores();
-        let random = self.tuned(CHANCE, Some(&random))?;
-        let methods = methods.iter().map(|(name, scores)| {
-            let found = self.tuned(name, Some(scores))?;
+        let random = self.tuned(CHANCE, CHANCE, Some(&random))?;
+        let methods = methods.iter().map(|(name, key, scores)| {
+            let found = self.tuned(name, key, Some(scores))?;
             Ok((name.clone(), found))
         });
         let methods = methods.collect::<Result<_>>()?;
@@ -137,52 +150,57 @@ impl Run<'_, '_> {
     }
 
     /// What became of a fine-tuning, done now unless it was before.
-    fn tuned(&mut self, name: &str, scores: Option<&[Scores]>) -> Result<Retrieval> {
-        if let Some(found) = self.known(name) {
-            return Ok(found);
-        }
-        let checkpoint = format!("{}-{}", name.replace([':', '=', ' '], "-"), self.seed);
-        let checkpoint = self.folder.join(checkpoint);
+    fn tuned(&mut self, name: &str, key: &str, scores: Option<&[Scores]>) -> Result<Retrieval> {
+        let checkpoint = self.folder.join(digest([key, self.row.as_str()]));
+        let found = match self.known(key) {
+            Some(found) => found,
+            None => {
+                let found = self.tune(name, &checkpoint, scores)?;
+                self.keep(key, found)?
+            }
+        };
+        // Three times the model's size. One that cannot be removed is in nobody's way.
+        let _ = std::fs::remove_dir_all(&checkpoint);
+        Ok(found)
+    }
+
+    fn tune(
+        &mut self,
+        name: &str,
+        checkpoint: &Path,
+        scores: Option<&[Scores]>,
+    ) -> Result<Retrieval> {
         let seed = self.seed;
         let mut told = |step| {
             (self.progress)(RoarProgress {
                 method: name,
                 seed,
                 step,
-            })
+            });
         };
+        let epoch = self.roar.training().len() / self.roar.settings().tune.batch;
         let tuning = Tuning {
-            folder: Some(&checkpoint),
-            every: 0,
+            folder: Some(checkpoint),
+            every: epoch.max(1) as u64,
             progress: Some(&mut told),
         };
-        let found = match scores {
+        Ok(match scores {
             Some(scores) => self.roar.degraded(scores, tuning)?,
             None => self.roar.undegraded(tuning)?,
-        };
-        let found = self.keep(name, found)?;
-        // Three times the model's size. One that cannot be removed is in nobody's way.
-        let _ = std::fs::remove_dir_all(&checkpoint);
-        Ok(found)
+        })
     }
 
-    fn known(&self, name: &str) -> Option<Retrieval> {
-        match self.kept.get(&self.row(), name) {
+    fn known(&self, key: &str) -> Option<Retrieval> {
+        match self.kept.get(&self.row, key) {
             Some(Outcome::Result(found)) => Some(found.clone()),
             _ => None,
         }
     }
 
-    fn keep(&mut self, name: &str, found: Retrieval) -> Result<Retrieval> {
-        let row = self.row();
-        self.kept
-            .append(&row, name, Outcome::Result(found.clone()))?;
+    fn keep(&mut self, key: &str, found: Retrieval) -> Result<Retrieval> {
+        let outcome = Outcome::Result(found.clone());
+        self.kept.append(&self.row, key, outcome)?;
         Ok(found)
-    }
-
-    /// The journal's row of this seed.
-    fn row(&self) -> String {
-        format!("seed {}", self.seed)
     }
 }
 

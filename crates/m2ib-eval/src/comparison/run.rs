@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use m2ib::clip_model::View;
 use m2ib::m2ib_core::Lanes;
-use m2ib::{Backend, Calibration, Pretrained};
+use m2ib::{Backend, Pretrained};
 use m2ib_methods::{Method, Subject};
 use ndarray::Array2;
 
@@ -54,11 +54,11 @@ impl Plan {
     pub fn run(
         &self,
         model: &Pretrained,
-        calibration: Option<&Calibration>,
         dataset: &Dataset,
         journal: &mut Journal<Trial>,
         progress: &(dyn Fn(Progress) + Sync),
     ) -> Result<()> {
+        let calibration = self.calibration.as_ref();
         let sanity = self.wants(&[
             Metric::ImageParameters,
             Metric::TextParameters,
@@ -73,7 +73,7 @@ impl Plan {
         };
         let methods = self.methods.iter().map(|choice| {
             Ok(Bound {
-                key: choice.to_string(),
+                key: self.key(choice),
                 method: choice.build(model, calibration)?,
                 randomised: match &randomised {
                     Some(randomised) => randomised.methods(choice)?,

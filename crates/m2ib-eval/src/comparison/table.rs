@@ -33,6 +33,19 @@ impl Comparison {
             .into_iter()
             .chain(self.methods.iter().map(speed))
             .collect();
+        let standings = self.methods.iter().flat_map(|column| {
+            let metrics = column.summaries.keys();
+            metrics.map(|&metric| self.standing(column, metric))
+        });
+        if standings
+            .into_iter()
+            .any(|standing| standing == Standing::Ahead)
+        {
+            tables.push(
+                "† A control, which knows nothing of the pair, is better than every method.\n"
+                    .into(),
+            );
+        }
         tables.extend(self.roar.as_ref().map(RoarReport::to_markdown));
         tables.push(aligned(&lines));
         tables.join("\n")

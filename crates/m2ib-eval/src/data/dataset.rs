@@ -1,6 +1,6 @@
 //! Rows of one source, read and drawn from.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
 use rand::SeedableRng;
@@ -122,40 +122,60 @@ impl Dataset {
     /// At most `count` rows, drawn by the seed and in their old order. A larger sample by the same
     /// seed contains the smaller one, so a run can be extended.
     pub fn sample(&self, count: usize, seed: u64) -> Self {
-        self.split(count, seed)[0].clone()
-    }
-
-    /// A [sample](Self::sample), and the rows that are not in it.
-    pub fn split(&self, count: usize, seed: u64) -> [Self; 2] {
         let mut places: Vec<usize> = (0..self.rows.len()).collect();
         places.shuffle(&mut ChaCha8Rng::seed_from_u64(seed));
-        let (drawn, rest) = places.split_at(count.min(places.len()));
-        [drawn, rest].map(|places| {
-            let places: BTreeSet<usize> = places.iter().copied().collect();
-            let rows = places.into_iter().map(|place| self.rows[place].clone());
-            Self {
-                name: self.name.clone(),
-                rows: rows.collect(),
-                failures: self.failures.clone(),
-            }
-        })
+        places.truncate(count);
+        let places: BTreeSet<usize> = places.into_iter().collect();
+        self.only(|place| places.contains(&place))
+    }
+
+    /// Two parts, the second with about this share of the rows, and no image in both: an image may
+    /// have several captions.
+    pub fn split(&self, share: f64, seed: u64) -> [Self; 2] {
+        let mut known = HashMap::new();
+        let pictures = self.rows.iter().map(|row| {
+            let next = known.len();
+            *known.entry(row.image.picture()).or_insert(next)
+        });
+        let pictures: Vec<usize> = pictures.collect();
+        let mut order: Vec<usize> = (0..known.len()).collect();
+        order.shuffle(&mut ChaCha8Rng::seed_from_u64(seed));
+        order.truncate((share * known.len() as f64).round() as usize);
+        let second: BTreeSet<usize> = order.into_iter().collect();
+        let is_second = |place: usize| second.contains(&pictures[place]);
+        [self.only(|place| !is_second(place)), self.only(is_second)]
+    }
+
+    /// Some of the rows.
+    pub(crate) fn only(&self, chosen: impl Fn(usize) -> bool) -> Self {
+        let rows = self.rows.iter().enumerate();
+        let rows = rows.filter(|(place, _)| chosen(*place));
+        Self {
+            name: self.name.clone(),
+            rows: rows.map(|(_, row)| row.clone()).collect(),
+            failures: self.failures.clone(),
+        }
     }
 
     /// A digest of all keys and captions in their order: a run over other rows has another one.
     pub fn fingerprint(&self) -> String {
-        let mut digest = Sha256::new();
-        for text in self.rows.iter().flat_map(|row| [&row.key, &row.caption]) {
-            // Lengths keep "ab", "c" from "a", "bc".
-            digest.update((text.len() as u64).to_le_bytes());
-            digest.update(text);
-        }
-        let digest = digest.finalize();
-        digest
-            .iter()
-            .take(8)
-            .map(|byte| format!("{byte:02x}"))
-            .collect()
+        let texts = self.rows.iter().flat_map(|row| [&row.key, &row.caption]);
+        digest(texts)
     }
+}
+
+/// Of texts in their order, as hexadecimal digits.
+pub(crate) fn digest(texts: impl IntoIterator<Item = impl AsRef<[u8]>>) -> String {
+    let mut digest = Sha256::new();
+    for text in texts {
+        let text = text.as_ref();
+        // Lengths keep "ab", "c" from "a", "bc".
+        digest.update((text.len() as u64).to_le_bytes());
+        digest.update(text);
+    }
+    let digest = digest.finalize();
+    let bytes = digest.iter().take(8);
+    bytes.map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// A folder itself, or the one a file is in.

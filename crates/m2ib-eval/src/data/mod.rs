@@ -39,6 +39,7 @@ mod row;
 mod rows;
 mod table;
 
+pub(crate) use dataset::digest;
 pub use dataset::{Dataset, Source};
 pub use error::{DataError, DataResult};
 pub use format::DataFormat;

@@ -1,7 +1,7 @@
 //! A pair to explain, and what is known of it.
 
 use std::error::Error;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use image::DynamicImage;
@@ -33,6 +33,22 @@ pub enum RowImage {
     File(PathBuf),
     /// In memory, with all that is known of the scene.
     Scene(Arc<Question>),
+}
+
+/// Which picture it is, whatever is asked about it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Picture<'a> {
+    File(&'a Path),
+    Scene(u64),
+}
+
+impl RowImage {
+    pub(super) fn picture(&self) -> Picture<'_> {
+        match self {
+            Self::File(path) => Picture::File(path),
+            Self::Scene(question) => Picture::Scene(question.number),
+        }
+    }
 }
 
 /// A row that could not be read or used, and why.

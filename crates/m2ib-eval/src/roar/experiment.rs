@@ -93,6 +93,11 @@ impl<'a> Roar<'a> {
         })
     }
 
+    /// How it is run.
+    pub fn settings(&self) -> &RoarSettings {
+        &self.settings
+    }
+
     /// The places of the pairs that are trained on.
     pub fn training(&self) -> &[usize] {
         &self.training
@@ -193,8 +198,9 @@ impl<'a> Roar<'a> {
         let lanes = Lanes::new(self.threads, self.threads)?;
         let examples: &dyn Examples = &self.examples(&self.validation, None);
         let found = embed(clip, examples, &lanes)?;
-        let (scale, settings) = (f64::from(clip.logit_scale), &self.settings);
-        Ok(Retrieval::of(&found, scale, settings.pool, settings.seed))
+        let scale = f64::from(clip.logit_scale);
+        let rest = (self.settings.pool, self.settings.seed);
+        Ok(Retrieval::of(&found, &self.validation, scale, rest))
     }
 
     fn examples<'b>(&'b self, chosen: &'b [usize], scores: Option<&'b [Scores]>) -> Degraded<'b> {

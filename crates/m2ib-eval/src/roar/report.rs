@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::retrieval::{RetrievalCase, intervals};
+use super::retrieval::{by_pair, intervals};
 use super::{Error, Result, Retrieval, RoarMeasure, RoarSettings};
 use crate::Interval;
 use crate::table::aligned;
@@ -14,8 +14,8 @@ pub struct RoarReport {
     pub settings: RoarSettings,
     /// The fingerprint of the model that was fine-tuned each time.
     pub model: String,
-    /// Times that everything was split and fine-tuned anew; the numbers are over all. A pair that
-    /// several runs validate on counts in each, which makes intervals a little too narrow.
+    /// Times that everything was split and fine-tuned anew. What several runs found of a pair is
+    /// averaged, and intervals are over pairs.
     pub runs: usize,
     /// Pairs trained on, each time.
     pub training: usize,
@@ -110,6 +110,18 @@ impl RoarReport {
         format!("{}\n{}\n", aligned(&lines), self.levels())
     }
 
+    /// What a method's removals cost, a number for each pair that was validated on.
+    pub(crate) fn falls(&self, row: &RoarRow, measure: RoarMeasure) -> Vec<f64> {
+        let falls = by_pair(falls(&self.undegraded, &row.retrieval)).into_iter();
+        falls
+            .map(|[image, text, loss]| match measure {
+                RoarMeasure::ImageToText => image,
+                RoarMeasure::TextToImage => text,
+                RoarMeasure::Loss => loss,
+            })
+            .collect()
+    }
+
     /// What falls are counted from, in a sentence.
     pub(crate) fn levels(&self) -> String {
         let level = |retrieval: &Retrieval| {
@@ -134,11 +146,7 @@ impl RoarReport {
 
 impl RoarRow {
     pub(crate) fn new(name: &str, retrieval: Retrieval, from: &Retrieval, seed: u64) -> Self {
-        let cases: Vec<_> = from.cases.iter().zip(&retrieval.cases).collect();
-        let fall = |(from, to): &(&RetrievalCase, &RetrievalCase)| {
-            RoarMeasure::ALL.map(|measure| measure.fall(from, to))
-        };
-        let [image_to_text, text_to_image, loss] = intervals(&cases, fall, seed);
+        let [image_to_text, text_to_image, loss] = intervals(falls(from, &retrieval), seed);
         Self {
             name: name.into(),
             fall: Fall {
@@ -149,4 +157,15 @@ impl RoarRow {
             retrieval,
         }
     }
+}
+
+/// Pair by pair, in the order of [`RoarMeasure::ALL`].
+fn falls(from: &Retrieval, to: &Retrieval) -> impl Iterator<Item = (usize, [f64; 3])> {
+    let cases = from.cases.iter().zip(&to.cases);
+    cases.map(|(from, to)| {
+        (
+            from.pair,
+            RoarMeasure::ALL.map(|measure| measure.fall(from, to)),
+        )
+    })
 }

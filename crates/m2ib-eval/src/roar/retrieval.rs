@@ -5,10 +5,13 @@
 //! of the model's scale: for pair i with scores s, the mean of ln Σ_j e^(s_ij) − s_ii over rows and
 //! columns, where j runs over i and the pairs of other captions.
 
+use std::collections::BTreeMap;
+
 use m2ib_tune::Embeddings;
 use serde::{Deserialize, Serialize};
 
 use crate::Interval;
+use crate::resampling::mean;
 
 /// Retrieval on the validation part.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -28,6 +31,8 @@ pub struct Retrieval {
 /// What became of a pair.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct RetrievalCase {
+    /// The pair's place among all.
+    pub pair: usize,
     /// Its image chose a right caption.
     pub image_to_text: bool,
     /// Its caption chose a right image.
@@ -46,13 +51,18 @@ impl RetrievalCase {
 
 impl Retrieval {
     /// Of embeddings, in pools as even as can be.
-    pub(crate) fn of(embeddings: &Embeddings, scale: f64, pool: usize, seed: u64) -> Self {
-        let pairs = embeddings.meanings.len();
-        let pools = pairs.div_ceil(pool);
-        let bounds = |at: usize| at * pairs / pools;
+    /// `pairs` are the places of the embedded ones among all.
+    pub(crate) fn of(
+        embeddings: &Embeddings,
+        pairs: &[usize],
+        scale: f64,
+        (pool, seed): (usize, u64),
+    ) -> Self {
+        let pools = pairs.len().div_ceil(pool);
+        let bounds = |at: usize| at * pairs.len() / pools;
         let cases = (0..pools).flat_map(|at| {
             let places = bounds(at)..bounds(at + 1);
-            cases(embeddings, places, scale)
+            cases(embeddings, pairs, places, scale)
         });
         Self::over(cases.collect(), pools, seed)
     }
@@ -65,7 +75,8 @@ impl Retrieval {
     }
 
     fn over(cases: Vec<RetrievalCase>, pools: usize, seed: u64) -> Self {
-        let [image_to_text, text_to_image, loss] = intervals(&cases, RetrievalCase::numbers, seed);
+        let numbers = cases.iter().map(|case| (case.pair, case.numbers()));
+        let [image_to_text, text_to_image, loss] = intervals(numbers, seed);
         Self {
             image_to_text,
             text_to_image,
@@ -76,21 +87,32 @@ impl Retrieval {
     }
 }
 
-/// The intervals of three numbers of each item.
-pub(crate) fn intervals<T>(
-    items: &[T],
-    numbers: impl Fn(&T) -> [f64; 3],
+/// The intervals of three numbers over pairs.
+pub(crate) fn intervals(
+    numbers: impl Iterator<Item = (usize, [f64; 3])>,
     seed: u64,
 ) -> [Interval; 3] {
-    let numbers: Vec<[f64; 3]> = items.iter().map(numbers).collect();
+    let numbers = by_pair(numbers);
     [0, 1, 2].map(|which| {
         let values: Vec<f64> = numbers.iter().map(|numbers| numbers[which]).collect();
         Interval::of(&values, seed)
     })
 }
 
+/// What several runs found of a pair is one number: its mean. Only pairs are drawn independently.
+pub(crate) fn by_pair(numbers: impl Iterator<Item = (usize, [f64; 3])>) -> Vec<[f64; 3]> {
+    let mut found = BTreeMap::<usize, Vec<[f64; 3]>>::new();
+    for (pair, numbers) in numbers {
+        found.entry(pair).or_default().push(numbers);
+    }
+    let pairs = found.into_values();
+    let means = pairs.map(|runs| [0, 1, 2].map(|which| mean(runs.iter().map(|run| run[which]))));
+    means.collect()
+}
+
 fn cases(
     embeddings: &Embeddings,
+    pairs: &[usize],
     places: std::ops::Range<usize>,
     scale: f64,
 ) -> Vec<RetrievalCase> {
@@ -109,6 +131,7 @@ fn cases(
         let row: Vec<f64> = (0..places.len()).map(|other| score(own, other)).collect();
         let column: Vec<f64> = (0..places.len()).map(|other| score(other, own)).collect();
         RetrievalCase {
+            pair: pairs[places.start + own],
             image_to_text: meanings[best(&row)] == meanings[own],
             text_to_image: meanings[best(&column)] == meanings[own],
             loss: 0.5 * (loss(&row, own, meanings) + loss(&column, own, meanings)),
@@ -157,13 +180,25 @@ mod tests {
         }
     }
 
+    fn of(found: &Embeddings, scale: f64) -> Retrieval {
+        let pairs: Vec<usize> = (0..found.meanings.len()).collect();
+        Retrieval::of(found, &pairs, scale, (32, 0))
+    }
+
+    #[test]
+    fn a_pair_that_several_runs_judge_counts_once() {
+        let runs = [(4, [1.0, 0.0, 2.0]), (1, [0.0; 3]), (4, [0.0, 0.0, 4.0])];
+        let found = by_pair(runs.into_iter());
+        assert_eq!(found, [[0.0; 3], [0.5, 0.0, 3.0]]);
+    }
+
     #[test]
     fn a_right_choice_is_the_own_caption_or_an_equal_one() {
         // The first two images lie at the second caption, the third at its own.
         let images = [[0.0, 1.0], [0.0, 2.0], [1.0, 0.0]];
         let captions = [[-1.0, 0.5], [0.0, 1.0], [3.0, 0.0]];
         let hits = |meanings: &[u64]| -> Vec<[bool; 2]> {
-            let found = Retrieval::of(&embeddings(&images, &captions, meanings), 1.0, 32, 0);
+            let found = of(&embeddings(&images, &captions, meanings), 1.0);
             let hits = found.cases.iter();
             hits.map(|case| [case.image_to_text, case.text_to_image])
                 .collect()
@@ -191,7 +226,7 @@ mod tests {
         let owners: Vec<usize> = (0..6).collect();
         let (images, captions) = (&found.images, &found.captions);
         let expected = m2ib_tune::contrastive(images, captions, 2, 1.5, &owners, &found.is_true());
-        let retrieval = Retrieval::of(&found, 1.5f64.exp(), 32, 0);
+        let retrieval = of(&found, 1.5f64.exp());
         assert!((retrieval.loss.mean - expected.value).abs() < 1e-9);
     }
 
@@ -199,7 +234,7 @@ mod tests {
     fn pools_are_even_and_no_larger_than_asked_for() {
         let same = [[1.0, 0.0]; 70];
         let meanings: Vec<u64> = (0..70).collect();
-        let found = Retrieval::of(&embeddings(&same, &same, &meanings), 1.0, 32, 0);
+        let found = of(&embeddings(&same, &same, &meanings), 1.0);
         assert_eq!((found.pools, found.cases.len()), (3, 70));
         // All the same: the first of each pool is right, and the loss is the logarithm of its size.
         let right = found.cases.iter().filter(|case| case.image_to_text).count();

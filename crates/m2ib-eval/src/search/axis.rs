@@ -3,10 +3,10 @@
 use std::fmt;
 
 use m2ib::Modality;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 /// A setting of M2IB.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Axis {
     /// Where the other settings start from.

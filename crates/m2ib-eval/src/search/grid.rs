@@ -4,13 +4,13 @@ use std::fmt::Display;
 
 use m2ib::Preset;
 use m2ib_methods::Choice;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::Axis;
 use crate::Result;
 
 /// A setting with the values that are tried, in their order.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Dimension {
     /// The setting.
     pub axis: Axis,

@@ -2,7 +2,7 @@
 
 use m2ib::{Config, Modality, Overrides};
 use m2ib_methods::Choice;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::{Dimension, Goal, Grid};
 use crate::comparison::{Comparison, Plan, Trial};
@@ -13,7 +13,7 @@ use crate::roar::{RoarMeasure, RoarReport};
 use crate::{Error, Interval, Result};
 
 /// A grid with what decided.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Search {
     /// What decided.
     pub goal: Goal,
@@ -23,6 +23,8 @@ pub struct Search {
     pub model: String,
     /// Pairs that every setting was measured on, so that all means are over the same.
     pub pairs: usize,
+    /// Pairs that there were to choose by.
+    pub of: usize,
     /// What was varied.
     pub dimensions: Vec<Dimension>,
     /// Every combination, in the grid's order.
@@ -31,36 +33,41 @@ pub struct Search {
     pub chosen: usize,
     /// The chosen setting and the presets on pairs that nothing was chosen by.
     pub held_out: Vec<HeldOut>,
+    /// What ROAR+ found, if it decided.
+    pub roar: Option<RoarReport>,
 }
 
 /// A combination and how it did.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Tried {
     /// As a method with its settings.
     pub method: String,
     /// The place of its value in each dimension.
     pub places: Vec<usize>,
-    /// The goal's mean; none where every pair failed.
+    /// The goal's mean; none where less than half as many pairs could be measured as elsewhere.
     pub value: Option<Interval>,
     /// How much worse than the chosen one, pair by pair: 0 for that one, and not told from it
     /// where the interval holds 0.
     pub behind: Option<Interval>,
-    /// Pairs explained in a second by one thread, both sides.
+    /// Pairs explained in a second by one thread, of the sides that the goal judges.
     pub pairs_a_second: f64,
-    /// Pairs that failed.
-    pub failed: usize,
+    /// Pairs without a value.
+    pub missing: usize,
 }
 
 /// A setting on pairs that were held out.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct HeldOut {
     /// As a method with its settings.
     pub method: String,
     /// The goal's mean over them.
-    pub value: Option<Interval>,
-    /// How many there are.
-    pub pairs: usize,
+    pub value: Interval,
+    /// How much worse than the chosen one, pair by pair.
+    pub behind: Interval,
 }
+
+/// A goal's values, pair by pair.
+type Values = Vec<Option<f64>>;
 
 impl Plan {
     /// What a metric says of a grid, whose candidates are this plan's methods.
@@ -75,8 +82,15 @@ impl Plan {
         dataset: &Dataset,
         journal: &Journal<Trial>,
     ) -> Result<Search> {
+        let comparison = self.compare(model, dataset, journal);
+        let values = self.values(metric, dataset, journal);
+        Search::of(Goal::Metric(metric), grid, &comparison, values, self.seed)
+    }
+
+    /// Of each method.
+    fn values(&self, metric: Metric, dataset: &Dataset, journal: &Journal<Trial>) -> Vec<Values> {
         let values = self.methods.iter().map(|choice| {
-            let key = choice.to_string();
+            let key = self.key(choice);
             let rows = dataset.rows.iter();
             let values = rows.map(|row| match journal.get(&row.key, &key) {
                 Some(Outcome::Result(trial)) => trial.values.get(&metric).copied().flatten(),
@@ -84,9 +98,7 @@ impl Plan {
             });
             values.collect()
         });
-        let comparison = self.compare(model, dataset, journal);
-        let goal = Goal::Metric(metric);
-        Search::of(goal, grid, &comparison, values.collect(), self.seed)
+        values.collect()
     }
 }
 
@@ -99,92 +111,91 @@ impl Search {
         grid: &Grid,
         measure: RoarMeasure,
         comparison: &Comparison,
-        report: &RoarReport,
+        report: RoarReport,
     ) -> Result<Self> {
         let values = comparison.methods.iter().map(|column| {
             let mut rows = report.methods.iter();
             let row = rows.find(|row| row.name == column.method);
-            let Some(row) = row else {
-                return vec![None; report.undegraded.cases.len()];
-            };
-            let cases = report.undegraded.cases.iter().zip(&row.retrieval.cases);
-            let values = cases.map(|(from, to)| Some(measure.fall(from, to)));
-            values.collect()
+            let values = row
+                .map(|row| report.falls(row, measure))
+                .unwrap_or_default();
+            values.into_iter().map(Some).collect()
         });
         let (goal, seed) = (Goal::Roar(measure), report.settings.seed);
-        Self::of(goal, grid, comparison, values.collect(), seed)
+        let mut search = Self::of(goal, grid, comparison, values.collect(), seed)?;
+        search.roar = Some(report);
+        Ok(search)
     }
 
-    /// `values` holds each candidate's, pair by pair.
+    /// `values` holds each candidate's.
     fn of(
         goal: Goal,
         grid: &Grid,
         comparison: &Comparison,
-        mut values: Vec<Vec<Option<f64>>>,
+        values: Vec<Values>,
         seed: u64,
     ) -> Result<Self> {
-        let common = common(&values);
-        for values in &mut values {
-            let mut common = common.iter();
-            values.retain(|_| *common.next().unwrap_or(&false));
-        }
-        let values: Vec<Option<Vec<f64>>> = values
-            .into_iter()
-            .map(|values| values.into_iter().collect::<Option<Vec<f64>>>())
-            .map(|values| values.filter(|values| !values.is_empty()))
-            .collect();
-        let intervals: Vec<Option<Interval>> = values
+        let of = values.iter().map(Vec::len).max().unwrap_or_default();
+        let measured = on_common_pairs(&values);
+        let intervals: Vec<Option<Interval>> = measured
             .iter()
             .map(|values| Some(Interval::of(values.as_deref()?, seed)))
             .collect();
         let chosen = best(&intervals, goal.direction());
         let chosen = chosen.ok_or(Error::NothingToChooseBy { goal })?;
-        let best = values[chosen].as_deref().unwrap_or_default();
-        let sign = match goal.direction() {
-            Direction::Higher => 1.0,
-            Direction::Lower => -1.0,
-        };
-        let candidates = grid.candidates()?.into_iter();
-        let tried = candidates
-            .zip(&comparison.methods)
-            .zip(intervals.iter().zip(&values))
-            .map(|((candidate, column), (interval, values))| {
-                let behind = values.as_ref().map(|values| {
-                    let differences = best.iter().zip(values).map(|(b, v)| sign * (b - v));
-                    Interval::of(&differences.collect::<Vec<_>>(), seed)
-                });
-                Tried {
-                    method: column.method.clone(),
-                    places: candidate.places,
-                    value: *interval,
-                    behind,
-                    pairs_a_second: column.pairs_a_second,
-                    failed: column.failed.len(),
-                }
-            });
+        let best = measured[chosen].as_deref().unwrap_or_default();
+        let candidates = grid.candidates()?.into_iter().zip(&comparison.methods);
+        let found = intervals.iter().zip(&measured).zip(&values);
+        let tried =
+            candidates
+                .zip(found)
+                .map(
+                    |((candidate, column), ((interval, measured), values))| Tried {
+                        method: column.method.clone(),
+                        places: candidate.places,
+                        value: *interval,
+                        behind: measured.as_deref().map(|own| behind(goal, best, own, seed)),
+                        pairs_a_second: column.pairs_a_second,
+                        missing: of - values.iter().flatten().count(),
+                    },
+                );
         Ok(Self {
             goal,
             data: comparison.data.clone(),
             model: comparison.model.clone(),
             pairs: best.len(),
+            of,
             dimensions: grid.dimensions().to_vec(),
             tried: tried.collect(),
             chosen,
             held_out: Vec::new(),
+            roar: None,
         })
     }
 
-    /// Adds what became of the chosen setting, and of others, on pairs that were held out.
-    pub fn with_held_out(mut self, comparison: &Comparison) -> Self {
-        if let Goal::Metric(metric) = self.goal {
-            let columns = comparison.methods.iter();
-            let held_out = columns.map(|column| HeldOut {
-                method: column.method.clone(),
-                value: column.summaries.get(&metric).and_then(|s| s.interval),
-                pairs: column.explained,
-            });
-            self.held_out = held_out.collect();
-        }
+    /// Adds what became of the chosen setting, the first of a plan's methods, and of others on pairs
+    /// that were held out.
+    pub fn with_held_out(
+        mut self,
+        plan: &Plan,
+        dataset: &Dataset,
+        journal: &Journal<Trial>,
+    ) -> Self {
+        let Goal::Metric(metric) = self.goal else {
+            return self;
+        };
+        let measured = on_common_pairs(&plan.values(metric, dataset, journal));
+        let chosen = measured.first().cloned().flatten();
+        let methods = plan.methods.iter().zip(measured);
+        let held_out = methods.filter_map(|(choice, own)| {
+            let (best, own) = (chosen.as_deref()?, own?);
+            Some(HeldOut {
+                method: choice.to_string(),
+                value: Interval::of(&own, plan.seed),
+                behind: behind(self.goal, best, &own, plan.seed),
+            })
+        });
+        self.held_out = held_out.collect();
         self
     }
 
@@ -193,10 +204,11 @@ impl Search {
         &self.tried[self.chosen]
     }
 
-    /// The best one's settings, of the modalities that the goal judges.
+    /// The best one's settings, of the modalities that the goal judges. Its preset is the other
+    /// modality's as well.
     ///
     /// # Errors
-    /// [`Error::Method`] for a search that was read from a file and names no method.
+    /// None in practice: the chosen one was a method when it was tried.
     pub fn config(&self) -> Result<Config> {
         let choice: Choice = self.chosen().method.parse()?;
         let config = choice.config().unwrap_or_default();
@@ -212,12 +224,34 @@ impl Search {
     }
 }
 
-/// The pairs that have a value of every candidate that has any.
-fn common(values: &[Vec<Option<f64>>]) -> Vec<bool> {
-    let measured = || values.iter().filter(|v| v.iter().any(Option::is_some));
-    let pairs = values.first().map_or(0, Vec::len);
-    let all = |pair: usize| measured().all(|values| values[pair].is_some());
-    (0..pairs).map(all).collect()
+/// Each method's values of the pairs that all have. One that has less than half as many values as
+/// another does not count, and gets none: else it would decide which pairs there are.
+fn on_common_pairs(values: &[Values]) -> Vec<Option<Vec<f64>>> {
+    let count = |values: &Values| values.iter().flatten().count();
+    let most = values.iter().map(count).max().unwrap_or_default();
+    let counts = |values: &&Values| count(values) > 0 && 2 * count(values) >= most;
+    let pairs = values.iter().map(Vec::len).max().unwrap_or_default();
+    let has = |values: &Values, pair: usize| values.get(pair).is_some_and(Option::is_some);
+    let common = (0..pairs).filter(|&pair| values.iter().filter(counts).all(|v| has(v, pair)));
+    let common: Vec<usize> = common.collect();
+    let kept = values.iter().map(|values| {
+        let kept: Vec<f64> = common
+            .iter()
+            .filter_map(|&pair| *values.get(pair)?)
+            .collect();
+        (counts(&values) && !kept.is_empty()).then_some(kept)
+    });
+    kept.collect()
+}
+
+/// How much worse values are than the best, pair by pair.
+fn behind(goal: Goal, best: &[f64], own: &[f64], seed: u64) -> Interval {
+    let sign = match goal.direction() {
+        Direction::Higher => 1.0,
+        Direction::Lower => -1.0,
+    };
+    let differences = best.iter().zip(own).map(|(best, own)| sign * (best - own));
+    Interval::of(&differences.collect::<Vec<_>>(), seed)
 }
 
 /// The place of the best mean, the first of equals.
@@ -304,6 +338,13 @@ pub(super) mod tests {
         let found = search(Goal::Metric(Metric::Energy), values).unwrap();
         assert_eq!((found.chosen, found.pairs), (1, 2));
         assert!(found.tried[2].value.is_none());
+        assert_eq!((found.tried[1].missing, found.tried[2].missing), (1, 3));
+        // One that nearly always fails leaves the others theirs.
+        let rare = [Some(9.0), None, None];
+        let values = [&easy[..], &easy, &easy, &easy, &easy, &rare];
+        let found = search(Goal::Metric(Metric::Energy), values).unwrap();
+        assert_eq!((found.chosen, found.pairs), (0, 3));
+        assert!(found.tried[5].value.is_none());
         let error = search(Goal::Metric(Metric::Energy), [&none[..]; 6]).unwrap_err();
         assert!(error.to_string().contains("energy"), "{error}");
     }

@@ -2,13 +2,17 @@
 
 use std::fmt::Write;
 
+use m2ib::Modality;
+
 use super::{HeldOut, Search, Tried};
+use crate::roar::RoarReport;
 use crate::table::aligned;
 use crate::{Interval, Result};
 
 impl Search {
     /// A Markdown table, the best first: the goal's mean ± half its confidence interval, how far
     /// behind the chosen setting (bold), and pairs a second. `≈` marks what is not told from it.
+    /// After it the held-out pairs, or ROAR+ with what it is compared with.
     pub fn to_markdown(&self) -> String {
         let axes = self.dimensions.iter().map(|d| d.axis.label().to_owned());
         let goal = format!("{} {}", self.goal.label(), self.goal.direction().arrow());
@@ -16,12 +20,11 @@ impl Search {
         let mut lines: Vec<Vec<String>> = vec![axes.chain(rest).collect()];
         let ranked = self.ranked();
         lines.extend(ranked.into_iter().map(|tried| self.line(tried)));
-        let mut text = aligned(&lines);
-        if !self.held_out.is_empty() {
-            text.push('\n');
-            text.push_str(&self.held_out_table());
-        }
-        text
+        let held_out = (!self.held_out.is_empty()).then(|| self.held_out_table());
+        let roar = self.roar.as_ref().map(RoarReport::to_markdown);
+        let tables = [Some(aligned(&lines)), held_out, roar];
+        let tables: Vec<String> = tables.into_iter().flatten().collect();
+        tables.join("\n")
     }
 
     /// Best first; what could not be measured last.
@@ -41,7 +44,7 @@ impl Search {
         });
         cells.push(match tried.behind {
             _ if best => "chosen".into(),
-            None => format!("{} failed", tried.failed),
+            None => format!("of {} pairs", self.of - tried.missing),
             Some(behind) if behind.low <= 0.0 => format!("≈ {}", self.value(Some(behind))),
             Some(behind) => self.value(Some(behind)),
         });
@@ -51,11 +54,14 @@ impl Search {
 
     fn held_out_table(&self) -> String {
         let line = |held: &HeldOut| {
-            let (method, value) = (held.method.clone(), self.value(held.value));
-            vec![method, value, held.pairs.to_string()]
+            let behind = match held.method == self.chosen().method {
+                true => "chosen".into(),
+                false => self.value(Some(held.behind)),
+            };
+            vec![held.method.clone(), self.value(Some(held.value)), behind]
         };
         let goal = format!("{} {}", self.goal.label(), self.goal.direction().arrow());
-        let heading = vec!["held out".into(), goal, "pairs".into()];
+        let heading = vec!["held out".into(), goal, "behind".into()];
         let lines: Vec<_> = [heading]
             .into_iter()
             .chain(self.held_out.iter().map(line))
@@ -83,7 +89,7 @@ impl Search {
     /// One line a combination: its settings, the goal's mean and interval, and how far it is behind.
     pub fn to_csv(&self) -> String {
         let axes = self.dimensions.iter().map(|d| d.axis.key());
-        let rest = "goal,mean,low,high,behind,behind_low,behind_high,pairs_a_second,failed";
+        let rest = "goal,mean,low,high,behind,behind_low,behind_high,pairs_a_second,missing";
         let mut csv = axes.chain([rest]).collect::<Vec<_>>().join(",");
         csv.push('\n');
         for tried in &self.tried {
@@ -96,7 +102,7 @@ impl Search {
                 });
             }
             fields.push(tried.pairs_a_second.to_string());
-            fields.push(tried.failed.to_string());
+            fields.push(tried.missing.to_string());
             csv.push_str(&fields.join(","));
             csv.push('\n');
         }
@@ -122,12 +128,21 @@ impl Search {
             self.model
         );
         let chosen = |held: &&HeldOut| held.method == self.chosen().method;
-        if let Some(held) = self.held_out.iter().find(chosen) {
-            let value = self.value(held.value);
+        let _ = match self.held_out.iter().find(chosen) {
+            Some(held) => {
+                let value = self.value(Some(held.value));
+                writeln!(toml, "# On pairs that nothing was chosen by: {value}.")
+            }
+            None => writeln!(
+                toml,
+                "# Chosen on these very pairs: likely less good on others."
+            ),
+        };
+        let unjudged = [Modality::Image, Modality::Text].into_iter();
+        for side in unjudged.filter(|side| !self.goal.modalities().contains(side)) {
             let _ = writeln!(
                 toml,
-                "# On {} pairs that were held out: {value}.",
-                held.pairs
+                "# The preset is the {side}'s as well, which was not judged."
             );
         }
         toml.push_str(&config.to_toml());

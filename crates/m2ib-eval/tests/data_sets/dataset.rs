@@ -69,6 +69,30 @@ fn a_sample_keeps_the_order_and_grows() {
 }
 
 #[test]
+fn a_split_has_every_row_once_and_no_picture_in_both_parts() {
+    let yardstick = Yardstick::new(12, 0).unwrap();
+    let mut dataset = Dataset::scenes(&yardstick);
+    // Every scene twice, asked about either of two objects.
+    let swapped = Dataset::scenes(&yardstick.swapped());
+    dataset.rows.extend(swapped.rows);
+    let scenes = |part: &Dataset| -> HashSet<u64> {
+        let questions = part.rows.iter().map(|row| row.question().unwrap());
+        questions.map(|question| question.number).collect()
+    };
+    let mut different = HashSet::new();
+    for seed in 0..10 {
+        let [first, second] = dataset.split(0.25, seed);
+        assert_eq!((first.rows.len(), second.rows.len()), (18, 6));
+        assert!(scenes(&first).is_disjoint(&scenes(&second)));
+        assert_eq!(dataset.split(0.25, seed)[1], second);
+        different.insert(second.fingerprint());
+    }
+    assert!(different.len() > 5);
+    let [all, none] = dataset.split(0.0, 0);
+    assert_eq!((all, none.rows.len()), (dataset, 0));
+}
+
+#[test]
 fn other_rows_have_another_fingerprint() {
     let dataset = read("captions.csv");
     let fingerprint = dataset.fingerprint();
