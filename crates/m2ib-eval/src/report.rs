@@ -6,6 +6,7 @@ use m2ib::Provenance;
 use serde::{Deserialize, Serialize};
 
 use crate::resampling::mean;
+use crate::table::separated;
 use crate::{Case, Interval, Measure};
 
 /// Several settings, asked the same questions.
@@ -71,27 +72,28 @@ impl Evaluation {
 impl Report {
     /// All values as comma-separated text, one line a setting, scene and measure.
     pub fn to_csv(&self) -> String {
-        let quoted = |text: &str| format!("\"{}\"", text.replace('"', "\"\""));
-        let mut csv = String::from("setting,scene,objects,caption,measure,value,chance\n");
+        let heading = [
+            "setting", "scene", "objects", "caption", "measure", "value", "chance",
+        ];
+        let mut lines = vec![heading.map(String::from).to_vec()];
         for evaluation in &self.evaluations {
             for case in &evaluation.cases {
-                for (measure, score) in &case.scores {
-                    let fields = [
-                        quoted(&evaluation.name),
+                lines.extend(case.scores.iter().map(|(measure, score)| {
+                    vec![
+                        evaluation.name.clone(),
                         case.scene.to_string(),
                         case.objects.to_string(),
-                        quoted(&case.caption),
+                        case.caption.clone(),
                         measure.title().into(),
                         score.value.to_string(),
                         score
                             .chance
-                            .map_or(String::new(), |chance| chance.to_string()),
-                    ];
-                    csv.push_str(&fields.join(","));
-                    csv.push('\n');
-                }
+                            .map(|chance| chance.to_string())
+                            .unwrap_or_default(),
+                    ]
+                }));
             }
         }
-        csv
+        separated(lines)
     }
 }

@@ -99,6 +99,17 @@ pub(crate) fn aligned(lines: &[Vec<String>]) -> String {
     table
 }
 
+/// Comma-separated values; the first line is the heading.
+pub(crate) fn separated(lines: impl IntoIterator<Item = Vec<String>>) -> String {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    for line in lines {
+        let written = writer.write_record(line);
+        written.expect("memory takes every line, and all have a value for each column");
+    }
+    let bytes = writer.into_inner().expect("memory takes every line");
+    String::from_utf8(bytes).expect("lines are text")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -112,5 +123,11 @@ mod tests {
 | β 1 | 0.5  |
 ";
         assert_eq!(aligned(&lines), table);
+    }
+
+    #[test]
+    fn values_with_commas_and_quotes_are_still_one() {
+        let lines = [["a", "b"], ["x, \"y\"", "1"]].map(|line| line.map(String::from).to_vec());
+        assert_eq!(separated(lines), "a,b\n\"x, \"\"y\"\"\",1\n");
     }
 }

@@ -42,15 +42,15 @@ impl Comparison {
             return Ok(String::new());
         }
         let panel = HEAD + FOOT + ROW * self.methods.len() as u32;
-        let columns = metrics.len().min(ACROSS);
-        let rows = metrics.len().div_ceil(columns);
+        // As wide for one metric as for many, so that a panel is never larger than others.
+        let rows = metrics.len().div_ceil(ACROSS);
         let width = WIDTH + self.names();
-        let size = (width * columns as u32, panel * rows as u32);
+        let size = (width * ACROSS as u32, panel * rows as u32);
         let mut svg = String::new();
         let mut draw = || -> Drawn {
             let whole = SVGBackend::with_string(&mut svg, size).into_drawing_area();
             whole.fill(&WHITE)?;
-            let areas = whole.split_evenly((rows, columns));
+            let areas = whole.split_evenly((rows, ACROSS));
             for (area, &metric) in areas.iter().zip(&metrics) {
                 self.panel(area, metric)?;
             }

@@ -7,7 +7,7 @@ use super::{Column, Comparison};
 use crate::Interval;
 use crate::metrics::Metric;
 use crate::roar::{RoarMeasure, RoarReport};
-use crate::table::aligned;
+use crate::table::{aligned, separated};
 
 /// Metrics beside each other in a table; more do not fit on a page.
 const ACROSS: usize = 6;
@@ -90,45 +90,48 @@ impl Comparison {
     /// One line a method and metric: `method,modality,metric,better,mean,low,high,pairs,undefined`.
     /// ROAR+ judges both modalities at once, and chance beside the methods.
     pub fn to_csv(&self) -> String {
-        let mut csv = String::from("method,modality,metric,better,mean,low,high,pairs,undefined\n");
-        let mut line = |method: &str, middle: [String; 3], interval: Option<Interval>, counts| {
-            let numbers = interval.map_or(Default::default(), |i: Interval| {
-                [i.mean, i.low, i.high].map(|number| number.to_string())
-            });
-            let method = format!("\"{}\"", method.replace('"', "\"\""));
-            let counts: [usize; 2] = counts;
-            let counts = counts.map(|count| count.to_string());
-            let fields = [method]
-                .into_iter()
-                .chain(middle)
-                .chain(numbers)
-                .chain(counts);
-            csv.push_str(&fields.collect::<Vec<_>>().join(","));
-            csv.push('\n');
-        };
+        let heading = [
+            "method",
+            "modality",
+            "metric",
+            "better",
+            "mean",
+            "low",
+            "high",
+            "pairs",
+            "undefined",
+        ];
+        let mut lines = vec![heading.map(String::from).to_vec()];
         for column in &self.methods {
-            for (metric, summary) in &column.summaries {
-                let arrow = metric.direction().arrow();
-                let middle = [
+            lines.extend(column.summaries.iter().map(|(metric, summary)| {
+                let about = [
+                    column.method.clone(),
                     metric.modality().to_string(),
                     metric.to_string(),
-                    arrow.into(),
+                    metric.direction().arrow().into(),
                 ];
-                let counts = [summary.defined, summary.undefined];
-                line(&column.method, middle, summary.interval, counts);
-            }
+                let counts = [summary.defined, summary.undefined].map(|count| count.to_string());
+                let numbers = summary.interval.map(numbers).unwrap_or_default();
+                [&about[..], &numbers, &counts].concat()
+            }));
         }
         if let Some(report) = &self.roar {
+            let pairs = report.falls(&report.random, RoarMeasure::Loss).len();
+            let pairs = [pairs.to_string(), "0".into()];
             for row in [&report.random].into_iter().chain(&report.methods) {
-                for measure in RoarMeasure::ALL {
-                    let middle = ["both".into(), measure.key().into(), "↑".into()];
-                    let counts = [report.undegraded.cases.len(), 0];
-                    line(&row.name, middle, Some(measure.of(&row.fall)), counts);
-                }
+                lines.extend(RoarMeasure::ALL.map(|measure| {
+                    let about = [&row.name, "both", measure.key(), "↑"].map(String::from);
+                    let numbers = numbers(measure.of(&row.fall));
+                    [&about[..], &numbers, &pairs].concat()
+                }));
             }
         }
-        csv
+        separated(lines)
     }
+}
+
+fn numbers(interval: Interval) -> [String; 3] {
+    [interval.mean, interval.low, interval.high].map(|number| number.to_string())
 }
 
 fn two(value: f64) -> String {

@@ -6,7 +6,7 @@ use m2ib::Modality;
 
 use super::{HeldOut, Search, Tried};
 use crate::roar::RoarReport;
-use crate::table::aligned;
+use crate::table::{aligned, separated};
 use crate::{Interval, Result};
 
 impl Search {
@@ -89,24 +89,29 @@ impl Search {
     /// One line a combination: its settings, the goal's mean and interval, and how far it is behind.
     pub fn to_csv(&self) -> String {
         let axes = self.dimensions.iter().map(|d| d.axis.key());
-        let rest = "goal,mean,low,high,behind,behind_low,behind_high,pairs_a_second,missing";
-        let mut csv = axes.chain([rest]).collect::<Vec<_>>().join(",");
-        csv.push('\n');
-        for tried in &self.tried {
-            let mut fields = self.settings(tried);
-            fields.push(self.goal.to_string());
+        let means = ["goal", "mean", "low", "high"];
+        let rest = [
+            "behind",
+            "behind_low",
+            "behind_high",
+            "pairs_a_second",
+            "missing",
+        ];
+        let heading = axes.chain(means).chain(rest).map(String::from);
+        let lines = self.tried.iter().map(|tried| {
+            let mut line = self.settings(tried);
+            line.push(self.goal.to_string());
             for interval in [tried.value, tried.behind] {
-                fields.extend(match interval {
+                line.extend(match interval {
                     Some(Interval { mean, low, high }) => [mean, low, high].map(|x| x.to_string()),
                     None => Default::default(),
                 });
             }
-            fields.push(tried.pairs_a_second.to_string());
-            fields.push(tried.missing.to_string());
-            csv.push_str(&fields.join(","));
-            csv.push('\n');
-        }
-        csv
+            line.push(tried.pairs_a_second.to_string());
+            line.push(tried.missing.to_string());
+            line
+        });
+        separated([heading.collect()].into_iter().chain(lines))
     }
 
     /// The chosen settings as a file that [`m2ib::Config`] reads, with what they were chosen by.
