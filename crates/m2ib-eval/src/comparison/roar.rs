@@ -50,7 +50,6 @@ impl Plan {
     /// # Errors
     /// [`Error::Roar`] for no runs, too few pairs or senseless settings, [`Error::Journal`] for a
     /// folder of another run.
-    #[allow(clippy::too_many_arguments, reason = "each is of another kind")]
     pub fn roar(
         &self,
         model: &Pretrained,
