@@ -29,6 +29,7 @@
 mod case;
 pub mod comparison;
 pub mod data;
+mod digest;
 mod error;
 pub mod journal;
 pub mod localisation;

@@ -4,7 +4,8 @@ use m2ib::{Calibration, Modality, Pretrained};
 use m2ib_methods::Choice;
 use serde_json::{Value, json};
 
-use crate::data::{Dataset, digest};
+use crate::data::Dataset;
+use crate::digest::digest;
 use crate::metrics::{FaithfulnessSettings, Metric, SensitivitySettings, TokenFill};
 
 /// A comparison in the making.

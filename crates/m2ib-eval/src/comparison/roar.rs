@@ -8,7 +8,8 @@ use m2ib::{Backend, Pretrained};
 use m2ib_tune::StepReport;
 
 use super::{Plan, Trial};
-use crate::data::{Dataset, Row, digest};
+use crate::data::{Dataset, Row};
+use crate::digest::digest;
 use crate::journal::{Journal, Outcome};
 use crate::roar::{Pair, Retrieval, Roar, RoarReport, RoarSettings, Scores, Tuning};
 use crate::{Error, Result};

@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
-use sha2::{Digest, Sha256};
 
 use super::rows::Rows;
 use super::{
@@ -14,6 +13,7 @@ use super::{
     json_lines, karpathy, ms_cxr, ref_coco, table,
 };
 use crate::Yardstick;
+use crate::digest::digest;
 
 /// Images with captions, in the order of their source.
 #[derive(Debug, Clone, PartialEq)]
@@ -162,20 +162,6 @@ impl Dataset {
         let texts = self.rows.iter().flat_map(|row| [&row.key, &row.caption]);
         digest(texts)
     }
-}
-
-/// Of texts in their order, as hexadecimal digits.
-pub(crate) fn digest(texts: impl IntoIterator<Item = impl AsRef<[u8]>>) -> String {
-    let mut digest = Sha256::new();
-    for text in texts {
-        let text = text.as_ref();
-        // Lengths keep "ab", "c" from "a", "bc".
-        digest.update((text.len() as u64).to_le_bytes());
-        digest.update(text);
-    }
-    let digest = digest.finalize();
-    let bytes = digest.iter().take(8);
-    bytes.map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// A folder itself, or the one a file is in.

@@ -39,7 +39,6 @@ mod row;
 mod rows;
 mod table;
 
-pub(crate) use dataset::digest;
 pub use dataset::{Dataset, Source};
 pub use error::{DataError, DataResult};
 pub use format::DataFormat;

@@ -113,13 +113,7 @@ impl RoarReport {
     /// What a method's removals cost, a number for each pair that was validated on.
     pub(crate) fn falls(&self, row: &RoarRow, measure: RoarMeasure) -> Vec<f64> {
         let falls = by_pair(falls(&self.undegraded, &row.retrieval)).into_iter();
-        falls
-            .map(|[image, text, loss]| match measure {
-                RoarMeasure::ImageToText => image,
-                RoarMeasure::TextToImage => text,
-                RoarMeasure::Loss => loss,
-            })
-            .collect()
+        falls.map(|falls| falls[measure as usize]).collect()
     }
 
     /// What falls are counted from, in a sentence.
