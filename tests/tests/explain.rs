@@ -365,6 +365,7 @@ fn the_embedded_calibration_is_the_embedded_models() {
 }
 
 #[test]
+#[cfg(feature = "ndarray")]
 fn backends_agree() {
     let explain = |backend| {
         let explainer = quick_on(backend).build().unwrap();
