@@ -8,7 +8,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 use clip_model::{Caption, Clip, Pooling, Token, TokenKind, TraceOptions};
 use m2ib::ndarray::Array2;
 use m2ib::{ImageReadout, Modality, TextAttribution, TextReadout, Unit, normalize, upsample};
-use m2ib_core::{Bottleneck, Lanes, Problem, Readout, Solution};
+use m2ib_core::{Bottleneck, Cosine, Lanes, Problem, Readout, Solution};
 
 use crate::case::{Case, Values};
 
@@ -198,7 +198,7 @@ fn solve(
     let problem = Problem {
         latent,
         noise_model: case.noise_model(modality)?,
-        target,
+        fit: Arc::new(Cosine::new(target)),
     };
     Ok(bottleneck.solve(&problem, readout, &case.noise(modality)?, &mut |_| {})?)
 }

@@ -10,7 +10,7 @@ use m2ib::emoji::{self, SCENES, Scene};
 use m2ib::image::{DynamicImage, GrayImage, RgbImage};
 use m2ib::ndarray::Array2;
 use m2ib::{
-    Attribution, Backend, Calibration, Explainer, ExplainerBuilder, Layer, Modality, Noise,
+    Attribution, Backend, Calibration, Explainer, ExplainerBuilder, Fits, Layer, Modality, Noise,
     Overrides, Preset, Warning, decode_image,
 };
 use rstest::rstest;
@@ -206,8 +206,9 @@ fn attribute_is_the_composition_of_its_public_parts() {
     );
 
     let mut told = Vec::new();
+    let fits = Fits::of_pair(&image.embedding, &text.embedding);
     let told_of = explainer
-        .attribute_with(&image, &text, &mut |step| told.push(step))
+        .attribute_with(&image, &text, &fits, &mut |step| told.push(step))
         .unwrap();
     assert_eq!(told_of, composed);
     let steps: Vec<_> = told.iter().map(|p| (p.modality, p.step, p.steps)).collect();

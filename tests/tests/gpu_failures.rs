@@ -5,10 +5,11 @@
 
 use std::env;
 use std::process::Command;
+use std::sync::Arc;
 
 use burn::tensor::Tensor;
 use m2ib::{Backend, Explainer, decode_image, emoji};
-use m2ib_core::{Bottleneck, Error, NoiseModel, Problem, Readout, SeededNoise, Settings};
+use m2ib_core::{Bottleneck, Cosine, Error, NoiseModel, Problem, Readout, SeededNoise, Settings};
 
 /// A read-out that needs more memory on the way than any device has.
 struct Wasteful;
@@ -28,7 +29,7 @@ fn a_full_memory_is_an_error_that_leaves_the_device_usable() {
     let problem = Problem {
         latent: Tensor::ones([1, 5, 8], &device),
         noise_model: NoiseModel::Isotropic(1.0),
-        target: Tensor::ones([1, 8], &device),
+        fit: Arc::new(Cosine::new(Tensor::ones([1, 8], &device))),
     };
     let bottleneck = Bottleneck::new(Settings {
         beta: 0.1,

@@ -10,7 +10,8 @@ use m2ib::draw::ColorMap;
 use m2ib::image::{DynamicImage, ImageFormat};
 use m2ib::ndarray::Array1;
 use m2ib::{
-    Attribution, Config, Explainer, Layer, Modality, Noise, Overrides, Preset, Sampling, open_image,
+    Attribution, Config, Explainer, Fits, Layer, Modality, Noise, Overrides, Preset, Sampling,
+    open_image,
 };
 use ndarray_npy::WriteNpyExt;
 
@@ -185,7 +186,8 @@ impl Explain {
         let bar = ProgressBar::new(steps(Modality::Image) + steps(Modality::Text)).with_style(
             ProgressStyle::with_template("{msg:5} {bar:32} {pos}/{len} steps, {eta} left")?,
         );
-        let attribution = explainer.attribute_with(&image, &text, &mut |progress| {
+        let fits = Fits::of_pair(&image.embedding, &text.embedding);
+        let attribution = explainer.attribute_with(&image, &text, &fits, &mut |progress| {
             bar.set_message(progress.modality.to_string());
             bar.inc(1);
         });

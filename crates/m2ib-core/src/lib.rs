@@ -1,16 +1,16 @@
 //! The multi-modal information bottleneck (M2IB; Wang, Rudner, Wilson, NeurIPS 2023).
 //!
 //! A hidden layer h of one modality is replaced by a noisy mix z = λh + (1 − λ)·noise. Learning
-//! per unit how small λ can be while the embedding read out of z stays close to the other
-//! modality's embedding shows which parts of h carry what the two have in common: the information
+//! per unit how small λ can be while the embedding read out of z fits the other modality's shows which parts of h carry what the two have in common: the information
 //! that must still pass, in nats, is the attribution.
 //!
 //! ```text
-//! latent h [T,D] ─► Bottleneck::solve(NoiseModel, Readout, target) ─► capacity [T,D] in nats
+//! latent h [T,D] ─► Bottleneck::solve(NoiseModel, Readout, Fit) ─► capacity [T,D] in nats
 //! ```
 //!
 //! **What this crate may know:** tensors. It knows no CLIP, no files, no images and no backend:
-//! what lies behind the bottleneck is a [`Readout`], and every tensor brings its device. Host threads
+//! what lies behind the bottleneck is a [`Readout`], what is wanted of it a [`Fit`], and every tensor
+//! brings its device. Host threads
 //! it knows as [`Lanes`].
 
 mod adam;
@@ -18,6 +18,7 @@ mod bottleneck;
 mod capacity;
 mod cosine;
 mod error;
+mod fit;
 mod host;
 mod lanes;
 mod noise_model;
@@ -31,11 +32,12 @@ mod solution;
 pub use bottleneck::Bottleneck;
 pub use cosine::{cosine_similarity, cosine_with_gradient};
 pub use error::{Error, Result};
+pub use fit::{Cosine, Fit, Fitted, fit_latent};
 pub use lanes::Lanes;
 pub use noise_model::NoiseModel;
 pub use noise_source::{NoiseSource, RecordedNoise, Sampling, SeededNoise};
 pub use objective::BATCH_ROWS;
 pub use problem::Problem;
-pub use readout::{Fit, Readout};
+pub use readout::{ReadBack, Readout};
 pub use settings::Settings;
 pub use solution::{Solution, Step};

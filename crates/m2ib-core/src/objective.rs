@@ -4,7 +4,7 @@
 //!
 //! ```text
 //! z    = m + s (λ r + (1 − λ) ε),  r = (h − m)/s
-//! loss = β · mean capacity − mean cos(readout(z), target)
+//! loss = β · mean capacity − mean fit(readout(z))
 //! ```
 //!
 //! The gradient with respect to α is closed up to the readout's g = ∂fit/∂z:
@@ -46,7 +46,7 @@ pub(crate) struct Evaluation {
 /// What a share of the samples adds; tensors are summed over them.
 struct Share {
     /// `[problems]`
-    cosine: Tensor<1>,
+    fit: Tensor<1>,
     /// Σ g and Σ g ε, `[problems, tokens, width]`.
     gradients: Option<[Tensor<3>; 2]>,
 }
@@ -86,7 +86,7 @@ impl Objective<'_> {
         });
         Ok(Evaluation {
             nats,
-            fit: sum.cosine * scale,
+            fit: sum.fit * scale,
             gradient,
         })
     }
@@ -127,22 +127,22 @@ impl Objective<'_> {
         let noise = self.batch.noise(noise, count)?;
         let masked = noise.clone() * deviation.unsqueeze_dim(1) + passed.unsqueeze_dim(1);
         let masked = masked.reshape([problems * count, tokens, width]);
-        let targets = self.batch.targets_repeated(count);
-        let by_problem =
-            |cosine: Tensor<1>| cosine.reshape([problems, count]).sum_dim(1).squeeze_dim(1);
+        let by_problem = |fit: Tensor<1>| fit.reshape([problems, count]).sum_dim(1).squeeze_dim(1);
         if !gradient {
-            let cosine = by_problem(self.readout.cosine(masked, &targets)?);
+            let fit = self.batch.fits.value(self.readout.read(masked))?;
             return Ok(Share {
-                cosine,
+                fit: by_problem(fit),
                 gradients: None,
             });
         }
-        let fit = self.readout.fit(masked, &targets)?;
-        let gradient = fit.gradient.reshape([problems, count, tokens, width]);
+        let read = self.readout.read_back(masked);
+        let fitted = self.batch.fits.with_gradient(read.embedding.clone())?;
+        let gradient = read.pull_back(fitted.gradient)?;
+        let gradient = gradient.reshape([problems, count, tokens, width]);
         let sum = |x: Tensor<4>| x.sum_dim(1).squeeze_dim::<3>(1);
         let along_noise = sum(gradient.clone() * noise);
         Ok(Share {
-            cosine: by_problem(fit.cosine),
+            fit: by_problem(fitted.value),
             gradients: Some([sum(gradient), along_noise]),
         })
     }
@@ -155,7 +155,7 @@ impl Share {
             .zip(other.gradients)
             .map(|([a, b], [c, d])| [a + c, b + d]);
         Self {
-            cosine: self.cosine + other.cosine,
+            fit: self.fit + other.fit,
             gradients,
         }
     }

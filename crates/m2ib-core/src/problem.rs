@@ -1,20 +1,23 @@
 //! What is to be explained, checked and brought together into a batch.
 
+use std::any::Any;
+use std::sync::Arc;
+
 use burn::tensor::{Tensor, TensorData};
 
 use crate::host::{finite, joined_values};
 use crate::noise_model::NoiseTensors;
-use crate::{Error, NoiseModel, Result};
+use crate::{Cosine, Error, Fit, Fitted, NoiseModel, Result};
 
-/// One latent and the embedding it is to stay similar to.
+/// One latent, and what is wanted of the embedding read out of it.
 #[derive(Debug, Clone)]
 pub struct Problem {
     /// The hidden layer, `[1, tokens, width]`.
     pub latent: Tensor<3>,
     /// The noise that replaces what is withheld.
     pub noise_model: NoiseModel,
-    /// The other modality's embedding, `[1, embedding]`.
-    pub target: Tensor<2>,
+    /// What the embedding is to be good for.
+    pub fit: Arc<dyn Fit>,
 }
 
 /// Problems of one shape, side by side.
@@ -26,8 +29,15 @@ pub(crate) struct Batch {
     pub(crate) normalized: Tensor<3>,
     /// m and s, `[problems, 1, width]`.
     pub(crate) prior: NoiseTensors,
-    /// `[problems, embedding]`
-    pub(crate) targets: Tensor<2>,
+    pub(crate) fits: Fits,
+}
+
+/// The fit of each problem.
+pub(crate) enum Fits {
+    /// Cosines alone are computed in one go, whatever their number: targets
+    /// `[problems, embedding]`.
+    Cosines(Tensor<2>),
+    Each(Vec<Arc<dyn Fit>>),
 }
 
 impl Batch {
@@ -45,21 +55,20 @@ impl Batch {
         };
         let [_, tokens, width] = first.latent.dims();
         let latent_shape = [1, tokens.max(1), width.max(1)];
-        let target_shape = [1, first.target.dims()[1]];
         for problem in problems {
             same_shape("latent", problem.latent.dims(), latent_shape)?;
-            same_shape("target", problem.target.dims(), target_shape)?;
             problem.noise_model.check(width)?;
         }
         let latents = stack(problems.iter().map(|problem| problem.latent.clone()));
-        let targets = stack(problems.iter().map(|problem| problem.target.clone()));
+        let fits = Fits::new(problems)?;
         // Sums carry a NaN on, a maximum may not.
-        let sums = joined_values(vec![
-            latents.clone().abs().sum(),
-            targets.clone().abs().sum(),
-        ])?;
+        let mut sums = vec![latents.clone().abs().sum()];
+        sums.extend(fits.targets().map(|target| target.abs().sum()));
+        let sums = joined_values(sums)?;
         finite(sums[0], "latent", 0)?;
-        finite(sums[1], "target embedding", 0)?;
+        for sum in &sums[1..] {
+            finite(*sum, "target embedding", 0)?;
+        }
         let device = latents.device();
         let prior = NoiseTensors::new(
             problems.iter().map(|problem| &problem.noise_model),
@@ -72,22 +81,8 @@ impl Batch {
             width,
             normalized: (latents - prior.mean.clone()) / prior.std.clone(),
             prior,
-            targets,
+            fits,
         })
-    }
-
-    /// The targets with each repeated `times` in a row, `[problems · times, embedding]`.
-    pub(crate) fn targets_repeated(&self, times: usize) -> Tensor<2> {
-        if self.problems == 1 {
-            // A single row meets all.
-            return self.targets.clone();
-        }
-        let [problems, embedding] = self.targets.dims();
-        self.targets
-            .clone()
-            .unsqueeze_dim::<3>(1)
-            .expand([problems, times, embedding])
-            .reshape([problems * times, embedding])
     }
 
     /// A step's noise on the device, `[1, samples, tokens, width]`: every problem meets the same.
@@ -104,6 +99,88 @@ impl Batch {
         let noise = Tensor::<3>::from_data(TensorData::new(values, shape), &device);
         Ok(noise.unsqueeze_dim(0))
     }
+}
+
+impl Fits {
+    fn new(problems: &[Problem]) -> Result<Self> {
+        let cosines = problems.iter().map(|problem| {
+            let fit: &dyn Any = &*problem.fit;
+            fit.downcast_ref::<Cosine>()
+        });
+        let Some(cosines) = cosines.collect::<Option<Vec<_>>>() else {
+            let fits = problems.iter().map(|problem| problem.fit.clone());
+            return Ok(Self::Each(fits.collect()));
+        };
+        let width = cosines[0].target().dims()[1];
+        for cosine in &cosines {
+            same_shape("target", cosine.target().dims(), [1, width])?;
+        }
+        let targets = cosines.iter().map(|cosine| cosine.target().clone());
+        Ok(Self::Cosines(stack(targets)))
+    }
+
+    /// What the fits compare with.
+    fn targets(&self) -> impl Iterator<Item = Tensor<2>> {
+        let targets = match self {
+            Self::Cosines(targets) => vec![targets.clone()],
+            Self::Each(fits) => fits.iter().flat_map(|fit| fit.targets()).collect(),
+        };
+        targets.into_iter()
+    }
+
+    /// # Shapes
+    /// - embedding: `[problems · samples, embedding]`, a problem's samples in a row
+    /// - output: `[problems · samples]`
+    pub(crate) fn value(&self, embedding: Tensor<2>) -> Result<Tensor<1>> {
+        match self {
+            Self::Cosines(targets) => cosines(targets, &embedding).value(embedding),
+            Self::Each(fits) => {
+                let values = own_rows(fits, embedding).map(|(fit, rows)| fit.value(rows));
+                Ok(stack(values.collect::<Result<Vec<_>>>()?.into_iter()))
+            }
+        }
+    }
+
+    /// As [`value`](Self::value), with each one's gradient with respect to its embedding.
+    pub(crate) fn with_gradient(&self, embedding: Tensor<2>) -> Result<Fitted<2>> {
+        match self {
+            Self::Cosines(targets) => cosines(targets, &embedding).with_gradient(embedding),
+            Self::Each(fits) => {
+                let fitted = own_rows(fits, embedding).map(|(fit, rows)| fit.with_gradient(rows));
+                let fitted = fitted.collect::<Result<Vec<_>>>()?.into_iter();
+                let (values, gradients): (Vec<_>, Vec<_>) =
+                    fitted.map(|fitted| (fitted.value, fitted.gradient)).unzip();
+                Ok(Fitted {
+                    value: stack(values.into_iter()),
+                    gradient: stack(gradients.into_iter()),
+                })
+            }
+        }
+    }
+}
+
+/// The targets, each repeated for all of its problem's rows.
+fn cosines(targets: &Tensor<2>, embedding: &Tensor<2>) -> Cosine {
+    let ([problems, width], [rows, _]) = (targets.dims(), embedding.dims());
+    if problems == 1 {
+        // A single row meets all.
+        return Cosine::new(targets.clone());
+    }
+    let repeated = targets.clone().unsqueeze_dim::<3>(1);
+    let repeated = repeated.expand([problems, rows / problems, width]);
+    Cosine::new(repeated.reshape([rows, width]))
+}
+
+/// Each fit with the rows that are its problem's.
+fn own_rows(
+    fits: &[Arc<dyn Fit>],
+    embedding: Tensor<2>,
+) -> impl Iterator<Item = (&Arc<dyn Fit>, Tensor<2>)> {
+    let samples = embedding.dims()[0] / fits.len();
+    let rows = move |problem| embedding.clone().narrow(0, problem * samples, samples);
+    fits.iter()
+        .enumerate()
+        .map(move |(problem, fit)| (fit, rows(problem)))
 }
 
 fn same_shape<const D: usize>(

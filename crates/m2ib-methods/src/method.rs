@@ -68,7 +68,10 @@ pub trait Method: Debug + Send + Sync {
             name: self.name().into(),
             settings: self.settings(),
         };
-        Provenance::new(subject.model(), method, self.seed())
+        Provenance {
+            fits: subject.fits().record(),
+            ..Provenance::new(subject.model(), method, self.seed())
+        }
     }
 
     /// Explains a pair.

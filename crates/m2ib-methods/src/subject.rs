@@ -9,14 +9,15 @@ pub use scoring::Fill;
 use burn::tensor::{Tensor, TensorData};
 use m2ib::clip_model::{Caption, Pixels, Token, TokenKind};
 use m2ib::image::DynamicImage;
-use m2ib::m2ib_core::{Fit, Readout, cosine_similarity};
-use m2ib::{ImageReadout, Pretrained, TextReadout};
+use m2ib::m2ib_core::{Fit, Fitted, Readout, cosine_similarity, fit_latent};
+use m2ib::{Fits, ImageReadout, Modality, Pretrained, TextReadout};
 use ndarray::Array2;
 
 use crate::host::host;
 use crate::{Error, Result};
 
-/// An image and a caption with their embeddings.
+/// An image and a caption, and what is wanted of their embeddings: to be similar to each other, or
+/// whatever else [fits](m2ib::Fits) say.
 #[derive(Debug, Clone)]
 pub struct Subject<'a> {
     model: &'a Pretrained,
@@ -28,6 +29,9 @@ pub struct Subject<'a> {
     image: Tensor<2>,
     text: Tensor<2>,
     similarity: f32,
+    fits: Fits,
+    /// Whether the fits are the embeddings' own cosines, and change with them.
+    of_pair: bool,
 }
 
 impl<'a> Subject<'a> {
@@ -62,6 +66,7 @@ impl<'a> Subject<'a> {
         let embedded = towers.text.place(tokens.clone());
         let text = towers.text.read_out(0, embedded, position);
         let cosine = cosine_similarity(image.clone(), text.clone());
+        let fits = Fits::of_pair(&image, &text);
         Ok(Self {
             model,
             pixels,
@@ -71,7 +76,26 @@ impl<'a> Subject<'a> {
             image,
             text,
             similarity: host(cosine, "the similarity")?[0],
+            fits,
+            of_pair: true,
         })
+    }
+
+    /// The same pair, of whose embeddings something else is wanted.
+    pub fn with_fits(self, fits: Fits) -> Self {
+        Self {
+            fits,
+            of_pair: false,
+            ..self
+        }
+    }
+
+    /// A changed pair that is asked for the same.
+    fn asked_as(self, other: &Self) -> Self {
+        match other.of_pair {
+            true => self,
+            false => self.with_fits(other.fits.clone()),
+        }
     }
 
     /// The same caption with other pixels, `[3, height, width]`, normalised.
@@ -83,12 +107,8 @@ impl<'a> Subject<'a> {
             values,
             ..self.pixels.clone()
         };
-        Self::encode(
-            self.model,
-            pixels,
-            self.caption.clone(),
-            self.tokens.clone(),
-        )
+        let (caption, tokens) = (self.caption.clone(), self.tokens.clone());
+        Ok(Self::encode(self.model, pixels, caption, tokens)?.asked_as(self))
     }
 
     /// The same pair with other token embeddings, `[tokens, width]`, positions not added.
@@ -107,7 +127,7 @@ impl<'a> Subject<'a> {
         let values = TensorData::new(values.iter().copied().collect(), [1, tokens, width]);
         let tokens = Tensor::from_data(values, &self.tokens.device());
         let (pixels, caption) = (self.pixels.clone(), self.caption.clone());
-        Self::encode(self.model, pixels, caption, tokens)
+        Ok(Self::encode(self.model, pixels, caption, tokens)?.asked_as(self))
     }
 
     /// The model.
@@ -128,6 +148,29 @@ impl<'a> Subject<'a> {
     /// Cosine similarity of the pair, nothing masked.
     pub fn similarity(&self) -> f32 {
         self.similarity
+    }
+
+    /// What is wanted of the two embeddings.
+    pub fn fits(&self) -> &Fits {
+        &self.fits
+    }
+
+    /// What the unchanged image's embedding fits.
+    ///
+    /// # Errors
+    /// [`Error::Explainer`] for a fit of another width, [`Error::NotFinite`].
+    pub fn image_score(&self) -> Result<f32> {
+        let value = self.image_value(self.image.clone())?;
+        Ok(host(value, "the image's fit")?[0])
+    }
+
+    /// What the unchanged caption's embedding fits.
+    ///
+    /// # Errors
+    /// As [`image_score`](Self::image_score).
+    pub fn text_score(&self) -> Result<f32> {
+        let value = self.text_value(self.text.clone())?;
+        Ok(host(value, "the caption's fit")?[0])
     }
 
     /// Side lengths of the model's input in pixels, `[height, width]`.
@@ -176,39 +219,41 @@ impl<'a> Subject<'a> {
         Ok(tower.blocks(0..block, tower.place(self.tokens.clone())))
     }
 
-    /// Similarities of images read out of latents in front of block `block`, with their gradients.
+    /// What images read out of latents in front of block `block` fit, with the gradients.
     ///
     /// # Errors
     /// [`Error::Explainer`].
-    pub fn image_fit(&self, block: usize, latent: Tensor<3>) -> Result<Fit> {
+    pub fn image_fit(&self, block: usize, latent: Tensor<3>) -> Result<Fitted<3>> {
         let readout = ImageReadout {
             tower: &self.model.clip.image,
             start: block,
         };
-        fit(&readout, latent, &self.text, m2ib::Modality::Image)
+        fit(&readout, latent, &*self.fits.image, Modality::Image)
     }
 
     /// The same of captions.
     ///
     /// # Errors
     /// [`Error::Explainer`].
-    pub fn text_fit(&self, block: usize, latent: Tensor<3>) -> Result<Fit> {
+    pub fn text_fit(&self, block: usize, latent: Tensor<3>) -> Result<Fitted<3>> {
         let readout = TextReadout {
             tower: &self.model.clip.text,
             start: block,
             position: self.position,
         };
-        fit(&readout, latent, &self.image, m2ib::Modality::Text)
+        fit(&readout, latent, &*self.fits.text, Modality::Text)
     }
 
-    /// Similarities of image embeddings `[batch, projection]` with the caption.
-    pub(crate) fn image_cosine(&self, embedding: Tensor<2>) -> Tensor<1> {
-        cosine_similarity(embedding, self.text.clone())
+    /// What image embeddings `[batch, projection]` fit.
+    pub(crate) fn image_value(&self, embedding: Tensor<2>) -> Result<Tensor<1>> {
+        let value = self.fits.image.value(embedding);
+        value.map_err(|source| failed(Modality::Image, source))
     }
 
-    /// Similarities of caption embeddings `[batch, projection]` with the image.
-    pub(crate) fn text_cosine(&self, embedding: Tensor<2>) -> Tensor<1> {
-        cosine_similarity(embedding, self.image.clone())
+    /// What caption embeddings `[batch, projection]` fit.
+    pub(crate) fn text_value(&self, embedding: Tensor<2>) -> Result<Tensor<1>> {
+        let value = self.fits.text.value(embedding);
+        value.map_err(|source| failed(Modality::Text, source))
     }
 
     /// The tokens' embeddings without positions, `[1, tokens, width]`.
@@ -240,9 +285,12 @@ impl<'a> Subject<'a> {
 fn fit(
     readout: &dyn Readout,
     latent: Tensor<3>,
-    target: &Tensor<2>,
-    modality: m2ib::Modality,
-) -> Result<Fit> {
-    let failed = |source| Error::Explainer(m2ib::Error::Bottleneck { modality, source });
-    readout.fit(latent, target).map_err(failed)
+    wanted: &dyn Fit,
+    modality: Modality,
+) -> Result<Fitted<3>> {
+    fit_latent(readout, latent, wanted).map_err(|source| failed(modality, source))
+}
+
+fn failed(modality: Modality, source: m2ib::m2ib_core::Error) -> Error {
+    Error::Explainer(m2ib::Error::Bottleneck { modality, source })
 }

@@ -133,10 +133,18 @@ impl Explainer {
     /// [`Error::Encoded`] for encodings of another model, [`Error::Bottleneck`] for a number that
     /// is not finite.
     pub fn similarity(&self, image: &EncodedImage, text: &EncodedText) -> Result<f32> {
-        self.check(Modality::Image, &image.origin)?;
-        self.check(Modality::Text, &text.origin)?;
+        self.check_image(image)?;
+        self.check_text(text)?;
         let cosine = cosine_similarity(image.embedding.clone(), text.embedding.clone());
         Ok(host(cosine, Modality::Image)?[0])
+    }
+
+    pub(crate) fn check_image(&self, image: &EncodedImage) -> Result<()> {
+        self.check(Modality::Image, &image.origin)
+    }
+
+    pub(crate) fn check_text(&self, text: &EncodedText) -> Result<()> {
+        self.check(Modality::Text, &text.origin)
     }
 
     fn origin(&self, modality: Modality) -> Origin {

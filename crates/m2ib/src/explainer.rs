@@ -6,7 +6,7 @@ use std::sync::Arc;
 use burn::tensor::Tensor;
 use clip_model::{Pretrained, TokenKind};
 use image::DynamicImage;
-use m2ib_core::{Lanes, NoiseModel, Problem, Readout, SeededNoise, Solution, Step};
+use m2ib_core::{Fit, Lanes, NoiseModel, Problem, Readout, SeededNoise, Solution, Step};
 use ndarray::Array2;
 
 use crate::builder::{ExplainerBuilder, Side};
@@ -14,7 +14,7 @@ use crate::calibration::Statistics;
 use crate::encoded::{EncodedImage, EncodedText, host};
 use crate::readout::{ImageReadout, TextReadout};
 use crate::{
-    Attribution, Backend, Calibration, Calibrator, Error, ImageAttribution, Modality,
+    Attribution, Backend, Calibration, Calibrator, Error, Fits, ImageAttribution, Modality,
     ModalitySettings, Provenance, Result, TextAttribution, Unit, Warning,
 };
 
@@ -131,47 +131,46 @@ impl Explainer {
         image: &EncodedImage,
         text: &EncodedText,
     ) -> Result<Attribution> {
-        self.attribute_with(image, text, &mut |_| {})
+        let fits = Fits::of_pair(&image.embedding, &text.embedding);
+        self.attribute_with(image, text, &fits, &mut |_| {})
     }
 
-    /// As [`attribute_encoded`](Self::attribute_encoded), and tells of every step.
+    /// As [`attribute_encoded`](Self::attribute_encoded), by what `fits` want of the embeddings,
+    /// and tells of every step.
     ///
     /// # Errors
-    /// As [`attribute_encoded`](Self::attribute_encoded).
+    /// As [`attribute_encoded`](Self::attribute_encoded), and for fits of another width.
     pub fn attribute_with(
         &self,
         image: &EncodedImage,
         text: &EncodedText,
+        fits: &Fits,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Attribution> {
-        self.explain(image, text, &self.sample_lanes, progress)
+        self.explain(image, text, fits, &self.sample_lanes, progress)
     }
 
-    /// The image's side of an explanation alone.
+    /// Which patches carry what `fit` wants of the image's embedding.
     ///
     /// # Errors
-    /// As [`attribute_encoded`](Self::attribute_encoded).
+    /// As [`attribute_with`](Self::attribute_with).
     pub fn attribute_image(
         &self,
         image: &EncodedImage,
-        text: &EncodedText,
+        fit: Arc<dyn Fit>,
     ) -> Result<ImageAttribution> {
-        self.similarity(image, text)?;
-        let solution = self.solve_image(image, text, &self.sample_lanes, &mut |_| {})?;
+        self.check_image(image)?;
+        let solution = self.solve_image(image, fit, &self.sample_lanes, &mut |_| {})?;
         Ok(self.image_attribution(image, solution))
     }
 
-    /// The caption's side of an explanation alone.
+    /// Which tokens carry what `fit` wants of the caption's embedding.
     ///
     /// # Errors
-    /// As [`attribute_encoded`](Self::attribute_encoded).
-    pub fn attribute_text(
-        &self,
-        image: &EncodedImage,
-        text: &EncodedText,
-    ) -> Result<TextAttribution> {
-        self.similarity(image, text)?;
-        let solution = self.solve_text(image, text, &self.sample_lanes, &mut |_| {})?;
+    /// As [`attribute_with`](Self::attribute_with).
+    pub fn attribute_text(&self, text: &EncodedText, fit: Arc<dyn Fit>) -> Result<TextAttribution> {
+        self.check_text(text)?;
+        let solution = self.solve_text(text, fit, &self.sample_lanes, &mut |_| {})?;
         Ok(text_attribution(text, solution))
     }
 
@@ -206,35 +205,38 @@ impl Explainer {
         &self,
         image: &EncodedImage,
         text: &EncodedText,
+        fits: &Fits,
         lanes: &Arc<Lanes>,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Attribution> {
         let similarity = self.similarity(image, text)?;
-        let by_image = self.solve_image(image, text, lanes, progress)?;
-        let by_text = self.solve_text(image, text, lanes, progress)?;
-        Ok(self.attribution(image, text, similarity, by_image, by_text))
+        let by_image = self.solve_image(image, fits.image.clone(), lanes, progress)?;
+        let by_text = self.solve_text(text, fits.text.clone(), lanes, progress)?;
+        let mut attribution = self.attribution(image, text, similarity, by_image, by_text);
+        attribution.provenance.fits = fits.record();
+        Ok(attribution)
     }
 
     fn solve_image(
         &self,
         image: &EncodedImage,
-        text: &EncodedText,
+        fit: Arc<dyn Fit>,
         lanes: &Arc<Lanes>,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Solution> {
-        let problem = self.image_problem(image, text)?;
+        let problem = self.image_problem(image, fit)?;
         let readout = self.image_readout();
         self.solve(Modality::Image, &problem, &readout, lanes, progress)
     }
 
     fn solve_text(
         &self,
-        image: &EncodedImage,
         text: &EncodedText,
+        fit: Arc<dyn Fit>,
         lanes: &Arc<Lanes>,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Solution> {
-        let problem = self.text_problem(text, image)?;
+        let problem = self.text_problem(text, fit)?;
         let readout = self.text_readout(text);
         self.solve(Modality::Text, &problem, &readout, lanes, progress)
     }
@@ -254,11 +256,7 @@ impl Explainer {
         }
     }
 
-    pub(crate) fn image_problem(
-        &self,
-        image: &EncodedImage,
-        text: &EncodedText,
-    ) -> Result<Problem> {
+    pub(crate) fn image_problem(&self, image: &EncodedImage, fit: Arc<dyn Fit>) -> Result<Problem> {
         let noise_model = match &self.image.noise {
             Some(noise) => noise.clone(),
             None => own_statistics(&image.latent)?,
@@ -266,16 +264,16 @@ impl Explainer {
         Ok(Problem {
             latent: image.latent.clone(),
             noise_model,
-            target: text.embedding.clone(),
+            fit,
         })
     }
 
-    pub(crate) fn text_problem(&self, text: &EncodedText, image: &EncodedImage) -> Result<Problem> {
+    pub(crate) fn text_problem(&self, text: &EncodedText, fit: Arc<dyn Fit>) -> Result<Problem> {
         let noise_model = self.text.noise.clone().ok_or(Error::CalibrationNeeded)?;
         Ok(Problem {
             latent: text.latent.clone(),
             noise_model,
-            target: image.embedding.clone(),
+            fit,
         })
     }
 

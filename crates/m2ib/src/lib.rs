@@ -19,6 +19,7 @@ pub mod emoji;
 mod encoded;
 mod error;
 mod explainer;
+mod fits;
 mod heat_map;
 #[cfg(feature = "hub")]
 pub mod hub;
@@ -41,6 +42,7 @@ pub use config::Config;
 pub use encoded::{EncodedImage, EncodedText};
 pub use error::{Error, Result};
 pub use explainer::{Explainer, Progress};
+pub use fits::{FitRecord, Fits};
 pub use heat_map::{HeatMap, Rect, normalize, upsample};
 pub use image;
 pub use m2ib_core;

@@ -7,10 +7,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use burn::tensor::Tensor;
 use image::DynamicImage;
-use m2ib_core::{BATCH_ROWS, Lanes, Problem, Readout, Solution};
+use m2ib_core::{BATCH_ROWS, Cosine, Lanes, Problem, Readout, Solution};
 
-use crate::{Attribution, Backend, EncodedImage, EncodedText, Error, Explainer, Modality, Result};
+use crate::{
+    Attribution, Backend, EncodedImage, EncodedText, Error, Explainer, Fits, Modality, Result,
+};
 
 impl Explainer {
     /// Runs images through their tower, several at once on a CPU.
@@ -76,7 +79,8 @@ impl Explainer {
     ) -> Vec<Result<Attribution>> {
         let explain = |index: usize, lanes: &Arc<Lanes>| {
             let (image, text) = pairs[index];
-            let result = self.explain(image, text, lanes, &mut |_| {});
+            let fits = Fits::of_pair(&image.embedding, &text.embedding);
+            let result = self.explain(image, text, &fits, lanes, &mut |_| {});
             done(index, &result);
             result
         };
@@ -118,7 +122,11 @@ impl Explainer {
         let fit = (0..pairs.len()).filter(|&index| similarities[index].is_ok());
         let fit: Vec<usize> = fit.collect();
 
-        let problem = |&index: &usize| self.image_problem(pairs[index].0, pairs[index].1);
+        let cosine = |embedding: &Tensor<2>| Arc::new(Cosine::new(embedding.clone()));
+        let problem = |&index: &usize| {
+            let (image, text) = pairs[index];
+            self.image_problem(image, cosine(&text.embedding))
+        };
         let problems = fit.iter().map(problem).collect();
         let by_image = self.solve_batch(Modality::Image, problems, &self.image_readout());
         let mut by_image: BTreeMap<_, _> = fit.iter().copied().zip(by_image).collect();
@@ -132,7 +140,10 @@ impl Explainer {
         }
         let mut by_text = BTreeMap::new();
         for group in groups.into_values() {
-            let problem = |&index: &usize| self.text_problem(pairs[index].1, pairs[index].0);
+            let problem = |&index: &usize| {
+                let (image, text) = pairs[index];
+                self.text_problem(text, cosine(&image.embedding))
+            };
             let problems = group.iter().map(problem).collect();
             let readout = self.text_readout(pairs[group[0]].1);
             let solutions = self.solve_batch(Modality::Text, problems, &readout);

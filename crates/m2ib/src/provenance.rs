@@ -6,7 +6,7 @@ use std::fmt;
 use clip_model::{Precision, Pretrained};
 use serde::{Deserialize, Serialize};
 
-use crate::{ModalitySettings, Preset};
+use crate::{FitRecord, ModalitySettings, Preset};
 
 /// What saliency is measured in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -50,6 +50,9 @@ pub struct Provenance {
     pub fingerprint: String,
     /// The method and its settings.
     pub method: Method,
+    /// What was wanted of the embeddings.
+    #[serde(default)]
+    pub fits: FitRecord,
     /// The seed of whatever is random.
     pub seed: u64,
     /// The device it ran on.
@@ -97,6 +100,7 @@ impl Provenance {
             model: model.name.clone(),
             fingerprint: clip.fingerprint().into(),
             method,
+            fits: FitRecord::default(),
             seed,
             backend: format!("{:?}", clip.device().as_dispatch()),
             precision: clip.precision(),

@@ -2,7 +2,7 @@
 
 use burn::tensor::Tensor;
 use clip_model::{ImageTower, ReadOut, TextTower};
-use m2ib_core::{Fit, Readout, Result, cosine_with_gradient};
+use m2ib_core::{ReadBack, Readout};
 
 /// The image tower from block `start` on.
 #[derive(Debug, Clone, Copy)]
@@ -18,11 +18,8 @@ impl Readout for ImageReadout<'_> {
         self.tower.read_out(self.start, latent)
     }
 
-    fn fit(&self, latent: Tensor<3>, target: &Tensor<2>) -> Result<Fit> {
-        Ok(fit(
-            self.tower.read_out_with_pullback(self.start, latent),
-            target,
-        ))
+    fn read_back(&self, latent: Tensor<3>) -> ReadBack<'_> {
+        by_hand(self.tower.read_out_with_pullback(self.start, latent))
     }
 }
 
@@ -42,19 +39,15 @@ impl Readout for TextReadout<'_> {
         self.tower.read_out(self.start, latent, self.position)
     }
 
-    fn fit(&self, latent: Tensor<3>, target: &Tensor<2>) -> Result<Fit> {
-        Ok(fit(
-            self.tower
-                .read_out_with_pullback(self.start, latent, self.position),
-            target,
-        ))
+    fn read_back(&self, latent: Tensor<3>) -> ReadBack<'_> {
+        let (start, position) = (self.start, self.position);
+        by_hand(self.tower.read_out_with_pullback(start, latent, position))
     }
 }
 
-fn fit(read_out: ReadOut<'_>, target: &Tensor<2>) -> Fit {
-    let (cosine, gradient) = cosine_with_gradient(read_out.embedding.clone(), target.clone());
-    Fit {
-        cosine,
-        gradient: read_out.pull_back(gradient),
-    }
+/// The towers derive their way back by hand.
+fn by_hand(read_out: ReadOut<'_>) -> ReadBack<'_> {
+    ReadBack::new(read_out.embedding.clone(), |gradient| {
+        Ok(read_out.pull_back(gradient))
+    })
 }

@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::*;
-use crate::{Error, NoiseModel, RecordedNoise, SeededNoise};
+use crate::{Cosine, Error, Fit, NoiseModel, RecordedNoise, SeededNoise};
 
 const TOKENS: usize = 2;
 const WIDTH: usize = 3;
@@ -27,6 +27,10 @@ fn latent() -> Tensor<3> {
 
 fn target() -> Tensor<2> {
     tensor([TARGET])
+}
+
+fn fit(target: Tensor<2>) -> Arc<dyn Fit> {
+    Arc::new(Cosine::new(target))
 }
 
 /// The readout, which counts how often it is read.
@@ -90,7 +94,7 @@ fn problem(noise_model: &NoiseModel) -> Problem {
     Problem {
         latent: latent(),
         noise_model: noise_model.clone(),
-        target: target(),
+        fit: fit(target()),
     }
 }
 
@@ -336,7 +340,7 @@ fn inputs_that_are_not_finite_are_refused_before_the_first_step() {
         let problem = Problem {
             latent,
             noise_model: noise_model.clone(),
-            target,
+            fit: fit(target),
         };
         let noise = SeededNoise::new(0, 0);
         let bottleneck = Bottleneck::new(settings()).unwrap();
@@ -467,11 +471,11 @@ fn what_does_not_fit_together_is_refused_with_both_shapes() {
         ..problem()
     };
     let targets = Problem {
-        target: Tensor::zeros([3, EMBEDDING], &device),
+        fit: fit(Tensor::zeros([3, EMBEDDING], &device)),
         ..problem()
     };
     let wide = Problem {
-        target: Tensor::ones([1, EMBEDDING + 1], &device),
+        fit: fit(Tensor::ones([1, EMBEDDING + 1], &device)),
         ..problem()
     };
     let statistics = Problem {
@@ -509,7 +513,7 @@ fn three() -> Vec<Problem> {
         .map(|(factor, noise_model)| Problem {
             latent: latent() * factor,
             noise_model,
-            target: target() * factor + 0.1,
+            fit: fit(target() * factor + 0.1),
         })
         .into()
 }
@@ -537,6 +541,69 @@ fn in_a_batch_each_problem_is_solved_as_it_would_be_alone() {
             .unwrap();
         close(&found.unwrap(), &alone);
     }
+}
+
+/// A cosine with one embedding minus that with another, its gradient traced.
+#[derive(Debug)]
+struct Rather {
+    this: Cosine,
+    than: Cosine,
+}
+
+impl Fit for Rather {
+    fn value(&self, embedding: Tensor<2>) -> Result<Tensor<1>> {
+        Ok(self.this.value(embedding.clone())? - self.than.value(embedding)?)
+    }
+
+    fn describe(&self) -> String {
+        "one cosine minus another".into()
+    }
+}
+
+fn rather(than: [f64; EMBEDDING]) -> Arc<dyn Fit> {
+    let [this, than] = [TARGET, than].map(|target| Cosine::new(tensor([target])));
+    Arc::new(Rather { this, than })
+}
+
+#[test]
+fn fits_of_several_kinds_share_a_batch_and_keep_to_their_own_problems() {
+    let (toy, noise) = (Toy::default(), SeededNoise::new(5, 0));
+    let bottleneck = Bottleneck::new(settings()).unwrap();
+    let mut problems = three();
+    problems[1].fit = rather([-0.2, 1.0]);
+    problems[2].fit = rather([0.9, 0.5]);
+    let together = bottleneck
+        .solve_many(&problems, &toy, &noise, &mut |_, _| {})
+        .unwrap();
+    for (problem, found) in problems.iter().zip(together) {
+        let alone = bottleneck
+            .solve(problem, &toy, &noise, &mut |_| {})
+            .unwrap();
+        close(&found.unwrap(), &alone);
+    }
+}
+
+#[test]
+fn what_is_wanted_is_what_is_held_up() {
+    let rather = Problem {
+        fit: rather([1.0, 0.4]),
+        ..problem(&matched())
+    };
+    // A target rather than itself: there is nothing to hold up, and all is given away.
+    let noise = SeededNoise::new(5, 0);
+    let long = Settings {
+        steps: 30,
+        ..settings()
+    };
+    let bottleneck = Bottleneck::new(long).unwrap();
+    let solve = |problem: &Problem| {
+        bottleneck
+            .solve(problem, &Toy::default(), &noise, &mut |_| {})
+            .unwrap()
+    };
+    let (found, plain) = (solve(&rather), solve(&problem(&matched())));
+    assert!(found.trace.iter().all(|step| step.fit == 0.0));
+    assert!(found.capacity.sum() < 0.5 * plain.capacity.sum());
 }
 
 /// Breaks where a latent is near the second problem's.

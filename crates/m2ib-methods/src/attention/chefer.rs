@@ -30,10 +30,10 @@ impl Chefer {
         &self,
         trace: &Trace,
         depth: usize,
-        similarity: Tensor<1>,
+        value: Tensor<1>,
         position: usize,
     ) -> Result<Vec<f32>> {
-        let gradients = similarity.sum().backward();
+        let gradients = value.sum().backward();
         let start = self.start.unwrap_or(depth - 1).min(depth - 1);
         let mut blocks = Vec::new();
         for block in start..depth {
@@ -77,8 +77,8 @@ impl Method for Chefer {
         let tower = &subject.model().clip.image;
         let trace = tower.trace(subject.image_latent(0)?, OPTIONS);
         let embedding = tower.project(tower.pool(trace.output()));
-        let similarity = subject.image_cosine(embedding);
-        let row = self.row(&trace, tower.depth(), similarity, 0)?;
+        let value = subject.image_value(embedding)?;
+        let row = self.row(&trace, tower.depth(), value, 0)?;
         Ok(subject.grid(&row))
     }
 
@@ -87,8 +87,8 @@ impl Method for Chefer {
         let position = subject.position();
         let trace = tower.trace(subject.text_latent(0)?, OPTIONS);
         let embedding = tower.project(tower.pool(trace.output(), position));
-        let similarity = subject.text_cosine(embedding);
-        self.row(&trace, tower.depth(), similarity, position)
+        let value = subject.text_value(embedding)?;
+        self.row(&trace, tower.depth(), value, position)
     }
 }
 

@@ -139,7 +139,7 @@ mod tests {
                 let x = h
                     .clone()
                     .slice_assign([0..1, token..token + 1, 0..width], grown);
-                let cosine = subject.image_fit(1, x).unwrap().cosine;
+                let cosine = subject.image_fit(1, x).unwrap().value;
                 f64::from(cosine.into_scalar::<f32>())
             };
             let slope = ((at(1.01) - at(0.99)) / 0.02).max(0.0);

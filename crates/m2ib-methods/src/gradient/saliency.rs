@@ -59,7 +59,7 @@ mod tests {
                 let moved: Tensor<3> = latent
                     .clone()
                     .slice_assign([0..1, token..token + 1, 0..width], x);
-                let cosine = subject.text_fit(0, moved).unwrap().cosine;
+                let cosine = subject.text_fit(0, moved).unwrap().value;
                 f64::from(cosine.into_scalar::<f32>())
             };
             let slope = (at(1e-2) - at(-1e-2)) / 2e-2;

@@ -120,22 +120,28 @@ impl Method for M2ib {
     }
 
     fn attribute_image(&self, subject: &Subject<'_>) -> Result<ImageAttribution> {
-        let (image, text) = self.encode(subject)?;
-        Ok(self.0.attribute_image(&image, &text)?)
+        let (image, _) = self.encode(subject)?;
+        Ok(self
+            .0
+            .attribute_image(&image, subject.fits().image.clone())?)
     }
 
     fn attribute_text(&self, subject: &Subject<'_>) -> Result<TextAttribution> {
-        let (image, text) = self.encode(subject)?;
-        Ok(self.0.attribute_text(&image, &text)?)
+        let (_, text) = self.encode(subject)?;
+        Ok(self.0.attribute_text(&text, subject.fits().text.clone())?)
     }
 
-    fn provenance(&self, _: &Subject<'_>) -> Provenance {
-        self.0.provenance().clone()
+    fn provenance(&self, subject: &Subject<'_>) -> Provenance {
+        Provenance {
+            fits: subject.fits().record(),
+            ..self.0.provenance().clone()
+        }
     }
 
     fn attribute(&self, subject: &Subject<'_>) -> Result<m2ib::Attribution> {
         let (image, text) = self.encode(subject)?;
-        Ok(self.0.attribute_encoded(&image, &text)?)
+        let fits = subject.fits();
+        Ok(self.0.attribute_with(&image, &text, fits, &mut |_| {})?)
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use burn::tensor::{Tensor, TensorData};
 use m2ib::Unit;
-use m2ib::m2ib_core::Fit;
+use m2ib::m2ib_core::Fitted;
 use ndarray::Array2;
 
 use crate::host::host;
@@ -43,7 +43,11 @@ impl Nib {
     }
 
     /// `[1, tokens, width]` to `[tokens]`.
-    fn narrow(&self, h: Tensor<3>, fit: impl Fn(Tensor<3>) -> Result<Fit>) -> Result<Vec<f32>> {
+    fn narrow(
+        &self,
+        h: Tensor<3>,
+        fit: impl Fn(Tensor<3>) -> Result<Fitted<3>>,
+    ) -> Result<Vec<f32>> {
         let points = (1..=self.steps).map(|i| i as f32 / self.steps as f32);
         let points = TensorData::new(points.collect(), [self.steps, 1, 1]);
         let points = Tensor::<3>::from_data(points, &h.device());
@@ -99,7 +103,7 @@ mod tests {
         };
         let h = subject.text_latent(block).unwrap();
         let at = |x| {
-            let cosine = subject.text_fit(block, x).unwrap().cosine;
+            let cosine = subject.text_fit(block, x).unwrap().value;
             cosine.into_scalar::<f32>()
         };
         // Layer norm jumps at 0, so the way starts a little behind it.

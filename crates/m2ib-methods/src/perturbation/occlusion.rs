@@ -103,7 +103,7 @@ impl Method for Occlusion {
 
     fn patches(&self, subject: &Subject<'_>) -> Result<Array2<f32>> {
         let score = |kept: Vec<Vec<bool>>| score_patches(subject, kept);
-        self.explain_grid(subject.side(), subject.similarity(), score)
+        self.explain_grid(subject.side(), subject.image_score()?, score)
     }
 
     fn tokens(&self, subject: &Subject<'_>) -> Result<Vec<f32>> {
@@ -111,7 +111,8 @@ impl Method for Occlusion {
         let without = |masked| (0..pieces).map(|piece| piece != masked).collect();
         let kept: Vec<Vec<bool>> = (0..pieces).map(without).collect();
         let scores = score_pieces(subject, kept.iter().map(|kept| &kept[..]), self.fill)?;
-        let drop = |score| f64::from(subject.similarity() - score);
+        let whole = subject.text_score()?;
+        let drop = |score| f64::from(whole - score);
         Ok(all_tokens(subject, scores.into_iter().map(drop)))
     }
 }

@@ -22,7 +22,7 @@ pub enum Fill {
 }
 
 impl Subject<'_> {
-    /// Similarities of other images with the caption.
+    /// What other images fit: their similarities with the caption, unless the subject asks otherwise.
     ///
     /// # Shapes
     /// - images: of `[3, height, width]` each, normalised
@@ -49,13 +49,14 @@ impl Subject<'_> {
                 .into());
             }
             let pixels = Tensor::<4>::from_data(TensorData::new(values, shape), &device);
-            let cosine = self.image_cosine(self.model.clip.image.forward(pixels)?);
-            scores.extend(host(cosine, "a masked image's similarity")?);
+            let value = self.image_value(self.model.clip.image.forward(pixels)?)?;
+            scores.extend(host(value, "a masked image's score")?);
         }
         Ok(scores)
     }
 
-    /// Similarities of the caption with some of its tokens masked.
+    /// What the caption fits with some of its tokens masked: similarities, unless the subject asks
+    /// otherwise.
     ///
     /// # Shapes
     /// - kept: of `[tokens]` each; start, end and the pooled position are kept whatever it says
@@ -79,10 +80,8 @@ impl Subject<'_> {
             let mask = Tensor::<3>::from_data(mask, &own.device());
             let mixed = own.clone() * mask.clone() + filling.clone() * (mask.neg() + 1.0);
             let embedding = tower.read_out(0, tower.place(mixed), self.position);
-            scores.extend(host(
-                self.text_cosine(embedding),
-                "a masked caption's similarity",
-            )?);
+            let value = self.text_value(embedding)?;
+            scores.extend(host(value, "a masked caption's score")?);
         }
         Ok(scores)
     }

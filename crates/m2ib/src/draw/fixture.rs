@@ -5,8 +5,8 @@ use m2ib_core::{Sampling, Settings, Step};
 use ndarray::Array2;
 
 use crate::{
-    Attribution, Bottlenecks, ImageAttribution, Layer, Method, ModalitySettings, Noise, Preset,
-    Provenance, TextAttribution, Unit,
+    Attribution, Bottlenecks, FitRecord, ImageAttribution, Layer, Method, ModalitySettings, Noise,
+    Preset, Provenance, TextAttribution, Unit,
 };
 
 /// An explanation of an image of this size, the square in its middle seen.
@@ -53,6 +53,7 @@ pub(super) fn attribution(width: u32, height: u32) -> Attribution {
             model: "clip-by-hand".into(),
             fingerprint: "sha256:0123".into(),
             method: Method::M2ib(Box::new(bottlenecks)),
+            fits: FitRecord::default(),
             seed: 7,
             backend: "none".into(),
             precision: Precision::F32,
