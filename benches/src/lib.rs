@@ -9,10 +9,8 @@ use std::path::Path;
 
 use anyhow::Result;
 use burn::tensor::{Distribution, Tensor};
-use clip_model::{
-    CaptionTokenizer, ClipConfig, Content, ImageProcessor, Pooling, Precision, Pretrained,
-    random_clip,
-};
+use clip_input::{CaptionTokenizer, Content, ImageProcessor};
+use clip_model::{ClipConfig, Pooling, Precision, Pretrained, random_clip};
 use m2ib::image::{DynamicImage, Rgb, RgbImage};
 use m2ib::{Backend, Device};
 use m2ib_core::Lanes;

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use anyhow::{Result, ensure};
 use burn::tensor::{Device, Tensor, TensorData};
-use clip_model::{Caption, Clip, Pooling, Token, TokenKind, TraceOptions};
+use clip_input::{Caption, Token, TokenKind};
+use clip_model::{Clip, Pooling, TraceOptions};
 use m2ib::ndarray::Array2;
 use m2ib::{ImageReadout, Modality, TextAttribution, TextReadout, Unit, normalize, upsample};
 use m2ib_core::{Bottleneck, Cosine, Lanes, Problem, Readout, Solution};

@@ -141,7 +141,7 @@ fn hidden_states_and_embeddings_agree() {
             hidden: true,
             ..Default::default()
         };
-        let pixels = model.processor.process(&picture()).to_tensor(device);
+        let pixels = model.clip.pixels(&model.processor.process(&picture()));
         let tower = &model.clip.image;
         let trace = tower.trace(tower.embed(pixels).unwrap(), options);
         let mut states: Vec<_> = (0..trace.hidden_states())
@@ -297,7 +297,7 @@ fn matrices_of_16_bits_explain_nearly_the_same() {
         let image = explainer.encode_image(&picture()).unwrap();
         let text = explainer.encode_text(CAPTION).unwrap();
         let attribution = explainer.attribute_encoded(&image, &text).unwrap();
-        assert_eq!(attribution.provenance.precision, precision);
+        assert_eq!(attribution.provenance.precision, precision.to_string());
         let embeddings = [host(image.embedding), host(text.embedding)];
         Ok::<_, clip_model::Error>((embeddings, maps(&attribution)))
     };

@@ -5,7 +5,7 @@
 
 use std::sync::LazyLock;
 
-use m2ib::clip_model::TokenKind;
+use m2ib::clip_input::TokenKind;
 use m2ib::emoji::{self, SCENES, Scene};
 use m2ib::image::{DynamicImage, GrayImage, RgbImage};
 use m2ib::ndarray::Array2;

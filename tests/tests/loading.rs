@@ -24,7 +24,7 @@ fn embeddings(model: &Pretrained) -> [Vec<u32>; 2] {
     let image = model
         .clip
         .image
-        .forward(pixels.to_tensor(&model.clip.device()))
+        .forward(model.clip.pixels(&pixels))
         .unwrap();
     let ids = model
         .tokenizer

@@ -8,7 +8,7 @@ use std::path::Path;
 use burn::tensor::{Device, Tensor, TensorData};
 use clip_model::{Clip, Pooling};
 use m2ib::Backend;
-use m2ib_eval::metrics::{
+use m2ib_metrics::{
     CaptionTokens, Confidence, Error, MaskedText, Result, Scorer, TokenFill, image_confidence,
     kept_tokens, text_confidence,
 };

@@ -5,7 +5,7 @@
 use std::io::Cursor;
 use std::path::{Path, PathBuf};
 
-use clip_model::ImageProcessor;
+use clip_input::ImageProcessor;
 use m2ib::decode_image;
 use m2ib::image::codecs::gif::GifEncoder;
 use m2ib::image::codecs::jpeg::JpegEncoder;

@@ -7,6 +7,7 @@ use burn::module::Param;
 use burn::tensor::{DType, Device, Tensor, TensorData};
 use burn_store::burn_pack::Tensor as Stored;
 use burn_store::{ModuleStore, SafetensorsStore, bridge};
+use clip_input::Content;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rand_distr::StandardNormal;
@@ -16,7 +17,7 @@ use crate::layer_norm::LayerNorm;
 use crate::linear::Linear;
 use crate::openai::{self, Part};
 use crate::random::initial;
-use crate::{ClipConfig, Content, Error, Result, TensorProblem};
+use crate::{ClipConfig, Error, Result, TensorProblem};
 
 /// Bytes of weights after which the files are opened anew. Opening costs milliseconds; never doing
 /// it, the size of the weights again in memory.

@@ -1,10 +1,11 @@
 //! Both towers with the scale between them.
 
 use burn::module::Module;
-use burn::tensor::Device;
+use burn::tensor::{Device, Tensor, TensorData};
+use clip_input::{Content, Pixels};
 
 use crate::checkpoint::Checkpoint;
-use crate::{ClipConfig, Content, ImageTower, ModelFiles, Precision, Result, TextTower};
+use crate::{ClipConfig, ImageTower, ModelFiles, Precision, Result, TextTower};
 
 /// A CLIP model's weights, ready to run.
 #[derive(Debug, Clone)]
@@ -67,15 +68,16 @@ impl Clip {
     /// the model learnt there (Adebayo et al., *Sanity Checks for Saliency Maps*, 2018).
     ///
     /// # Errors
-    /// [`Error::Config`](crate::Error::Config) if `other` has other dimensions.
+    /// [`Config`](clip_input::Error::Config) if `other` has other dimensions.
     pub fn with_last_blocks_of(&self, other: &Self, blocks: usize) -> crate::Result<Self> {
         if self.config != other.config {
-            return Err(crate::Error::Config {
+            return Err(clip_input::Error::Config {
                 file: "the other model".into(),
                 field: "config",
                 found: format!("{:?}", other.config),
                 expected: format!("{:?}", self.config),
-            });
+            }
+            .into());
         }
         let mut changed = self.clone();
         let towers = [
@@ -108,6 +110,15 @@ impl Clip {
     /// The device the weights are on.
     pub fn device(&self) -> Device {
         self.device.clone()
+    }
+
+    /// A preprocessed image as the image tower takes it, on the model's device.
+    ///
+    /// # Shapes
+    /// - output: `[1, 3, height, width]`
+    pub fn pixels(&self, pixels: &Pixels) -> Tensor<4> {
+        let shape = [1, 3, pixels.height, pixels.width];
+        Tensor::from_data(TensorData::new(pixels.values.clone(), shape), &self.device)
     }
 
     /// Stores the matrices of both towers in another format, and multiplies by them in it. Sums,
@@ -150,8 +161,6 @@ impl Clip {
 
 #[cfg(test)]
 mod tests {
-    use burn::tensor::Tensor;
-
     use super::*;
     use crate::random_clip;
 

@@ -5,9 +5,10 @@ use std::f64::consts::{FRAC_1_SQRT_2, FRAC_2_SQRT_PI};
 use std::fmt;
 
 use burn::tensor::{Tensor, activation};
+use clip_input::json_object;
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, Result, json};
+use crate::{Error, Result};
 
 /// The MLP's nonlinearity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -136,10 +137,10 @@ impl ClipConfig {
     /// `file` names the source in errors.
     ///
     /// # Errors
-    /// [`Error::Json`], [`Error::UnsupportedModel`] for another family, [`Error::Config`] for
-    /// values that make no model.
+    /// [`Error::Input`] for a malformed file or values that make no model,
+    /// [`Error::UnsupportedModel`] for another family.
     pub fn from_json(json: &[u8], file: &str) -> Result<Self> {
-        let raw: RawClip = json::object(json, file)?;
+        let raw: RawClip = json_object(json, file)?;
         let model_type = raw.model_type.as_deref().unwrap_or("clip");
         if !["clip", "metaclip_2"].contains(&model_type) {
             return Err(Error::UnsupportedModel {
@@ -318,12 +319,13 @@ fn invalid(
     found: impl fmt::Display,
     expected: impl Into<String>,
 ) -> Error {
-    Error::Config {
+    clip_input::Error::Config {
         file: file.into(),
         field,
         found: found.to_string(),
         expected: expected.into(),
     }
+    .into()
 }
 
 fn positive(file: &str, field: &'static str, value: usize) -> Result<usize> {

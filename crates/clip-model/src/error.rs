@@ -12,14 +12,9 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// A file could not be read.
-    #[error("cannot read {}: {source}", path.display())]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// The system's reason.
-        source: std::io::Error,
-    },
+    /// An image, a caption, or a file that says how a model wants them.
+    #[error(transparent)]
+    Input(#[from] clip_input::Error),
     /// A model folder lacks one of its files.
     #[error("{} has no {file}; {hint}", folder.display())]
     MissingFile {
@@ -38,28 +33,6 @@ pub enum Error {
     NotAFolder {
         /// The path given.
         path: PathBuf,
-    },
-    /// A JSON file that does not parse, or lacks the expected structure.
-    #[error(
-        "{file} is not valid: {source}; download it again, or compare it with another CLIP model's file"
-    )]
-    Json {
-        /// The file.
-        file: String,
-        /// The parser's reason, with line and column.
-        source: serde_json::Error,
-    },
-    /// A configuration value that makes no CLIP model.
-    #[error("{file}: {field} is {found}, expected {expected}")]
-    Config {
-        /// The file.
-        file: String,
-        /// The offending key.
-        field: &'static str,
-        /// Its value.
-        found: String,
-        /// What would be accepted.
-        expected: String,
     },
     /// A model of another family.
     #[error(
@@ -111,30 +84,6 @@ pub enum Error {
         /// Every tensor that is missing, surplus or wrong.
         problems: Vec<TensorProblem>,
     },
-    /// A tokenizer file that does not load or is not CLIP's.
-    #[error("{file} is not a CLIP tokenizer: {reason}")]
-    Tokenizer {
-        /// The file.
-        file: String,
-        /// Why.
-        reason: String,
-    },
-    /// A caption without a word.
-    #[error("the caption is empty: \"{caption}\" has no token to explain; give at least one word")]
-    EmptyCaption {
-        /// The caption as given.
-        caption: String,
-    },
-    /// Text that the vocabulary has no token for.
-    #[error(
-        "the caption {caption:?} contains {found:?}, which the model's vocabulary does not know; leave it out or say it in other words"
-    )]
-    UnknownText {
-        /// The caption as given.
-        caption: String,
-        /// The part that is unknown.
-        found: String,
-    },
     /// Token ids that the text tower cannot take.
     #[error("token ids: {reason}")]
     TokenIds {
@@ -148,36 +97,6 @@ pub enum Error {
         found: Vec<usize>,
         /// `[batch, channels, height, width]`.
         expected: Vec<usize>,
-    },
-    /// A file that is no image of a known format.
-    #[error("{file} is not an image: {reason}; PNG, JPEG, WebP, GIF, BMP and TIFF are read")]
-    NotAnImage {
-        /// The file.
-        file: String,
-        /// The decoder's reason.
-        reason: String,
-    },
-    /// An image that starts well and then breaks.
-    #[error("{file} cannot be decoded: {reason}; the file may be truncated or damaged")]
-    BrokenImage {
-        /// The file.
-        file: String,
-        /// The decoder's reason.
-        reason: String,
-    },
-    /// An image whose header claims more pixels than is sensible.
-    #[error(
-        "{file} claims {width}×{height} pixels, at most {limit} pixels are read; scale it down first"
-    )]
-    ImageTooLarge {
-        /// The file.
-        file: String,
-        /// Claimed width.
-        width: u32,
-        /// Claimed height.
-        height: u32,
-        /// The limit on width × height.
-        limit: u64,
     },
 }
 

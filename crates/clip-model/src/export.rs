@@ -133,7 +133,9 @@ pub(crate) fn text_name(path: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{ClipConfig, Content, random_clip};
+    use clip_input::Content;
+
+    use crate::{ClipConfig, random_clip};
 
     fn config() -> &'static [u8] {
         br#"{"projection_dim": 6, "vision_config": {"hidden_size": 8,

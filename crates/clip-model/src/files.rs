@@ -1,44 +1,12 @@
 //! Where a model's files are: a Hugging Face folder, or bytes carried in a binary.
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
+use clip_input::{Content, json_object};
 use serde::Deserialize;
 
-use crate::{Error, Result, json};
-
-/// One file: on disk, or in memory under a name for error messages.
-#[derive(Debug, Clone)]
-pub enum Content {
-    /// A file to be read (weights are mapped, not read whole).
-    Path(PathBuf),
-    /// Bytes with the name they go by.
-    Bytes(&'static str, &'static [u8]),
-}
-
-impl Content {
-    /// The name errors use.
-    pub fn name(&self) -> String {
-        match self {
-            Self::Path(path) => path.display().to_string(),
-            Self::Bytes(name, _) => (*name).into(),
-        }
-    }
-
-    /// Reads the whole file.
-    ///
-    /// # Errors
-    /// [`Error::Read`].
-    pub fn read(&self) -> Result<Vec<u8>> {
-        match self {
-            Self::Path(path) => std::fs::read(path).map_err(|source| Error::Read {
-                path: path.clone(),
-                source,
-            }),
-            Self::Bytes(_, bytes) => Ok(bytes.to_vec()),
-        }
-    }
-}
+use crate::{Error, Result};
 
 /// The files of one model.
 #[derive(Debug, Clone)]
@@ -99,7 +67,7 @@ impl ModelFiles {
     /// Finds the weights alone: one file, or the shards an index lists.
     ///
     /// # Errors
-    /// As [`in_folder`](Self::in_folder), and [`Error::Json`] for a malformed index.
+    /// As [`in_folder`](Self::in_folder), and [`Error::Input`] for a malformed index.
     pub fn weights_in(folder: &Path) -> Result<Vec<Content>> {
         let single = folder.join("model.safetensors");
         if single.is_file() {
@@ -114,15 +82,16 @@ impl ModelFiles {
             });
         }
         let content = Content::Path(index);
-        let index: Index = json::object(&content.read()?, &content.name())?;
+        let index: Index = json_object(&content.read()?, &content.name())?;
         let shards: BTreeSet<&String> = index.weight_map.values().collect();
         if shards.is_empty() {
-            return Err(Error::Config {
+            return Err(clip_input::Error::Config {
                 file: content.name(),
                 field: "weight_map",
                 found: "empty".into(),
                 expected: "the shard of every tensor".into(),
-            });
+            }
+            .into());
         }
         shards
             .into_iter()
@@ -257,7 +226,7 @@ mod tests {
         std::fs::write(&index, "{").unwrap();
         assert!(matches!(
             ModelFiles::weights_in(folder.path()),
-            Err(Error::Json { .. })
+            Err(Error::Input(clip_input::Error::Json { .. }))
         ));
     }
 }

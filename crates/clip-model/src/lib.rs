@@ -9,12 +9,12 @@
 //! ids    [B,T]     ─ TextTower::embed  ─► [B,T,D] ─ blocks(..) ─► [B,T,D] ─ pool ─► [B,D] ─ project ─► [B,K]
 //! ```
 //!
-//! **What this crate may know:** CLIP, its files, images and captions. It knows no attribution
-//! method and no backend: every function takes a [`burn::tensor::Device`] or tensors.
+//! **What this crate may know:** CLIP, its files, and images and captions as [`clip_input`] gives
+//! them. It knows no attribution method and no backend: every function takes a
+//! [`burn::tensor::Device`] or tensors.
 
 mod attention;
 mod block;
-mod caption;
 mod checkpoint;
 mod clip;
 mod config;
@@ -24,40 +24,31 @@ mod export;
 mod files;
 mod host;
 mod image_tower;
-mod jpeg;
-mod json;
 mod layer_norm;
 mod linear;
 mod mlp;
-mod open_image;
 mod openai;
 mod precision;
 mod pretrained;
-mod processor;
 mod pullback;
 mod random;
-mod resize;
 mod text_tower;
 mod trace;
 mod training;
 
 pub use attention::Attention;
 pub use block::{Block, Projections};
-pub use caption::{Caption, CaptionTokenizer, Cut, Token, TokenKind};
 pub use clip::Clip;
 pub use config::{Activation, ClipConfig, TextConfig, VisionConfig};
 pub use encoder::Encoder;
 pub use error::{Error, Result, TensorProblem};
-pub use files::{Content, ModelFiles};
+pub use files::ModelFiles;
 pub use image_tower::ImageTower;
 pub use mlp::Mlp;
-pub use open_image::{MAX_PIXELS, decode_image, open_image};
 pub use precision::Precision;
 pub use pretrained::Pretrained;
-pub use processor::{ImageProcessor, Pixels, View};
 pub use pullback::ReadOut;
 pub use random::random_clip;
-pub use resize::{Filter, resize};
 pub use text_tower::{Pooling, TextTower};
 pub use trace::{Trace, TraceOptions};
 pub use training::{Gradients, Patches, TrainingPass};

@@ -3,8 +3,9 @@
 use std::path::Path;
 
 use burn::tensor::Device;
+use clip_input::{CaptionTokenizer, ImageProcessor};
 
-use crate::{CaptionTokenizer, Clip, Error, ImageProcessor, ModelFiles, Pooling, Result};
+use crate::{Clip, ModelFiles, Pooling, Result};
 
 /// Everything needed to embed image files and captions.
 #[derive(Debug, Clone)]
@@ -44,15 +45,16 @@ impl Pretrained {
             CaptionTokenizer::load(&files.tokenizer, config.text.max_position_embeddings)?;
         let side = config.vision.image_size as u32;
         if let Some(size) = processor.output_size().filter(|&size| size != (side, side)) {
-            return Err(Error::Config {
+            return Err(clip_input::Error::Config {
                 file: processor_file,
                 field: "crop_size",
                 found: format!("{}×{}", size.0, size.1),
                 expected: format!("{side}×{side}, the image_size of {}", files.config.name()),
-            });
+            }
+            .into());
         }
         if tokenizer.vocabulary_size() > config.text.vocab_size {
-            return Err(Error::Tokenizer {
+            return Err(clip_input::Error::Tokenizer {
                 file: files.tokenizer.name(),
                 reason: format!(
                     "it has {} entries, expected at most vocab_size {} of {}",
@@ -60,7 +62,8 @@ impl Pretrained {
                     config.text.vocab_size,
                     files.config.name()
                 ),
-            });
+            }
+            .into());
         }
         let pooling = Pooling::new(&config.text, Some(tokenizer.end_id()));
         let clip = Clip::from_parts(&files.config, &files.weights, device)?;

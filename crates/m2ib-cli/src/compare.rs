@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, ensure};
 use clap::Args;
 use m2ib::{Calibration, Modality, Pretrained};
+use m2ib_data::Dataset;
 use m2ib_eval::comparison::{Comparison, Gallery, Plan, gallery};
-use m2ib_eval::data::Dataset;
-use m2ib_eval::metrics::{Metric, TokenFill};
 use m2ib_methods::Choice;
+use m2ib_metrics::{Metric, TokenFill};
 
 use crate::output::Output;
 use crate::trials::{self, RoarArguments};

@@ -125,7 +125,7 @@ impl Explain {
         }
         anstream::println!(
             "{}\n\nsimilarity {:.4}, {} explained by {}",
-            attribution.text.to_ansi(),
+            m2ib::draw::ansi(&attribution.text),
             attribution.similarity,
             attribution.provenance.model,
             attribution.provenance.method,
@@ -215,7 +215,7 @@ impl Explain {
                     files.push((format!("{stem}.png"), bytes.into_inner()));
                 }
                 Format::Html => {
-                    let page = attribution.to_html(image)?;
+                    let page = m2ib::draw::html(attribution, image)?;
                     files.push((format!("{stem}.html"), page.into_bytes()));
                 }
                 Format::Json => {
@@ -244,8 +244,7 @@ impl Drawing {
         attribution: &'a Attribution,
         image: &'a DynamicImage,
     ) -> m2ib::draw::Overlay<'a> {
-        let overlay = attribution
-            .overlay(image)
+        let overlay = m2ib::draw::overlay(attribution, image)
             .color_map(self.color_map)
             .opacity(self.opacity);
         match self.boxes {

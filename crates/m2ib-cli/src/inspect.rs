@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use clap::Args;
-use m2ib::clip_model::TokenKind;
+use m2ib::clip_input::TokenKind;
 use m2ib::{Modality, ModalitySettings, Preset};
 
 use crate::model::ModelArguments;

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use m2ib::write_atomically;
+use m2ib_files::write_whole;
 
 /// A folder for results.
 pub(crate) struct Output {
@@ -48,7 +48,7 @@ impl Output {
         std::fs::create_dir_all(&self.folder)
             .with_context(|| format!("cannot make the folder {}", self.folder.display()))?;
         let path = self.folder.join(name);
-        write_atomically(&path, bytes)?;
+        write_whole(&path, bytes).with_context(|| format!("cannot write {}", path.display()))?;
         Ok(path)
     }
 }

@@ -4,9 +4,8 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
-use m2ib_eval::Yardstick;
-use m2ib_eval::data::{DataFormat, Dataset, Source};
-use m2ib_eval::metrics::TokenFill;
+use m2ib_data::{DataFormat, Dataset, Scenes, Source};
+use m2ib_metrics::TokenFill;
 
 /// Pairs of images and captions.
 #[derive(Args)]
@@ -47,8 +46,8 @@ impl Pairs {
     fn dataset(&self, seed: u64) -> Result<Dataset> {
         let Some(path) = &self.data else {
             let none = "give --data PATH or --scenes N: the pairs to explain";
-            let scenes = self.scenes.context(none)?;
-            return Ok(Dataset::scenes(&Yardstick::new(scenes as usize, seed)?));
+            let count = self.scenes.context(none)?;
+            return Ok(Scenes::new(count as usize, seed)?.dataset());
         };
         let mut source = Source::new(path);
         if let Some(format) = self.format {

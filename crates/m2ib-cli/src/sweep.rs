@@ -6,11 +6,11 @@ use std::str::FromStr;
 use anyhow::{Context, Result, ensure};
 use clap::Args;
 use m2ib::{Calibration, Layer, Modality, Preset, Pretrained};
+use m2ib_data::Dataset;
 use m2ib_eval::comparison::Plan;
-use m2ib_eval::data::Dataset;
-use m2ib_eval::metrics::TokenFill;
 use m2ib_eval::search::{Axis, Goal, Grid, Search};
 use m2ib_methods::Choice;
+use m2ib_metrics::TokenFill;
 
 use crate::calibration::CalibrationArguments;
 use crate::model::ModelArguments;

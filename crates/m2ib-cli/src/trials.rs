@@ -6,8 +6,8 @@ use anyhow::{Context, Result};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use m2ib::Pretrained;
+use m2ib_data::Dataset;
 use m2ib_eval::comparison::{Plan, RoarProgress, Trial};
-use m2ib_eval::data::Dataset;
 use m2ib_eval::journal::Journal;
 use m2ib_eval::roar::{RoarReport, RoarSettings};
 

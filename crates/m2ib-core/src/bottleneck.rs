@@ -29,7 +29,7 @@ impl Bottleneck {
     /// [`Error::Setting`](crate::Error::Setting) for a β or learning rate that is not positive and
     /// finite, or no steps or samples.
     pub fn new(settings: Settings) -> Result<Self> {
-        settings.check()?;
+        crate::settings::check(&settings)?;
         Ok(Self {
             settings,
             lanes: Arc::new(Lanes::one()),

@@ -1,15 +1,12 @@
 //! Where ε ~ N(0, I) comes from: made on the host, so that every backend sees the same noise.
 
-use std::fmt;
 use std::ops::Range;
-use std::str::FromStr;
 
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rand_distr::StandardNormal;
-use serde::{Deserialize, Serialize};
 
-use crate::{Error, Result};
+use crate::{Error, Result, Sampling};
 
 /// Supplies the noise of every step, sample by sample.
 pub trait NoiseSource: Sync {
@@ -28,41 +25,6 @@ pub struct SeededNoise {
     seed: u64,
     channel: u16,
     sampling: Sampling,
-}
-
-/// How the samples of a step relate to each other.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Sampling {
-    /// Not at all: the paper's.
-    #[default]
-    Independent,
-    /// In pairs, the second of which is the first with its sign turned, so that what is odd in the
-    /// noise cancels.
-    Antithetic,
-}
-
-impl FromStr for Sampling {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text {
-            "independent" => Ok(Self::Independent),
-            "antithetic" => Ok(Self::Antithetic),
-            other => Err(format!(
-                "\"{other}\" is no sampling, expected \"independent\" or \"antithetic\""
-            )),
-        }
-    }
-}
-
-impl fmt::Display for Sampling {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Independent => "independent",
-            Self::Antithetic => "antithetic",
-        })
-    }
 }
 
 impl SeededNoise {

@@ -1,18 +1,8 @@
 //! What solving a bottleneck finds.
 
 use ndarray::{Array1, Array2, Axis};
-use serde::{Deserialize, Serialize};
 
-/// The objective at one evaluation.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct Step {
-    /// Mean capacity over units, in nats.
-    pub compression: f32,
-    /// Mean cosine similarity over samples.
-    pub fit: f32,
-    /// β · compression − fit.
-    pub total: f32,
-}
+use crate::Step;
 
 /// What was found.
 #[derive(Debug, Clone, PartialEq)]

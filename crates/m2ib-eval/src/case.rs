@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 
 use m2ib::Attribution;
+use m2ib_data::Question;
+use m2ib_metrics::localisation::{Ranking, area, energy, iou_at, pointing};
+use m2ib_metrics::mean;
+use m2ib_metrics::words::{token_on_top, word_on_top};
 use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 
-use crate::localisation::{Ranking, area, energy, iou_at, pointing};
-use crate::resampling::mean;
-use crate::words::{token_on_top, word_on_top};
-use crate::{Measure, Question, Score};
+use crate::{Measure, Score};
 
 /// The measurements of one question's explanation.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

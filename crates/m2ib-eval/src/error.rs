@@ -7,14 +7,6 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// Fewer scenes than a comparison needs.
-    #[error(
-        "an evaluation needs at least 2 scenes, found {found}: chance levels come from the other scenes"
-    )]
-    TooFewScenes {
-        /// The number asked for.
-        found: usize,
-    },
     /// Explanations that do not belong to the questions.
     #[error("{found} explanations for {expected} questions: give one for each, in their order")]
     Count {
@@ -65,6 +57,9 @@ pub enum Error {
     /// A model, a setting or a drawing.
     #[error(transparent)]
     Explainer(Box<m2ib::Error>),
+    /// A picture.
+    #[error(transparent)]
+    Draw(#[from] m2ib::draw::Error),
     /// ROAR+.
     #[error(transparent)]
     Roar(#[from] crate::roar::Error),
@@ -79,23 +74,15 @@ pub enum Error {
         /// What the system reports.
         source: std::io::Error,
     },
-    /// A picture that could not be drawn.
-    #[error("cannot draw {what}: {reason}")]
-    Drawing {
-        /// What of the report.
-        what: &'static str,
-        /// What the plotting library reports.
-        reason: String,
-    },
     /// A metric.
     #[error(transparent)]
-    Metric(#[from] crate::metrics::Error),
+    Metric(#[from] m2ib_metrics::Error),
     /// A scene.
     #[error(transparent)]
     Scene(#[from] m2ib_scenes::Error),
     /// A data set.
     #[error(transparent)]
-    Data(#[from] crate::data::DataError),
+    Data(#[from] m2ib_data::DataError),
     /// A journal.
     #[error(transparent)]
     Journal(#[from] crate::journal::JournalError),

@@ -3,7 +3,7 @@
 //! The [`Yardstick`] asks about scenes of which every pixel's owner is known: a caption names one
 //! of several objects, so an explanation should point at that object and at its name. Every
 //! measure stands beside its [chance level](Score::chance), every mean within its
-//! [confidence interval](Interval).
+//! [confidence interval](m2ib_metrics::Interval).
 //!
 //! ```
 //! # use m2ib::Explainer;
@@ -18,9 +18,9 @@
 //! # Ok::<(), m2ib_eval::Error>(())
 //! ```
 //!
-//! [`comparison`] holds methods against each other by [`metrics`] and, with [`roar`], by what a model
+//! [`comparison`] holds methods against each other by metrics ([`m2ib_metrics`]) and, with [`roar`], by what a model
 //! loses when it must do without what they call important; [`search`] chooses M2IB's settings by either.
-//! [`data`] reads pairs as researchers have them, and a [`journal`] keeps results as they are made.
+//! Pairs come from [`m2ib_data`], and a [`journal`] keeps results as they are made.
 //!
 //! **What this crate may know:** explanations, models and scenes, and how one is held against the
 //! other. It reads plain numbers and masks and touches no tensor: models are asked through `m2ib`
@@ -28,31 +28,22 @@
 
 mod case;
 pub mod comparison;
-pub mod data;
-mod digest;
 mod error;
 pub mod journal;
-pub mod localisation;
 mod measure;
-pub mod metrics;
-mod question;
 mod report;
-mod resampling;
 pub mod roar;
 pub mod search;
 mod sheet;
 mod statistics;
 mod strangers;
 mod table;
-pub mod words;
 mod yardstick;
 
 pub use case::Case;
 pub use error::{Error, Result};
 pub use measure::{Measure, Score};
-pub use question::Question;
 pub use report::{Aggregate, Evaluation, Report};
-pub use resampling::{CONFIDENCE, Interval, RESAMPLES};
 pub use sheet::contact_sheet;
 pub use statistics::calibrate;
 pub use yardstick::{Progress, Yardstick};

@@ -10,24 +10,24 @@ use serde::{Deserialize, Serialize};
 #[non_exhaustive]
 pub enum Measure {
     /// The map's hottest pixel lies on the named object
-    /// ([`pointing`](crate::localisation::pointing)). Chance: the object's area.
+    /// ([`pointing`](m2ib_metrics::localisation::pointing)). Chance: the object's area.
     Pointing,
     /// Share of the map that lies on the named object
-    /// ([`energy`](crate::localisation::energy)). Chance: its area.
+    /// ([`energy`](m2ib_metrics::localisation::energy)). Chance: its area.
     Energy,
     /// Share of the map that lies on an object that is not named. Low is good. Chance: its area.
     OtherEnergy,
     /// Intersection over union at half of the map's range
-    /// ([`iou_at`](crate::localisation::iou_at)). Chance: of the same map with the masks of other
+    /// ([`iou_at`](m2ib_metrics::localisation::iou_at)). Chance: of the same map with the masks of other
     /// scenes.
     IouHalf,
     /// Intersection over union at the best threshold
-    /// ([`iou_best`](crate::localisation::iou_best)). Chance: as before.
+    /// ([`iou_best`](m2ib_metrics::localisation::iou_best)). Chance: as before.
     IouBest,
-    /// The strongest word is one of the name's ([`word_on_top`](crate::words::word_on_top)).
+    /// The strongest word is one of the name's ([`word_on_top`](m2ib_metrics::words::word_on_top)).
     /// Chance: the name's share of the words.
     Word,
-    /// The strongest token is one of the name's ([`token_on_top`](crate::words::token_on_top)).
+    /// The strongest token is one of the name's ([`token_on_top`](m2ib_metrics::words::token_on_top)).
     /// Chance: the name's share of the tokens.
     Token,
     /// Share of the text's nats that the end token takes. Above ½ the words' scores are leftovers.

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use m2ib::Provenance;
+use m2ib::draw::separated;
+use m2ib_metrics::{Interval, mean};
 use serde::{Deserialize, Serialize};
 
-use crate::resampling::mean;
-use crate::table::separated;
-use crate::{Case, Interval, Measure};
+use crate::{Case, Measure};
 
 /// Several settings, asked the same questions.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

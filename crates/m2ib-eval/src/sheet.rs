@@ -3,10 +3,11 @@
 use image::imageops::{self, FilterType};
 use image::{Rgb, RgbImage};
 use m2ib::Attribution;
-use m2ib::draw::label;
+use m2ib::draw::{label, overlay};
+use m2ib_data::Question;
 use ndarray::Array2;
 
-use crate::{Case, Evaluation, Measure, Question, Result, Score, Yardstick};
+use crate::{Case, Evaluation, Measure, Result, Score, Yardstick};
 
 /// Pixels of the sheet for one of a scene.
 const SCALE: u32 = 3;
@@ -54,8 +55,8 @@ pub fn contact_sheet(
 }
 
 fn cell(question: &Question, attribution: &Attribution, case: &Case) -> Result<RgbImage> {
-    let image = question.image();
-    let overlay = attribution.overlay(&image).render()?;
+    let image = crate::yardstick::image(question);
+    let overlay = overlay(attribution, &image).render()?;
     let pictures = [&question.scene.image, &overlay].map(|picture| {
         let (width, height) = (picture.width() * SCALE, picture.height() * SCALE);
         let mut picture = imageops::resize(picture, width, height, FilterType::Nearest);

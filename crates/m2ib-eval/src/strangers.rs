@@ -7,7 +7,7 @@
 
 use ndarray::Array2;
 
-use crate::Question;
+use m2ib_data::Question;
 
 /// Other scenes that each map is held against.
 const STRANGERS: usize = 16;

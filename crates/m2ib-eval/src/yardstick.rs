@@ -1,16 +1,14 @@
 //! The questions, their explanations and the verdict.
 
-use std::ops::Range;
 use std::sync::Mutex;
 
 use image::DynamicImage;
 use m2ib::{Attribution, Explainer};
-use m2ib_scenes::{Generator, Split};
-use rand::{RngExt, SeedableRng};
-use rand_chacha::ChaCha8Rng;
+use m2ib_data::{Question, Scenes};
+use m2ib_metrics::{CONFIDENCE, RESAMPLES};
 
 use crate::strangers::strangers;
-use crate::{CONFIDENCE, Case, Error, Evaluation, Question, RESAMPLES, Report, Result};
+use crate::{Case, Error, Evaluation, Report, Result};
 
 /// Scenes with one object named in each.
 #[derive(Debug, Clone)]
@@ -29,40 +27,13 @@ pub struct Progress {
 }
 
 impl Yardstick {
-    /// The first scenes of the test split, of two and three objects in turn. Which object the
-    /// caption names, and whose energy counts as the other's, is drawn from the seed.
+    /// The first scenes of the test split; see [`Scenes::new`].
     ///
     /// # Errors
-    /// [`Error::TooFewScenes`] for fewer than two.
+    /// As [`Scenes::new`].
     pub fn new(scenes: usize, seed: u64) -> Result<Self> {
-        Self::over(0..scenes as u64, seed)
-    }
-
-    /// The same over other scenes of the test split.
-    ///
-    /// # Errors
-    /// As [`new`](Self::new).
-    pub fn over(scenes: Range<u64>, seed: u64) -> Result<Self> {
-        let found = scenes.end.saturating_sub(scenes.start) as usize;
-        if found < 2 {
-            return Err(Error::TooFewScenes { found });
-        }
-        let generator = Generator::new();
-        let questions = scenes.map(|number| {
-            let objects = 2 + (number % 2) as usize;
-            let scene = generator.scene_with(Split::Test, number, objects)?;
-            // A stream for each scene: more scenes leave the first ones' questions as they were.
-            let mut rng = ChaCha8Rng::seed_from_u64(seed);
-            rng.set_stream(number);
-            let named = rng.random_range(0..objects as u32) as usize;
-            let step = rng.random_range(1..objects as u32) as usize;
-            let other = (named + step) % objects;
-            Ok(Question::new(number, scene, named, other))
-        });
-        Ok(Self {
-            questions: questions.collect::<Result<_>>()?,
-            seed,
-        })
+        let questions = Scenes::new(scenes, seed)?.questions().to_vec();
+        Ok(Self { questions, seed })
     }
 
     /// The same scenes, with the other object named.
@@ -93,7 +64,7 @@ impl Yardstick {
             caption: question.caption.clone(),
             source: Box::new(error),
         };
-        let images: Vec<_> = self.questions.iter().map(Question::image).collect();
+        let images: Vec<_> = self.questions.iter().map(image).collect();
         let images = explainer.encode_images(&images).into_iter();
         let encoded = images.zip(&self.questions).map(|(image, question)| {
             let text = explainer.encode_text(&question.caption);
@@ -163,9 +134,7 @@ impl Yardstick {
     }
 }
 
-impl Question {
-    /// The scene's picture.
-    pub(crate) fn image(&self) -> DynamicImage {
-        DynamicImage::ImageRgb8(self.scene.image.clone())
-    }
+/// The scene's picture.
+pub(crate) fn image(question: &Question) -> DynamicImage {
+    DynamicImage::ImageRgb8(question.scene.image.clone())
 }

@@ -6,12 +6,11 @@ use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use m2ib::{Backend, Modality, Pretrained, emoji};
-use m2ib_eval::Yardstick;
+use m2ib_data::{Dataset, Scenes, Source};
 use m2ib_eval::comparison::{Plan, RoarProgress, Trial, gallery};
-use m2ib_eval::data::{Dataset, Source};
 use m2ib_eval::journal::Journal;
-use m2ib_eval::metrics::Metric;
 use m2ib_eval::roar::RoarSettings;
+use m2ib_metrics::Metric;
 
 const METRICS: [Metric; 8] = [
     Metric::ImageDrop,
@@ -46,7 +45,7 @@ fn journal(plan: &Plan, data: &Dataset, path: &Path) -> Journal<Trial> {
 #[test]
 fn what_was_explained_stays_and_a_method_added_later_costs_only_itself() {
     let model = model();
-    let data = Dataset::scenes(&Yardstick::new(4, 0).unwrap());
+    let data = Scenes::new(4, 0).unwrap().dataset();
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("journal.jsonl");
 
@@ -133,7 +132,7 @@ fn a_pair_that_fails_is_kept_with_its_reason_and_ends_nothing() {
 #[test]
 fn roar_plus_of_a_comparison_is_kept_and_not_done_again() {
     let model = model();
-    let data = Dataset::scenes(&Yardstick::new(20, 0).unwrap());
+    let data = Scenes::new(20, 0).unwrap().dataset();
     let folder = tempfile::tempdir().unwrap();
     let mut plan = plan(&["saliency", "random"]);
     plan.metrics = vec![Metric::Energy];

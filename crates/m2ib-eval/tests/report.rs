@@ -86,27 +86,3 @@ fn explanations_of_something_else_are_refused() {
         "{error}"
     );
 }
-
-#[test]
-fn a_seed_draws_the_questions_and_more_scenes_change_none() {
-    let few = Yardstick::new(4, 1).unwrap();
-    let many = Yardstick::new(9, 1).unwrap();
-    assert_eq!(few.questions(), &many.questions()[..4]);
-    let objects: Vec<_> = few
-        .questions()
-        .iter()
-        .map(|q| q.scene.objects.len())
-        .collect();
-    assert_eq!(objects, [2, 3, 2, 3]);
-    let captions = |yardstick: &Yardstick| -> Vec<String> {
-        let questions = yardstick.questions().iter();
-        questions.map(|question| question.caption.clone()).collect()
-    };
-    let other = Yardstick::new(9, 2).unwrap();
-    assert_ne!(captions(&many), captions(&other));
-    let error = Yardstick::new(1, 0).unwrap_err().to_string();
-    assert!(
-        error.contains("at least 2") && error.contains("found 1"),
-        "{error}"
-    );
-}

@@ -69,6 +69,12 @@ pub enum Error {
     },
 }
 
+impl From<m2ib::clip_input::Error> for Error {
+    fn from(error: m2ib::clip_input::Error) -> Self {
+        Self::Explainer(error.into())
+    }
+}
+
 impl From<m2ib::clip_model::Error> for Error {
     fn from(error: m2ib::clip_model::Error) -> Self {
         Self::Explainer(error.into())

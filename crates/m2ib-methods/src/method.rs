@@ -70,7 +70,7 @@ pub trait Method: Debug + Send + Sync {
         };
         Provenance {
             fits: subject.fits().record(),
-            ..Provenance::new(subject.model(), method, self.seed())
+            ..m2ib::provenance(subject.model(), method, self.seed())
         }
     }
 

@@ -7,7 +7,7 @@ mod scoring;
 pub use scoring::Fill;
 
 use burn::tensor::{Tensor, TensorData};
-use m2ib::clip_model::{Caption, Pixels, Token, TokenKind};
+use m2ib::clip_input::{Caption, Pixels, Token, TokenKind};
 use m2ib::image::DynamicImage;
 use m2ib::m2ib_core::{Fit, Fitted, Readout, cosine_similarity, fit_latent};
 use m2ib::{Fits, ImageReadout, Modality, Pretrained, TextReadout};
@@ -62,7 +62,7 @@ impl<'a> Subject<'a> {
     ) -> Result<Self> {
         let position = model.pooling.position(&caption.ids())?;
         let towers = &model.clip;
-        let image = towers.image.forward(pixels.to_tensor(&towers.device()))?;
+        let image = towers.image.forward(towers.pixels(&pixels))?;
         let embedded = towers.text.place(tokens.clone());
         let text = towers.text.read_out(0, embedded, position);
         let cosine = cosine_similarity(image.clone(), text.clone());
@@ -206,7 +206,7 @@ impl<'a> Subject<'a> {
     /// As [`from_parts`](Self::from_parts).
     pub fn image_latent(&self, block: usize) -> Result<Tensor<3>> {
         let tower = &self.model.clip.image;
-        let embedded = tower.embed(self.pixels.to_tensor(&self.model.clip.device()))?;
+        let embedded = tower.embed(self.model.clip.pixels(&self.pixels))?;
         Ok(tower.blocks(0..block, embedded))
     }
 

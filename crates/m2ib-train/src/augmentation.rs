@@ -122,7 +122,7 @@ mod tests {
         Augmentation::none().add_patches(&image, 3, &[1, 2], &mut patches);
         let json = br#"{"size": 6, "crop_size": 6, "image_mean": [0.5, 0.5, 0.5],
             "image_std": [0.5, 0.5, 0.5]}"#;
-        let processor = clip_model::ImageProcessor::from_json(json, "p.json").unwrap();
+        let processor = clip_input::ImageProcessor::from_json(json, "p.json").unwrap();
         let pixels = processor.process(&image.into()).values;
         let at = |place: usize, channel: usize, y: usize, x: usize| {
             pixels[channel * 36 + (place / 2 * 3 + y) * 6 + place % 2 * 3 + x]

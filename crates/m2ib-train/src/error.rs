@@ -7,6 +7,9 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
+    /// From images, captions and the files that say how a model wants them.
+    #[error(transparent)]
+    Input(#[from] clip_input::Error),
     /// From the model.
     #[error(transparent)]
     Model(#[from] clip_model::Error),

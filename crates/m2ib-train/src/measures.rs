@@ -150,13 +150,12 @@ fn embed_names(model: &Pretrained) -> Result<Vec<Vec<f32>>> {
 }
 
 fn embed_images(model: &Pretrained, images: &[&RgbImage], lanes: &Lanes) -> Result<Vec<Vec<f32>>> {
-    let device = model.clip.device();
     let found = lanes.map(
         images.chunks(TOGETHER).collect(),
         |images: &[&RgbImage]| {
             let pixels = images.iter().map(|&image| {
                 let image = DynamicImage::ImageRgb8(image.clone());
-                model.processor.process(&image).to_tensor(&device)
+                model.clip.pixels(&model.processor.process(&image))
             });
             let pixels = Tensor::cat(pixels.collect(), 0);
             Ok(units(model.clip.image.forward(pixels)?))

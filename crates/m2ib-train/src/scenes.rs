@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use clip_model::CaptionTokenizer;
+use clip_input::CaptionTokenizer;
 use m2ib_scenes::{Generator, Split};
 
 use crate::{Example, Named, Result, Source};

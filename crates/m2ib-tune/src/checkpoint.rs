@@ -1,7 +1,6 @@
 //! Weights, moments, step and settings in one safetensors file.
 
 use std::collections::HashMap;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use safetensors::SafeTensors;
@@ -198,21 +197,7 @@ fn parse<S: DeserializeOwned>(bytes: &[u8]) -> Result<Checkpoint<S>, String> {
 /// # Errors
 /// [`Error::File`].
 pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
-    let folder = path.parent().unwrap_or(Path::new("."));
-    let write = || {
-        let mut file = tempfile::NamedTempFile::new_in(folder)?;
-        file.write_all(bytes)?;
-        file.as_file().sync_all()?;
-        let file = file.persist(path)?;
-        // Temporary files are for their owner's eyes alone, this one is not.
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::PermissionsExt;
-            file.set_permissions(std::fs::Permissions::from_mode(0o644))?;
-        }
-        Ok::<_, std::io::Error>(file)
-    };
-    write().map(drop).map_err(|source| Error::File {
+    m2ib_files::write_whole(path, bytes).map_err(|source| Error::File {
         action: "write",
         path: path.into(),
         source,

@@ -7,7 +7,7 @@ use m2ib_core::{Bottleneck, Lanes, NoiseModel, Sampling};
 
 use crate::{
     Backend, Bottlenecks, Calibration, Config, Error, Explainer, Layer, Method, Modality,
-    ModalitySettings, Noise, Overrides, Preset, Provenance, Result,
+    ModalitySettings, Noise, Overrides, Preset, Result,
 };
 
 /// Settings of an explainer in the making. Setters may come in any order; the preset fills in
@@ -157,7 +157,7 @@ impl ExplainerBuilder {
             calibration,
         };
         let method = Method::M2ib(Box::new(bottlenecks));
-        let provenance = Provenance::new(&self.model, method, self.seed);
+        let provenance = crate::provenance(&self.model, method, self.seed);
         let samples = [&image, &text].map(|side| side.settings.bottleneck.samples);
         let threads = Backend::host_threads(&self.model.clip.device()).unwrap_or(0);
         self.model.clip.computes_on_host(threads > 0);

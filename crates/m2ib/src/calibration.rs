@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use clip_model::{Pretrained, TokenKind, TraceOptions};
+use clip_input::TokenKind;
+use clip_model::{Pretrained, TraceOptions};
 use image::DynamicImage;
 use m2ib_core::NoiseModel;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
@@ -129,8 +130,7 @@ impl<'a> Calibrator<'a> {
     /// [`Error::Model`] if the image does not go through the tower.
     pub fn add_image(&mut self, image: &DynamicImage) -> Result<()> {
         let tower = &self.model.clip.image;
-        let device = self.model.clip.device();
-        let pixels = self.model.processor.process(image).to_tensor(&device);
+        let pixels = self.model.clip.pixels(&self.model.processor.process(image));
         let trace = tower.trace(tower.embed(pixels)?, HIDDEN);
         let patches = |token: usize| token > 0;
         add_states(&mut self.image, &trace, patches, Modality::Image)?;
@@ -282,7 +282,7 @@ impl Calibration {
         } else {
             serde_json::to_vec_pretty(self).map_err(|error| failed(error.to_string()))?
         };
-        crate::write::atomically(path, &bytes)
+        m2ib_files::write_whole(path, &bytes).map_err(|error| failed(error.to_string()))
     }
 
     /// Reads a file written by [`save`](Self::save).
@@ -291,7 +291,7 @@ impl Calibration {
     /// [`Error::Model`] if the file cannot be read, [`Error::Parse`] if it is no calibration.
     pub fn load(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
-        let bytes = clip_model::Content::Path(path.into()).read()?;
+        let bytes = clip_input::Content::Path(path.into()).read()?;
         let parsed = if is_safetensors(path) {
             Self::from_safetensors(&bytes)
         } else {

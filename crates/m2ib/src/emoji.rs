@@ -1,7 +1,8 @@
 //! The embedded model: a small CLIP of emoji scenes that needs no download.
 
 use burn::tensor::Device;
-use clip_model::{Content, ModelFiles, Pretrained};
+use clip_input::Content;
+use clip_model::{ModelFiles, Pretrained};
 pub use m2ib_emoji::{SCENES, Scene, class_names};
 
 use crate::{Calibration, Error, Result};

@@ -1,7 +1,8 @@
 //! Images and captions that went through their towers once.
 
 use burn::tensor::{Device, Tensor};
-use clip_model::{Caption, Pixels, Precision, View};
+use clip_input::{Caption, Pixels, View};
+use clip_model::Precision;
 use image::DynamicImage;
 use m2ib_core::{Readout, cosine_similarity};
 
@@ -68,7 +69,7 @@ impl Explainer {
         } = pixels;
         let tower = &self.model.clip.image;
         let start = self.image.settings.layer.next_block();
-        let embedded = tower.embed(pixels.to_tensor(&self.model.clip.device()))?;
+        let embedded = tower.embed(self.model.clip.pixels(&pixels))?;
         let latent = tower.blocks(0..start, embedded);
         let embedding = ImageReadout { tower, start }.read(latent.clone());
         let origin = self.origin(Modality::Image);

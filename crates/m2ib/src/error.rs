@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::{Layer, Modality};
+use crate::Modality;
 
 /// Result of this crate's fallible functions.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -34,18 +34,8 @@ pub enum Error {
         reason: String,
     },
     /// A layer that cannot be masked.
-    #[error(
-        "{modality} layer {found} is out of range: expected {}, since the tower has {depth} blocks and something must lie behind the mask",
-        layers(*depth)
-    )]
-    Layer {
-        /// The modality.
-        modality: Modality,
-        /// The layer asked for.
-        found: Layer,
-        /// The tower's blocks.
-        depth: usize,
-    },
+    #[error(transparent)]
+    Layer(#[from] m2ib_settings::LayerError),
     /// Matched noise for the text without statistics.
     #[error(
         "matched noise needs feature statistics of the text tower: give a calibration (`m2ib calibrate` makes one), or choose isotropic noise for the text"
@@ -107,35 +97,6 @@ pub enum Error {
         /// The parser's reason.
         reason: String,
     },
-    /// A drawing option outside its range.
-    #[error("{name} is {found}, expected {expected}")]
-    Option {
-        /// The option.
-        name: &'static str,
-        /// Its value.
-        found: String,
-        /// What is accepted.
-        expected: &'static str,
-    },
-    /// An image to draw on that is not the one explained.
-    #[error(
-        "the image to draw on has {} × {} pixels, the explained one {} × {}: draw on the image that was explained, upright as `open_image` gives it",
-        found[0], found[1], expected[0], expected[1]
-    )]
-    ImageSize {
-        /// Width and height of the image given.
-        found: [u32; 2],
-        /// Width and height of the image explained.
-        expected: [u32; 2],
-    },
-    /// A picture or plot that could not be drawn or encoded.
-    #[error("cannot draw {what}: {reason}")]
-    Drawing {
-        /// Which one.
-        what: &'static str,
-        /// Why.
-        reason: String,
-    },
     /// A model's file that the hub did not give.
     #[cfg(feature = "hub")]
     #[error("cannot get {file} of \"{id}\": {reason}")]
@@ -149,11 +110,8 @@ pub enum Error {
     },
 }
 
-/// The layers of a tower that can be masked.
-fn layers(depth: usize) -> String {
-    match depth {
-        0 | 1 => "\"embedding\"".into(),
-        2 => "\"embedding\" or block 0".into(),
-        _ => format!("\"embedding\" or block 0 to {}", depth - 2),
+impl From<clip_input::Error> for Error {
+    fn from(error: clip_input::Error) -> Self {
+        Self::Model(error.into())
     }
 }

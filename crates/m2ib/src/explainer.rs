@@ -4,7 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use burn::tensor::Tensor;
-use clip_model::{Pretrained, TokenKind};
+use clip_input::TokenKind;
+use clip_model::Pretrained;
 use image::DynamicImage;
 use m2ib_core::{Fit, Lanes, NoiseModel, Problem, Readout, SeededNoise, Solution, Step};
 use ndarray::Array2;

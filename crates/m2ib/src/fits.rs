@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use burn::tensor::Tensor;
+use m2ib_attribution::FitRecord;
 use m2ib_core::{Cosine, Fit};
-use serde::{Deserialize, Serialize};
 
 /// One fit a modality: of embeddings read out of a masked image, and of those read out of a masked
 /// caption. M2IB's own are the cosines with the other modality's embedding.
@@ -37,21 +37,13 @@ impl Fits {
     }
 }
 
-/// What was wanted of either embedding, as the fits describe themselves.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct FitRecord {
-    /// Of the image's embedding.
-    pub image: String,
-    /// Of the caption's embedding.
-    pub text: String,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-impl Default for FitRecord {
-    fn default() -> Self {
-        let cosine = String::from(Cosine::DESCRIPTION);
-        Self {
-            image: cosine.clone(),
-            text: cosine,
-        }
+    #[test]
+    fn a_record_that_says_nothing_else_is_of_cosines() {
+        let record = FitRecord::default();
+        assert_eq!([record.image, record.text], [Cosine::DESCRIPTION; 2]);
     }
 }

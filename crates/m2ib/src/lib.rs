@@ -8,50 +8,48 @@
 //! the model ([`clip_model`]) meet, and where adapters bring backends in; those do not know each
 //! other.
 
-mod attribution;
 mod backend;
 mod builder;
 mod calibration;
 mod config;
-pub mod draw;
 #[cfg(feature = "emoji")]
 pub mod emoji;
 mod encoded;
 mod error;
 mod explainer;
 mod fits;
-mod heat_map;
 #[cfg(feature = "hub")]
 pub mod hub;
 mod many;
 mod provenance;
 mod readout;
-mod settings;
-mod write;
 
-pub use attribution::{
-    Attribution, ImageAttribution, TextAttribution, TokenScore, Warning, WordScore,
-};
 pub use backend::{Backend, DeviceChoice, FoundDevice};
 pub use builder::ExplainerBuilder;
 pub use burn::tensor::Device;
 pub use calibration::{Calibration, Calibrator, Statistics};
+pub use clip_input;
+pub use clip_input::{decode_image, open_image};
 pub use clip_model;
-pub use clip_model::{Precision, Pretrained, decode_image, open_image};
+pub use clip_model::{Precision, Pretrained};
 pub use config::Config;
 pub use encoded::{EncodedImage, EncodedText};
 pub use error::{Error, Result};
 pub use explainer::{Explainer, Progress};
-pub use fits::{FitRecord, Fits};
-pub use heat_map::{HeatMap, Rect, normalize, upsample};
+pub use fits::Fits;
 pub use image;
+pub use m2ib_attribution::{
+    Attribution, Bottlenecks, FitRecord, HeatMap, ImageAttribution, Method, Provenance, Rect,
+    TextAttribution, TokenScore, Unit, Warning, WordScore, normalize, upsample,
+};
 pub use m2ib_core;
-pub use m2ib_core::Sampling;
+pub use m2ib_draw as draw;
+pub use m2ib_settings::{
+    Layer, LayerError, Modality, ModalitySettings, Noise, Overrides, Preset, Sampling,
+};
 pub use ndarray;
-pub use provenance::{Bottlenecks, Method, Provenance, Unit};
+pub use provenance::provenance;
 pub use readout::{ImageReadout, TextReadout};
-pub use settings::{Layer, Modality, ModalitySettings, Noise, Overrides, Preset};
-pub use write::atomically as write_atomically;
 
 /// The README's examples, compiled and run.
 #[cfg(all(doctest, feature = "emoji"))]

@@ -1,127 +1,19 @@
-//! How an explanation was made, and what its numbers are.
+//! The record of how an explanation is made with a model.
 
-use std::collections::BTreeMap;
-use std::fmt;
+use clip_model::Pretrained;
+use m2ib_attribution::{FitRecord, Method, Provenance};
 
-use clip_model::{Precision, Pretrained};
-use serde::{Deserialize, Serialize};
-
-use crate::{FitRecord, ModalitySettings, Preset};
-
-/// What saliency is measured in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Unit {
-    /// Information in nats (1 nat = 1.44 bits).
-    #[default]
-    Nats,
-    /// Change of the cosine similarity.
-    Cosine,
-    /// None: only the order and the proportions mean something.
-    Arbitrary,
-}
-
-impl Unit {
-    /// A written number with the unit behind it, if it has one.
-    pub(crate) fn after(self, number: &str) -> String {
-        match self {
-            Self::Arbitrary => number.into(),
-            unit => format!("{number} {unit}"),
-        }
-    }
-}
-
-impl fmt::Display for Unit {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Nats => "nats",
-            Self::Cosine => "cosine",
-            Self::Arbitrary => "saliency",
-        })
-    }
-}
-
-/// How an explanation was made: enough to make it again.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Provenance {
-    /// The model's name.
-    pub model: String,
-    /// Identifies its weights.
-    pub fingerprint: String,
-    /// The method and its settings.
-    pub method: Method,
-    /// What was wanted of the embeddings.
-    #[serde(default)]
-    pub fits: FitRecord,
-    /// The seed of whatever is random.
-    pub seed: u64,
-    /// The device it ran on.
-    pub backend: String,
-    /// The number format of the weights' matrices.
-    #[serde(default)]
-    pub precision: Precision,
-    /// This crate's version.
-    pub version: String,
-}
-
-/// A method with its settings.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Method {
-    /// The multi-modal information bottleneck.
-    M2ib(Box<Bottlenecks>),
-    /// Another one, to compare with.
-    Other {
-        /// Its name.
-        name: String,
-        /// Its settings by their names.
-        settings: BTreeMap<String, String>,
-    },
-}
-
-/// The settings of M2IB.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Bottlenecks {
-    /// The preset the settings started from.
-    pub preset: Preset,
-    /// The image's settings.
-    pub image: ModalitySettings,
-    /// The text's settings.
-    pub text: ModalitySettings,
-    /// What the matched noise's statistics come from, if any did.
-    pub calibration: Option<String>,
-}
-
-impl Provenance {
-    /// Of what was made now with this model.
-    pub fn new(model: &Pretrained, method: Method, seed: u64) -> Self {
-        let clip = &model.clip;
-        Self {
-            model: model.name.clone(),
-            fingerprint: clip.fingerprint().into(),
-            method,
-            fits: FitRecord::default(),
-            seed,
-            backend: format!("{:?}", clip.device().as_dispatch()),
-            precision: clip.precision(),
-            version: env!("CARGO_PKG_VERSION").into(),
-        }
-    }
-
-    /// The bottlenecks' settings, if they made the explanation.
-    pub fn bottlenecks(&self) -> Option<&Bottlenecks> {
-        match &self.method {
-            Method::M2ib(bottlenecks) => Some(bottlenecks),
-            Method::Other { .. } => None,
-        }
-    }
-}
-
-impl fmt::Display for Method {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::M2ib(bottlenecks) => write!(f, "M2IB with the {} preset", bottlenecks.preset),
-            Self::Other { name, .. } => f.write_str(name),
-        }
+/// Of what is made now with this model.
+pub fn provenance(model: &Pretrained, method: Method, seed: u64) -> Provenance {
+    let clip = &model.clip;
+    Provenance {
+        model: model.name.clone(),
+        fingerprint: clip.fingerprint().into(),
+        method,
+        fits: FitRecord::default(),
+        seed,
+        backend: format!("{:?}", clip.device().as_dispatch()),
+        precision: clip.precision().to_string(),
+        version: env!("CARGO_PKG_VERSION").into(),
     }
 }

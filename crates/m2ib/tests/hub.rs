@@ -31,7 +31,7 @@ fn reason(result: m2ib::Result<ModelFiles>) -> (String, HubReason) {
 }
 
 fn weights(files: &ModelFiles) -> Vec<Vec<u8>> {
-    let read = |file: &m2ib::clip_model::Content| file.read().unwrap();
+    let read = |file: &m2ib::clip_input::Content| file.read().unwrap();
     files.weights.iter().map(read).collect()
 }
 

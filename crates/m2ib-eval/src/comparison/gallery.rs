@@ -6,14 +6,15 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use m2ib::image::{DynamicImage, ImageFormat, RgbImage};
 use m2ib::{Modality, Pretrained};
+use m2ib_data::{Dataset, Row};
 use m2ib_methods::Subject;
+use m2ib_metrics::Interval;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::outcome::Standing;
 use super::{Comparison, Plan};
-use crate::data::{Dataset, Row};
+use crate::Result;
 use crate::roar::{RoarMeasure, RoarReport};
-use crate::{Interval, Result};
 
 /// Longer sides of pictures in pixels.
 const LONGEST: u32 = 480;
@@ -60,7 +61,7 @@ pub fn gallery(
             let picture = opened.as_ref().map_err(Clone::clone);
             let picture = picture.and_then(|(image, subject)| {
                 let attribution = method.attribute(subject).map_err(|e| e.to_string())?;
-                let drawn = attribution.overlay(image).render_with_caption();
+                let drawn = m2ib::draw::overlay(&attribution, image).render_with_caption();
                 uri(drawn.map_err(|error| error.to_string())?)
             });
             (name.clone(), picture)
@@ -103,7 +104,7 @@ impl Comparison {
     /// One self-contained page: tables, charts, and the gallery.
     ///
     /// # Errors
-    /// [`Error::Drawing`](crate::Error::Drawing).
+    /// [`Error::Draw`](crate::Error::Draw).
     pub fn to_html(&self, gallery: &Gallery) -> Result<String> {
         let charts = [Modality::Image, Modality::Text].map(|side| Ok((side, self.to_svg(side)?)));
         let charts = charts.into_iter().collect::<Result<Vec<_>>>()?;

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use m2ib_data::{Dataset, RowFailure};
 use m2ib_methods::Choice;
+use m2ib_metrics::{Metric, Summary};
 use serde::{Deserialize, Serialize};
 
 use super::{Plan, Trial};
-use crate::data::{Dataset, RowFailure};
 use crate::journal::{Journal, Outcome};
-use crate::metrics::{Metric, Summary};
 use crate::roar::RoarReport;
 
 /// Methods with their means.
@@ -145,7 +145,7 @@ impl Comparison {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Interval;
+    use m2ib_metrics::Interval;
 
     fn column(method: &str, mean: f64) -> Column {
         let interval = Interval {

@@ -4,9 +4,9 @@ use m2ib::{Calibration, Modality, Pretrained};
 use m2ib_methods::Choice;
 use serde_json::{Value, json};
 
-use crate::data::Dataset;
-use crate::digest::digest;
-use crate::metrics::{FaithfulnessSettings, Metric, SensitivitySettings, TokenFill};
+use m2ib_data::Dataset;
+use m2ib_files::digest;
+use m2ib_metrics::{FaithfulnessSettings, Metric, SensitivitySettings, TokenFill};
 
 /// A comparison in the making.
 #[derive(Debug, Clone)]

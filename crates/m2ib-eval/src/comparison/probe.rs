@@ -3,7 +3,7 @@
 use m2ib_methods::{Fill, Method, Subject};
 use ndarray::{Array2, Array3};
 
-use crate::metrics::{Error, InputExplainer, MaskedText, Result, Scorer, TokenFill};
+use m2ib_metrics::{Error, InputExplainer, MaskedText, Result, Scorer, TokenFill};
 
 /// The id that CLIP's own tokenizer pads with.
 const PAD: i64 = 0;

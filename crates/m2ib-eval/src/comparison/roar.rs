@@ -3,13 +3,13 @@
 
 use std::path::Path;
 
-use m2ib::clip_model::Caption;
+use m2ib::clip_input::Caption;
 use m2ib::{Backend, Pretrained};
+use m2ib_data::{Dataset, Row};
+use m2ib_files::digest;
 use m2ib_tune::StepReport;
 
 use super::{Plan, Trial};
-use crate::data::{Dataset, Row};
-use crate::digest::digest;
 use crate::journal::{Journal, Outcome};
 use crate::roar::{Pair, Retrieval, Roar, RoarReport, RoarSettings, Scores, Tuning};
 use crate::{Error, Result};

@@ -3,18 +3,18 @@
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use m2ib::clip_model::View;
+use m2ib::clip_input::View;
 use m2ib::m2ib_core::Lanes;
 use m2ib::{Backend, Pretrained};
+use m2ib_data::{Dataset, Row, RowFailure};
 use m2ib_methods::{Method, Subject};
+use m2ib_metrics::Metric;
 use ndarray::Array2;
 
 use super::sanity::Randomised;
 use super::{Plan, Trial};
 use crate::Result;
-use crate::data::{Dataset, Row, RowFailure};
 use crate::journal::{Journal, Outcome};
-use crate::metrics::Metric;
 
 const UNBROKEN: &str = "no thread panics while it holds the journal";
 

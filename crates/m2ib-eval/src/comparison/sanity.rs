@@ -3,11 +3,11 @@
 use m2ib::clip_model::random_clip;
 use m2ib::{Calibration, Pretrained};
 use m2ib_methods::{Choice, Method, Subject};
+use m2ib_metrics::{
+    Error, Metric, Partner, Values, parameter_randomisation, partner_randomisation,
+};
 
 use super::Plan;
-use crate::metrics::{
-    self, Error, Metric, Partner, Values, parameter_randomisation, partner_randomisation,
-};
 
 /// A model's relatives for parameter randomisation: `from` of them keep their first `from` blocks.
 #[derive(Debug)]
@@ -84,7 +84,7 @@ impl Plan {
         methods: &[[Box<dyn Method>; 2]],
         subjects: &[Subject<'_>],
         others: &[Subject<'_>],
-    ) -> metrics::Result<Values> {
+    ) -> m2ib_metrics::Result<Values> {
         let depth = methods.len() - 1;
         let mut values = Values::new();
         for (weights, seeds, side) in [
@@ -136,7 +136,7 @@ enum Side {
 }
 
 impl Side {
-    fn explain(self, method: &dyn Method, subject: &Subject<'_>) -> metrics::Result<Vec<f32>> {
+    fn explain(self, method: &dyn Method, subject: &Subject<'_>) -> m2ib_metrics::Result<Vec<f32>> {
         let values = match self {
             Self::Image => method
                 .patches(subject)
@@ -151,7 +151,7 @@ impl Side {
         self,
         own: &Subject<'a>,
         other: &Subject<'_>,
-    ) -> metrics::Result<Subject<'a>> {
+    ) -> m2ib_metrics::Result<Subject<'a>> {
         let (pixels, caption) = match self {
             Self::Image => (own.pixels(), other.caption()),
             Self::Text => (other.pixels(), own.caption()),

@@ -1,13 +1,12 @@
 //! A comparison as tables like the paper's, and as comma-separated values.
 
 use m2ib::Modality;
+use m2ib::draw::{aligned, separated};
+use m2ib_metrics::{Interval, Metric};
 
 use super::outcome::Standing;
 use super::{Column, Comparison};
-use crate::Interval;
-use crate::metrics::Metric;
 use crate::roar::{RoarMeasure, RoarReport};
-use crate::table::{aligned, separated};
 
 /// Metrics beside each other in a table; more do not fit on a page.
 const ACROSS: usize = 6;

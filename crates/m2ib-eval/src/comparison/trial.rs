@@ -4,16 +4,15 @@ use std::time::Instant;
 
 use m2ib::Modality;
 use m2ib_methods::{Method, Subject};
+use m2ib_metrics::{
+    CaptionTokens, Metric, Values, image_faithfulness, image_sensitivity, localisation,
+    text_faithfulness, text_sensitivity,
+};
 use ndarray::{Array2, Array3};
 use serde::{Deserialize, Serialize};
 
 use super::Plan;
 use super::probe::{Explained, Rescored};
-use crate::localisation;
-use crate::metrics::{
-    self, CaptionTokens, Metric, Values, image_faithfulness, image_sensitivity, text_faithfulness,
-    text_sensitivity,
-};
 use crate::roar::Scores;
 
 /// What came of a pair.
@@ -29,8 +28,6 @@ pub struct Trial {
     pub seconds: f64,
 }
 
-/// Tolerance of the pointing game in pixels of the model's input.
-const TOLERANCE: f64 = 15.0;
 /// Threshold of IoU.
 const HALF: f32 = 0.5;
 
@@ -75,7 +72,7 @@ impl Plan {
         })
     }
 
-    fn faithfulness(&self, subject: &Subject<'_>, scores: &Scores) -> metrics::Result<Values> {
+    fn faithfulness(&self, subject: &Subject<'_>, scores: &Scores) -> m2ib_metrics::Result<Values> {
         let (scorer, wanted) = (Rescored(subject), &self.metrics[..]);
         let settings = &self.faithfulness;
         let mut values = Values::new();
@@ -98,7 +95,7 @@ impl Plan {
             (Metric::Pointing, localisation::pointing(map, mask)),
             (
                 Metric::PointingTolerant,
-                localisation::pointing_within(map, mask, TOLERANCE),
+                localisation::pointing_within(map, mask, localisation::TOLERANCE),
             ),
             (Metric::Energy, localisation::energy(map, mask)),
             (Metric::Iou, localisation::iou_at(map, mask, HALF)),
@@ -111,7 +108,11 @@ impl Plan {
             .collect()
     }
 
-    fn sensitivity(&self, subject: &Subject<'_>, method: &dyn Method) -> metrics::Result<Values> {
+    fn sensitivity(
+        &self,
+        subject: &Subject<'_>,
+        method: &dyn Method,
+    ) -> m2ib_metrics::Result<Values> {
         let explainer = Explained { subject, method };
         let mut values = Values::new();
         if self.wants(&[Metric::ImageSensitivity]) {

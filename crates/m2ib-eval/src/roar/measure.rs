@@ -1,8 +1,9 @@
 //! ROAR+'s numbers by name.
 
+use m2ib_metrics::Interval;
+
 use super::Fall;
 use super::retrieval::RetrievalCase;
-use crate::Interval;
 
 /// One of ROAR+'s numbers. Each is better the larger it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,11 +1,11 @@
 //! What ROAR+ found: plain numbers, serialisable both ways.
 
+use m2ib::draw::aligned;
+use m2ib_metrics::Interval;
 use serde::{Deserialize, Serialize};
 
 use super::retrieval::{by_pair, intervals};
 use super::{Error, Result, Retrieval, RoarMeasure, RoarSettings};
-use crate::Interval;
-use crate::table::aligned;
 
 /// Methods compared by what their removals cost a model.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -10,8 +10,7 @@ use std::collections::BTreeMap;
 use m2ib_tune::Embeddings;
 use serde::{Deserialize, Serialize};
 
-use crate::Interval;
-use crate::resampling::mean;
+use m2ib_metrics::{Interval, mean};
 
 /// Retrieval on the validation part.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -4,10 +4,10 @@ use std::fmt;
 use std::str::FromStr;
 
 use m2ib::Modality;
+use m2ib_metrics::{Direction, Metric};
 use serde::{Serialize, Serializer};
 
 use crate::Error;
-use crate::metrics::{Direction, Metric};
 use crate::roar::RoarMeasure;
 
 /// By what settings are chosen.

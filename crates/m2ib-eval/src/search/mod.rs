@@ -7,7 +7,7 @@
 //! data's noise, and the settings as a file that explanations can be made by.
 //!
 //! The best of many looks better than it is on the pairs that it was chosen by, so a part of the
-//! pairs should be [held out](crate::data::Dataset::split), and the chosen one measured on them.
+//! pairs should be [held out](m2ib_data::Dataset::split), and the chosen one measured on them.
 
 mod axis;
 mod chart;

@@ -1,16 +1,16 @@
 //! What the trials of a grid amount to.
 
 use m2ib::{Config, Modality, Overrides};
+use m2ib_data::Dataset;
 use m2ib_methods::Choice;
+use m2ib_metrics::{Direction, Interval, Metric};
 use serde::Serialize;
 
 use super::{Dimension, Goal, Grid};
 use crate::comparison::{Comparison, Plan, Trial};
-use crate::data::Dataset;
 use crate::journal::{Journal, Outcome};
-use crate::metrics::{Direction, Metric};
 use crate::roar::{RoarMeasure, RoarReport};
-use crate::{Error, Interval, Result};
+use crate::{Error, Result};
 
 /// A grid with what decided.
 #[derive(Debug, Clone, PartialEq, Serialize)]

@@ -3,11 +3,12 @@
 use std::fmt::Write;
 
 use m2ib::Modality;
+use m2ib::draw::{aligned, separated};
+use m2ib_metrics::Interval;
 
 use super::{HeldOut, Search, Tried};
+use crate::Result;
 use crate::roar::RoarReport;
-use crate::table::{aligned, separated};
-use crate::{Interval, Result};
 
 impl Search {
     /// A Markdown table, the best first: the goal's mean ± half its confidence interval, how far
@@ -160,9 +161,9 @@ mod tests {
     use m2ib::Config;
 
     use super::*;
-    use crate::metrics::Metric;
     use crate::search::Goal;
     use crate::search::outcome::tests::search;
+    use m2ib_metrics::Metric;
 
     fn example() -> Search {
         let near = [Some(0.3), Some(0.25)];

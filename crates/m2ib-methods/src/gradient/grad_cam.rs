@@ -47,7 +47,7 @@ impl GradCam {
     fn start(&self, modality: Modality, depth: usize) -> Result<usize> {
         match self.layer {
             Some(layer) => {
-                layer.check(modality, depth)?;
+                layer.check(modality, depth).map_err(m2ib::Error::from)?;
                 Ok(layer.next_block())
             }
             None => Ok(depth - 1),

@@ -49,7 +49,7 @@ impl IntegratedGradients {
     /// Signed contributions of all pixels, `[3 · height · width]`.
     pub(crate) fn pixels(&self, subject: &Subject<'_>) -> Result<Vec<f32>> {
         let clip = &subject.model().clip;
-        let pixels = subject.pixels().to_tensor(&clip.device());
+        let pixels = clip.pixels(subject.pixels());
         let [_, channels, height, width] = pixels.dims();
         let mut sum = pixels.zeros_like();
         for points in self.points() {

@@ -1,7 +1,7 @@
 //! Pairs scored again with a part of them changed.
 
 use burn::tensor::{Int, Tensor, TensorData};
-use m2ib::clip_model::TokenKind;
+use m2ib::clip_input::TokenKind;
 
 use super::Subject;
 use crate::Result;

@@ -4,7 +4,8 @@ pub(crate) mod measure;
 pub(crate) mod train;
 mod window;
 
-use clip_model::{Content, ModelFiles};
+use clip_input::Content;
+use clip_model::ModelFiles;
 
 /// The embedded model's files.
 pub(crate) fn emoji() -> ModelFiles {

@@ -5,7 +5,8 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
-use clip_model::{CaptionTokenizer, ClipConfig, Content, ImageProcessor, Pooling, Pretrained};
+use clip_input::{CaptionTokenizer, Content, ImageProcessor};
+use clip_model::{ClipConfig, Pooling, Pretrained};
 use indicatif::{ProgressBar, ProgressStyle};
 use m2ib_core::Lanes;
 use m2ib_scenes::Split;

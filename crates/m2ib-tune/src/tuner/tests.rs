@@ -1,4 +1,5 @@
-use clip_model::{ClipConfig, ImageProcessor, Precision, random_clip};
+use clip_input::ImageProcessor;
+use clip_model::{ClipConfig, Precision, random_clip};
 use m2ib_scenes::{Generator, Split};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -159,8 +160,8 @@ fn sixteen_pairs_are_learnt_by_heart() {
     let config = ClipConfig::from_json(m2ib_emoji::CONFIG, "config.json").unwrap();
     let processor = ImageProcessor::from_json(m2ib_emoji::PREPROCESSOR, "preprocessor").unwrap();
     let positions = config.text.max_position_embeddings;
-    let tokenizer = clip_model::Content::Bytes("tokenizer.json", m2ib_emoji::TOKENIZER);
-    let tokenizer = clip_model::CaptionTokenizer::load(&tokenizer, positions).unwrap();
+    let tokenizer = clip_input::Content::Bytes("tokenizer.json", m2ib_emoji::TOKENIZER);
+    let tokenizer = clip_input::CaptionTokenizer::load(&tokenizer, positions).unwrap();
     let generator = Generator::new();
     let examples = (0..16).map(|number| {
         let scene = generator.scene_with(Split::Train, number, 1).unwrap();

@@ -1,0 +1,357 @@
+//! What an explanation says: plain numbers on the host, serialisable both ways.
+
+use std::fmt;
+
+use clip_input::{Caption, Token, TokenKind, View};
+use m2ib_settings::Step;
+use ndarray::Array2;
+use serde::{Deserialize, Serialize};
+
+use crate::heat_map::{self, HeatMap, Range};
+use crate::{Provenance, Unit};
+
+/// The explanation of one image–caption pair.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Attribution {
+    /// Which patches carried information about the caption.
+    pub image: ImageAttribution,
+    /// Which tokens and words carried information about the image.
+    pub text: TextAttribution,
+    /// Cosine similarity of the two embeddings, nothing masked.
+    pub similarity: f32,
+    /// What a reader should know before trusting the numbers.
+    pub warnings: Vec<Warning>,
+    /// How it was made.
+    pub provenance: Provenance,
+}
+
+/// The image's side of an explanation.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ImageAttribution {
+    #[serde(with = "rows")]
+    saliency: Array2<f32>,
+    /// The class token's, which belongs to no patch; 0 where a method gives it none.
+    pub class_token: f32,
+    /// What saliency is measured in.
+    pub unit: Unit,
+    /// Side lengths of the model's input in pixels, `[height, width]`.
+    pub input_size: [usize; 2],
+    /// The part of the original image that the model saw.
+    pub view: View,
+    /// The bottleneck's objective, evaluation by evaluation; empty for other methods.
+    pub trace: Vec<Step>,
+}
+
+impl ImageAttribution {
+    /// A map over patches, `[rows, columns]`, of an input of this size.
+    pub fn new(saliency: Array2<f32>, unit: Unit, input_size: [usize; 2], view: View) -> Self {
+        Self {
+            saliency,
+            class_token: 0.0,
+            unit,
+            input_size,
+            view,
+            trace: Vec::new(),
+        }
+    }
+
+    /// Saliency per patch, `[rows, columns]`: M2IB's is the information in nats.
+    pub fn saliency(&self) -> &Array2<f32> {
+        &self.saliency
+    }
+
+    /// Whether all patches carry the same, so that there is no map to speak of.
+    pub fn is_flat(&self) -> bool {
+        heat_map::normalize(&self.saliency).1
+    }
+
+    /// The patches' saliency scaled to 0..1, `[rows, columns]`; zeros if [flat](Self::is_flat).
+    pub fn normalized(&self) -> Array2<f32> {
+        heat_map::normalize(&self.saliency).0
+    }
+
+    /// The map over the model's input, bilinear, 0..1, `[height, width]`.
+    pub fn input_heat_map(&self) -> Array2<f32> {
+        let [height, width] = self.input_size;
+        heat_map::normalize(&heat_map::upsample(&self.saliency, height, width)).0
+    }
+
+    /// The map over the original image, with the part that was cropped away marked.
+    pub fn heat_map(&self) -> HeatMap {
+        heat_map::in_original(&self.saliency, &self.view)
+    }
+
+    /// The map over the original image scaled to another size, for drawing.
+    pub fn heat_map_at(&self, width: u32, height: u32) -> HeatMap {
+        let across = f64::from(width) / f64::from(self.view.image_width);
+        let down = f64::from(height) / f64::from(self.view.image_height);
+        let scaled = View {
+            image_width: width,
+            image_height: height,
+            left: self.view.left * across,
+            top: self.view.top * down,
+            width: self.view.width * across,
+            height: self.view.height * down,
+        };
+        heat_map::in_original(&self.saliency, &scaled)
+    }
+}
+
+/// The caption's side of an explanation.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TextAttribution {
+    /// The caption as given, and what of it did not fit.
+    pub caption: Caption,
+    /// Saliency per token, in the caption's order, start and end tokens included: M2IB's is the
+    /// information in nats.
+    pub saliency: Vec<f32>,
+    /// What saliency is measured in.
+    pub unit: Unit,
+    /// The bottleneck's objective, evaluation by evaluation; empty for other methods.
+    pub trace: Vec<Step>,
+}
+
+/// One token with its score.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct TokenScore<'a> {
+    /// The token.
+    pub token: &'a Token,
+    /// Its saliency, M2IB's in nats.
+    pub saliency: f32,
+    /// Its saliency scaled to 0..1 among the caption's pieces; 0 for start and end.
+    pub score: f32,
+}
+
+/// One word with its score: its tokens' saliency summed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct WordScore {
+    /// The word as the caption spells it.
+    pub text: String,
+    /// Its bytes in the caption.
+    pub span: std::ops::Range<usize>,
+    /// Its saliency, M2IB's in nats.
+    pub saliency: f32,
+    /// Its saliency scaled to 0..1 among the caption's words.
+    pub score: f32,
+}
+
+impl TextAttribution {
+    /// The tokens with their scores.
+    pub fn tokens(&self) -> Vec<TokenScore<'_>> {
+        let pieces = || {
+            self.pairs()
+                .filter(|(token, _)| token.kind == TokenKind::Text)
+        };
+        let range = Range::of(pieces().map(|(_, saliency)| saliency));
+        self.pairs()
+            .map(|(token, saliency)| {
+                let score = match (token.kind, range) {
+                    (TokenKind::Text, Some(range)) => range.scale(saliency),
+                    _ => 0.0,
+                };
+                TokenScore {
+                    token,
+                    saliency,
+                    score,
+                }
+            })
+            .collect()
+    }
+
+    /// The words with their scores.
+    pub fn words(&self) -> Vec<WordScore> {
+        let mut words: Vec<(Option<usize>, WordScore)> = Vec::new();
+        for (token, saliency) in self
+            .pairs()
+            .filter(|(token, _)| token.kind == TokenKind::Text)
+        {
+            match words.last_mut() {
+                Some((word, score)) if *word == token.word && word.is_some() => {
+                    score.span.end = token.span.end;
+                    score.saliency += saliency;
+                }
+                _ => {
+                    let span = token.span.clone();
+                    let score = WordScore {
+                        text: String::new(),
+                        span,
+                        saliency,
+                        score: 0.0,
+                    };
+                    words.push((token.word, score));
+                }
+            }
+        }
+        let mut words: Vec<WordScore> = words.into_iter().map(|(_, word)| word).collect();
+        let range = Range::of(words.iter().map(|word| word.saliency));
+        for word in &mut words {
+            word.text = self
+                .caption
+                .text
+                .get(word.span.clone())
+                .unwrap_or_default()
+                .into();
+            word.score = range.map_or(0.0, |range| range.scale(word.saliency));
+        }
+        words
+    }
+
+    /// The share of all saliency that the end token takes, 0..1 (signed values count by size). Its output is what is pooled: behind
+    /// the first blocks it already holds the whole caption, and then the words' scores are what is
+    /// left over.
+    pub fn pooled_share(&self) -> f32 {
+        let total: f32 = self.saliency.iter().map(|value| value.abs()).sum();
+        let pooled: f32 = self
+            .pairs()
+            .filter(|(t, _)| t.kind == TokenKind::End)
+            .map(|(_, value)| value.abs())
+            .sum();
+        if total > 0.0 { pooled / total } else { 0.0 }
+    }
+
+    /// Min–max over all tokens, start and end included, as the released code scales them. There
+    /// the end token's score drowns the words'; [`tokens`](Self::tokens) leaves both out.
+    pub fn released_scores(&self) -> Vec<f32> {
+        let range = Range::of(self.saliency.iter().copied());
+        self.saliency
+            .iter()
+            .map(|&value| range.map_or(0.0, |range| range.scale(value)))
+            .collect()
+    }
+
+    fn pairs(&self) -> impl Iterator<Item = (&Token, f32)> {
+        self.caption
+            .tokens
+            .iter()
+            .zip(self.saliency.iter().copied())
+    }
+}
+
+/// Something about an explanation that its reader should know.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "kind")]
+#[non_exhaustive]
+pub enum Warning {
+    /// The caption was longer than the model's context.
+    CaptionCut {
+        /// The part that was left out.
+        left_out: String,
+        /// Tokens of the whole caption.
+        tokens: usize,
+        /// Positions of the model.
+        positions: usize,
+    },
+    /// The end token takes most of the text's nats.
+    PooledTokenDominates {
+        /// Its share, 0..1.
+        share: f32,
+    },
+    /// All patches carry the same.
+    FlatImageMap,
+}
+
+impl fmt::Display for Warning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::CaptionCut {
+                left_out,
+                tokens,
+                positions,
+            } => write!(
+                f,
+                "the caption has {tokens} tokens, the model takes {positions}; left out: \"{left_out}\""
+            ),
+            Self::PooledTokenDominates { share } => write!(
+                f,
+                "the end token takes {:.0} % of the text's nats, so the words' scores are leftovers; mask the text at an earlier layer (the embedding is best)",
+                share * 100.0
+            ),
+            Self::FlatImageMap => write!(
+                f,
+                "every patch has the same saliency: there is no heat map; a smaller β or more steps may help"
+            ),
+        }
+    }
+}
+
+/// A matrix as a list of rows.
+mod rows {
+    use ndarray::Array2;
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    pub(super) fn serialize<S: Serializer>(
+        map: &Array2<f32>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(map.rows().into_iter().map(|row| row.to_vec()))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Array2<f32>, D::Error> {
+        let rows = Vec::<Vec<f32>>::deserialize(deserializer)?;
+        let columns = rows.first().map_or(0, Vec::len);
+        let shape = (rows.len(), columns);
+        Array2::from_shape_vec(shape, rows.concat()).map_err(D::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(saliency: &[f32]) -> TextAttribution {
+        let token = |text: &str, kind, span: std::ops::Range<usize>, word| Token {
+            id: 0,
+            text: text.into(),
+            kind,
+            span,
+            word,
+        };
+        let tokens = vec![
+            token("<s>", TokenKind::Start, 0..0, None),
+            token("a</w>", TokenKind::Text, 0..1, Some(0)),
+            token("hedge", TokenKind::Text, 2..7, Some(1)),
+            token("hog</w>", TokenKind::Text, 7..10, Some(1)),
+            token("</s>", TokenKind::End, 0..0, None),
+        ];
+        let caption = Caption {
+            text: "a hedgehog".into(),
+            tokens,
+            cut: None,
+        };
+        TextAttribution {
+            caption,
+            saliency: saliency.into(),
+            unit: Unit::Nats,
+            trace: vec![],
+        }
+    }
+
+    #[test]
+    fn a_words_pieces_are_summed_and_start_and_end_left_out() {
+        let text = text(&[9.0, 1.0, 2.0, 3.0, 15.0]);
+        let words = text.words();
+        assert_eq!(words.len(), 2);
+        assert_eq!(
+            (words[1].text.as_str(), words[1].span.clone()),
+            ("hedgehog", 2..10)
+        );
+        assert_eq!((words[1].saliency, words[1].score), (5.0, 1.0));
+        assert_eq!((words[0].saliency, words[0].score), (1.0, 0.0));
+        let scores: Vec<f32> = text.tokens().iter().map(|token| token.score).collect();
+        assert_eq!(scores, [0.0, 0.0, 0.5, 1.0, 0.0]);
+        assert_eq!(text.pooled_share(), 0.5);
+        assert_eq!(text.released_scores()[4], 1.0);
+    }
+
+    #[test]
+    fn equal_saliency_scores_zero_not_nan() {
+        let text = text(&[2.0; 5]);
+        assert!(
+            text.words().iter().all(|word| word.score == 0.0) || text.words()[1].saliency == 4.0
+        );
+        assert!(text.tokens().iter().all(|token| token.score == 0.0));
+        assert!(text.released_scores().iter().all(|score| *score == 0.0));
+    }
+}

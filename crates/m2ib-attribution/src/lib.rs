@@ -1,0 +1,15 @@
+//! What an explanation says: a map over the image, a score for every word, and how they were made.
+//!
+//! **What this crate may know:** images and captions as [`clip_input`] gives them, and settings.
+//! It is plain data on the host, without tensors: methods make it, metrics judge it, drawings show
+//! it.
+
+mod attribution;
+mod heat_map;
+mod provenance;
+
+pub use attribution::{
+    Attribution, ImageAttribution, TextAttribution, TokenScore, Warning, WordScore,
+};
+pub use heat_map::{HeatMap, Rect, normalize, upsample};
+pub use provenance::{Bottlenecks, FitRecord, Method, Provenance, Unit};

@@ -1,0 +1,91 @@
+//! COCO's captions, and what its JSON files have in common.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use serde::Deserialize;
+
+use crate::json::{Id, Lenient, read as read_json};
+use crate::rows::{Draft, Rows};
+use crate::{DataFormat, DataResult};
+
+/// An image, as far as it matters here.
+#[derive(Debug, Deserialize)]
+pub(super) struct Image {
+    id: Id,
+    file_name: Option<String>,
+    /// MS-CXR's, from its folder; `file_name` alone would not find the image.
+    path: Option<String>,
+}
+
+/// The images of a file by their ids.
+pub(super) struct Images(HashMap<Id, String>);
+
+#[derive(Debug, Deserialize)]
+struct File {
+    images: Vec<Lenient<Image>>,
+    annotations: Vec<Lenient<Annotation>>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Annotation {
+    id: Id,
+    image_id: Id,
+    caption: String,
+}
+
+/// A row an annotation.
+pub(super) fn read(path: &Path, rows: &mut Rows) -> DataResult<()> {
+    let file: File = read_json(path, DataFormat::CocoCaptions)?;
+    let images = Images::new(file.images, rows);
+    for (place, annotation) in file.annotations.into_iter().enumerate() {
+        match annotation.0 {
+            Err(reason) => rows.take(&format!("annotations[{place}]"), Err(reason)),
+            Ok(Annotation {
+                id,
+                image_id,
+                caption,
+            }) => {
+                let draft = images.get(&image_id).map(|image| Draft {
+                    image: image.into(),
+                    caption,
+                    ..Draft::default()
+                });
+                rows.take(&id.to_string(), draft);
+            }
+        }
+    }
+    Ok(())
+}
+
+impl Images {
+    /// Those that are whole; the others are failures.
+    pub(super) fn new(list: Vec<Lenient<Image>>, rows: &mut Rows) -> Self {
+        let mut images = HashMap::with_capacity(list.len());
+        for (place, image) in list.into_iter().enumerate() {
+            let image = image.0.and_then(
+                |Image {
+                     id,
+                     file_name,
+                     path,
+                 }| {
+                    let path = path.or(file_name);
+                    Ok((id, path.ok_or("missing field `file_name`")?))
+                },
+            );
+            match image {
+                Ok((id, path)) => {
+                    images.insert(id, path);
+                }
+                Err(reason) => rows.take(&format!("images[{place}]"), Err(reason)),
+            }
+        }
+        Self(images)
+    }
+
+    /// An image's path.
+    pub(super) fn get(&self, id: &Id) -> Result<&str, String> {
+        let path = self.0.get(id).map(String::as_str);
+        path.ok_or_else(|| format!("its image {id} is not among the images of the file"))
+    }
+}

@@ -1,0 +1,52 @@
+//! Images with captions, as researchers have them on disk.
+//!
+//! A [`Source`] is a file or folder in one of the [`DataFormat`]s; reading it gives a [`Dataset`]
+//! without opening an image. A row that is malformed is counted with its reason and ends nothing,
+//! and so should one be whose image cannot be opened later: [`RowFailure::new`] makes the record.
+//!
+//! ```
+//! use m2ib_data::Source;
+//!
+//! let folder = tempfile::tempdir()?;
+//! let path = folder.path().join("pairs.tsv");
+//! std::fs::write(&path, "a cat on a mat\tcats/1.jpg\na line without its image\n")?;
+//!
+//! let dataset = Source::new(&path).images("/data").read()?;
+//! assert_eq!(dataset.rows[0].key, "pairs.tsv:1");
+//! assert_eq!(dataset.rows[0].caption, "a cat on a mat");
+//! assert_eq!(dataset.failures[0].row, "pairs.tsv:2");
+//! assert_eq!(dataset.failures[0].reason, "it has 1 of 2 columns");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! **What this crate may know:** files of images, captions and regions. It knows no model.
+
+mod coco;
+mod columns;
+mod dataset;
+mod detect;
+mod error;
+mod flickr;
+mod folder;
+mod format;
+mod json;
+mod json_lines;
+mod karpathy;
+mod lines;
+mod ms_cxr;
+mod outline;
+mod question;
+mod ref_coco;
+mod region;
+mod row;
+mod rows;
+mod scenes;
+mod table;
+
+pub use dataset::{Dataset, Source};
+pub use error::{DataError, DataResult};
+pub use format::DataFormat;
+pub use question::Question;
+pub use region::{Rectangle, Region};
+pub use row::{Row, RowFailure, RowImage};
+pub use scenes::Scenes;

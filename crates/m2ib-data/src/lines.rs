@@ -1,0 +1,64 @@
+//! The lines of a file, numbered as an editor numbers them.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+
+use crate::DataResult;
+use crate::dataset::read_error;
+
+/// Hands out each line that is not blank with its number, from 1, without its end.
+pub(super) fn each(path: &Path, mut take: impl FnMut(usize, &[u8])) -> DataResult<()> {
+    let file = File::open(path).map_err(read_error(path))?;
+    let mut reader = BufReader::new(file);
+    let mut bytes = Vec::new();
+    for number in 1.. {
+        bytes.clear();
+        let read = reader.read_until(b'\n', &mut bytes);
+        if read.map_err(read_error(path))? == 0 {
+            break;
+        }
+        let line = without_end(without_mark(&bytes));
+        if !line.trim_ascii().is_empty() {
+            take(number, line);
+        }
+    }
+    Ok(())
+}
+
+/// Without the byte order mark that some editors begin a file with.
+fn without_mark(bytes: &[u8]) -> &[u8] {
+    bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes)
+}
+
+fn without_end(line: &[u8]) -> &[u8] {
+    let line = line.strip_suffix(b"\n").unwrap_or(line);
+    line.strip_suffix(b"\r").unwrap_or(line)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_keep_their_numbers_whatever_ends_them() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let content = b"\xef\xbb\xbfone\r\n\r\n two\t\n\n\nthr\xff\r\r\nfour";
+        std::fs::write(&file, content).unwrap();
+        let mut lines = Vec::new();
+        each(file.path(), |number, line| {
+            lines.push((number, line.to_vec()))
+        })
+        .unwrap();
+        let expected = [
+            (1, &b"one"[..]),
+            (3, b" two\t"),
+            (6, b"thr\xff\r"),
+            (7, b"four"),
+        ];
+        assert_eq!(
+            lines,
+            expected.map(|(number, line)| (number, line.to_vec()))
+        );
+    }
+}

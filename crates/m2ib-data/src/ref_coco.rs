@@ -1,0 +1,175 @@
+//! RefCOCO, RefCOCO+ and RefCOCOg: expressions that single out an object of a COCO image.
+//!
+//! `refs(unc).p` holds the expressions as a Python pickle, a list of objects with `ref_id`,
+//! `ann_id`, `image_id`, `split` and `sentences`; its conversion to JSON is read. `instances.json`
+//! beside it holds images and boxes. The file names in the expressions are not those of COCO, so
+//! an image's comes from `instances.json`.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use crate::coco::{Image, Images};
+use crate::dataset::read_error;
+use crate::json::{Id, Lenient, read as read_json};
+use crate::region::Rectangle;
+use crate::rows::{Draft, Rows};
+use crate::{DataError, DataFormat, DataResult, Region};
+
+/// The file with the objects.
+pub(super) const INSTANCES: &str = "instances.json";
+
+#[derive(Debug, Deserialize)]
+struct Instances {
+    images: Vec<Lenient<Image>>,
+    annotations: Vec<Lenient<Annotation>>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Annotation {
+    id: Id,
+    bbox: [f64; 4],
+}
+
+/// An object and what it was called.
+#[derive(Debug, Deserialize)]
+struct Reference {
+    ref_id: Id,
+    ann_id: Id,
+    image_id: Id,
+    split: Option<String>,
+    sentences: Vec<Lenient<Sentence>>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Sentence {
+    sent_id: Option<Id>,
+    /// In lower case and without punctuation, as it is evaluated.
+    sent: Option<String>,
+    raw: Option<String>,
+}
+
+/// A row an expression; its key is the reference's id and its own.
+pub(super) fn read(path: &Path, rows: &mut Rows) -> DataResult<()> {
+    let references = references_in(path)?;
+    let instances = references.with_file_name(INSTANCES);
+    let list: Vec<Lenient<Reference>> = read_json(&references, DataFormat::RefCoco)?;
+    let Instances {
+        images,
+        annotations,
+    } = read_json(&instances, DataFormat::RefCoco)?;
+    let images = Images::new(images, rows);
+    let boxes = boxes(annotations, rows);
+    for (place, reference) in list.into_iter().enumerate() {
+        match reference.0 {
+            Err(reason) => rows.take(&format!("refs[{place}]"), Err(reason)),
+            Ok(reference) => take(reference, &images, &boxes, rows),
+        }
+    }
+    Ok(())
+}
+
+/// The file of expressions that is meant, which may be given by its folder.
+fn references_in(path: &Path) -> DataResult<PathBuf> {
+    if is_pickle(path) {
+        return Err(DataError::Pickle { path: path.into() });
+    }
+    if !path.is_dir() {
+        return Ok(path.into());
+    }
+    let entries = std::fs::read_dir(path).map_err(read_error(path))?;
+    let files = entries.map(|entry| entry.map(|entry| entry.path()));
+    let mut files = files
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(read_error(path))?;
+    files.retain(|file| name(file).starts_with("refs"));
+    files.sort();
+    let [json, pickles] = [is_json, is_pickle].map(|is| {
+        let files = files.iter().filter(|file| is(file));
+        files.cloned().collect::<Vec<_>>()
+    });
+    match (json.as_slice(), pickles.as_slice()) {
+        ([only], _) => Ok(only.clone()),
+        ([], [pickle, ..]) => Err(DataError::Pickle {
+            path: pickle.clone(),
+        }),
+        (found, _) => {
+            let found: Vec<_> = found.iter().map(|file| name(file)).collect();
+            let reason = match found.is_empty() {
+                true => {
+                    "it holds no file of expressions, expected refs(….json) beside instances.json"
+                        .into()
+                }
+                false => format!(
+                    "it holds several files of expressions, give one of {}",
+                    found.join(", ")
+                ),
+            };
+            Err(DataError::Parse {
+                path: path.into(),
+                format: DataFormat::RefCoco,
+                reason,
+            })
+        }
+    }
+}
+
+fn boxes(list: Vec<Lenient<Annotation>>, rows: &mut Rows) -> HashMap<Id, [f64; 4]> {
+    let mut boxes = HashMap::with_capacity(list.len());
+    for (place, annotation) in list.into_iter().enumerate() {
+        match annotation.0 {
+            Ok(annotation) => drop(boxes.insert(annotation.id, annotation.bbox)),
+            Err(reason) => rows.take(&format!("annotations[{place}]"), Err(reason)),
+        }
+    }
+    boxes
+}
+
+fn take(reference: Reference, images: &Images, boxes: &HashMap<Id, [f64; 4]>, rows: &mut Rows) {
+    let Reference {
+        ref_id,
+        ann_id,
+        image_id,
+        split,
+        sentences,
+    } = reference;
+    if sentences.is_empty() {
+        rows.take(&ref_id.to_string(), Err("it has no sentences".into()));
+    }
+    let image = images.get(&image_id);
+    let region = boxes
+        .get(&ann_id)
+        .ok_or_else(|| format!("its object {ann_id} is not among the annotations of {INSTANCES}"));
+    let region = region.and_then(|&numbers| Rectangle::new(numbers));
+    for (place, sentence) in sentences.into_iter().enumerate() {
+        let sentence = sentence.0;
+        let named = sentence.as_ref().ok().and_then(|said| said.sent_id.clone());
+        let id = named.map_or_else(|| place.to_string(), |id| id.to_string());
+        let draft = sentence.and_then(|said| {
+            Ok(Draft {
+                image: image.clone()?.into(),
+                caption: said.sent.or(said.raw).ok_or("missing field `sent`")?,
+                regions: vec![Region::Box(region.clone()?)],
+                split: split.clone(),
+            })
+        });
+        rows.take(&format!("{ref_id}/{id}"), draft);
+    }
+}
+
+fn name(path: &Path) -> String {
+    path.file_name()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into()
+}
+
+fn is_json(path: &Path) -> bool {
+    path.extension()
+        .is_some_and(|extension| extension == "json")
+}
+
+fn is_pickle(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "p")
+}

@@ -1,0 +1,157 @@
+//! A pair to explain, and what is known of it.
+
+use std::error::Error;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use image::{DynamicImage, RgbImage};
+use ndarray::Array2;
+use serde::{Deserialize, Serialize};
+
+use crate::region::coloured;
+use crate::{DataError, DataResult, Region};
+
+/// An image, a caption and where in the image is what the caption speaks of.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Row {
+    /// Unlike that of any other row, and the same whenever the data set is read: the file's name
+    /// and the row's id or line in it.
+    pub key: String,
+    /// The image.
+    pub image: RowImage,
+    /// The caption.
+    pub caption: String,
+    /// Where it is what the caption speaks of; none where nobody marked it.
+    pub regions: Vec<Region>,
+}
+
+/// Where a row's image is.
+#[derive(Debug, Clone, PartialEq)]
+pub enum RowImage {
+    /// In a file, which may turn out not to be there.
+    File(PathBuf),
+    /// In memory.
+    Picture {
+        /// What the picture is called; rows of one picture call it the same.
+        name: String,
+        /// The picture itself.
+        pixels: Arc<RgbImage>,
+    },
+}
+
+/// Which picture it is, whatever is asked about it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Picture<'a> {
+    File(&'a Path),
+    Name(&'a str),
+}
+
+impl RowImage {
+    pub(super) fn picture(&self) -> Picture<'_> {
+        match self {
+            Self::File(path) => Picture::File(path),
+            Self::Picture { name, .. } => Picture::Name(name),
+        }
+    }
+}
+
+/// A row that could not be read or used, and why.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RowFailure {
+    /// The row's key, or its place in the file.
+    pub row: String,
+    /// What is wrong with it.
+    pub reason: String,
+}
+
+impl Row {
+    /// Decodes the image, upright.
+    ///
+    /// # Errors
+    /// [`DataError::Image`] if it is missing or broken.
+    pub fn open(&self) -> DataResult<DynamicImage> {
+        match &self.image {
+            RowImage::Picture { pixels, .. } => Ok(RgbImage::clone(pixels).into()),
+            RowImage::File(path) => {
+                clip_input::open_image(path).map_err(|source| DataError::Image {
+                    row: self.key.clone(),
+                    source: Box::new(source),
+                })
+            }
+        }
+    }
+
+    /// The regions as masks `[height, width]` of the original image, which has this size.
+    ///
+    /// # Errors
+    /// [`DataError::Mask`] and [`DataError::Region`]; no mask is without a pixel.
+    pub fn masks(&self, width: u32, height: u32) -> DataResult<Vec<Array2<bool>>> {
+        let masks = self.regions.iter().map(|region| {
+            let mask = self.mask_of(region, width, height)?;
+            if mask.iter().any(|&on| on) {
+                return Ok(mask);
+            }
+            Err(self.misfit(width, height, "its mask is empty".into()))
+        });
+        masks.collect()
+    }
+
+    /// All regions as one mask, if there are any.
+    ///
+    /// # Errors
+    /// As [`masks`](Self::masks).
+    pub fn mask(&self, width: u32, height: u32) -> DataResult<Option<Array2<bool>>> {
+        let masks = self.masks(width, height)?.into_iter();
+        Ok(masks.reduce(|all, mask| all | mask))
+    }
+
+    fn mask_of(&self, region: &Region, width: u32, height: u32) -> DataResult<Array2<bool>> {
+        let mask = match region {
+            Region::Box(rectangle) => {
+                let outside = || format!("the box {rectangle:?} lies outside");
+                let mask = rectangle.mask(width, height);
+                return mask.ok_or_else(|| self.misfit(width, height, outside()));
+            }
+            Region::Mask(mask) => mask.clone(),
+            Region::MaskFile(path) => {
+                let picture = clip_input::open_image(path).map_err(|source| DataError::Mask {
+                    row: self.key.clone(),
+                    source: Box::new(source),
+                })?;
+                coloured(&picture)
+            }
+        };
+        let (rows, columns) = mask.dim();
+        if (columns, rows) != (width as usize, height as usize) {
+            let reason = format!("its mask has {columns} × {rows}");
+            return Err(self.misfit(width, height, reason));
+        }
+        Ok(mask)
+    }
+
+    fn misfit(&self, width: u32, height: u32, reason: String) -> DataError {
+        DataError::Region {
+            row: self.key.clone(),
+            width,
+            height,
+            reason,
+        }
+    }
+}
+
+impl RowFailure {
+    /// A row that failed in use, with the error and what caused it.
+    pub fn new(row: &Row, error: &dyn Error) -> Self {
+        let mut reason = error.to_string();
+        let mut cause = error.source();
+        while let Some(error) = cause {
+            reason.push_str(": ");
+            reason.push_str(&error.to_string());
+            cause = error.source();
+        }
+        Self {
+            row: row.key.clone(),
+            reason,
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! Rows as they are read: checked, given their keys, counted when they fail.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::path::{Path, PathBuf};
+
+use crate::{DataError, DataFormat, DataResult, Dataset, Region, Row, RowFailure, RowImage};
+
+/// What a reader makes of a row.
+#[derive(Debug, Default)]
+pub(super) struct Draft {
+    /// A path relative to the images' folder, or an absolute one.
+    pub(super) image: String,
+    pub(super) caption: String,
+    pub(super) regions: Vec<Region>,
+    /// Which part of the data set it belongs to, where that is said.
+    pub(super) split: Option<String>,
+}
+
+/// The rows so far.
+pub(super) struct Rows<'a> {
+    /// The start of every key.
+    source: String,
+    images: PathBuf,
+    split: Option<&'a str>,
+    rows: Vec<Row>,
+    failures: Vec<RowFailure>,
+    keys: HashSet<String>,
+    splits: BTreeSet<String>,
+    /// Where a pair of image and caption is, if its regions come one by one.
+    pairs: Option<HashMap<(PathBuf, String), usize>>,
+}
+
+impl<'a> Rows<'a> {
+    /// None yet, of this file.
+    pub(super) fn new(source: &Path, images: PathBuf, split: Option<&'a str>) -> Self {
+        Self {
+            source: source
+                .file_name()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into(),
+            images,
+            split,
+            rows: Vec::new(),
+            failures: Vec::new(),
+            keys: HashSet::new(),
+            splits: BTreeSet::new(),
+            pairs: None,
+        }
+    }
+
+    /// From here on rows of equal image and caption are one row with the regions of all.
+    pub(super) fn merge(&mut self) {
+        self.pairs.get_or_insert_default();
+    }
+
+    /// A region in a file, relative to the images' folder.
+    pub(super) fn mask_file(&self, path: &str) -> Region {
+        Region::MaskFile(self.images.join(path))
+    }
+
+    /// Records what a reader made of the row `id`, or why it could not.
+    pub(super) fn take(&mut self, id: &str, draft: Result<Draft, String>) {
+        let key = format!("{}:{id}", self.source);
+        if let Err(reason) = draft.and_then(|draft| self.add(&key, draft)) {
+            self.failures.push(RowFailure { row: key, reason });
+        }
+    }
+
+    fn add(&mut self, key: &str, draft: Draft) -> Result<(), String> {
+        if !self.wants(draft.split.as_deref())? {
+            return Ok(());
+        }
+        let [image, caption] = [&draft.image, &draft.caption].map(|text| text.trim());
+        if caption.is_empty() {
+            return Err("its caption is empty".into());
+        }
+        let path = self.images.join(checked(image)?);
+        if !self.keys.insert(key.into()) {
+            return Err("its id occurs more than once; the first row with it is kept".into());
+        }
+        let pair = (path, caption.to_owned());
+        if let Some(pairs) = &mut self.pairs {
+            let place = *pairs.entry(pair.clone()).or_insert(self.rows.len());
+            if let Some(row) = self.rows.get_mut(place) {
+                row.regions.extend(draft.regions);
+                return Ok(());
+            }
+        }
+        let (path, caption) = pair;
+        self.rows.push(Row {
+            key: key.into(),
+            image: RowImage::File(path),
+            caption,
+            regions: draft.regions,
+        });
+        Ok(())
+    }
+
+    /// Whether a row belongs to what is asked for.
+    fn wants(&mut self, split: Option<&str>) -> Result<bool, String> {
+        let Some(wanted) = self.split else {
+            return Ok(true);
+        };
+        let split = split.ok_or("it does not say which split it belongs to")?;
+        if !self.splits.contains(split) {
+            self.splits.insert(split.into());
+        }
+        Ok(split == wanted)
+    }
+
+    /// What was read of the file.
+    pub(super) fn finish(self, path: &Path, format: DataFormat) -> DataResult<Dataset> {
+        if let Some(wanted) = self.split.filter(|&wanted| !self.splits.contains(wanted)) {
+            let names: Vec<_> = self
+                .splits
+                .iter()
+                .map(|name| format!("\"{name}\""))
+                .collect();
+            return Err(DataError::Split {
+                path: path.into(),
+                wanted: wanted.into(),
+                found: match names.is_empty() {
+                    true => "none: its rows do not say which split they belong to".into(),
+                    false => names.join(", "),
+                },
+            });
+        }
+        if self.rows.is_empty() && self.failures.is_empty() {
+            return Err(DataError::Empty { path: path.into() });
+        }
+        Ok(Dataset {
+            name: format!("{} ({format})", self.source),
+            rows: self.rows,
+            failures: self.failures,
+        })
+    }
+}
+
+/// An image's path that can be one.
+fn checked(image: &str) -> Result<&str, String> {
+    if image.is_empty() {
+        return Err("it names no image".into());
+    }
+    if image.contains(['\n', '\r', '\0']) {
+        return Err("the image's path has a line break in it: a quotation mark before it may never be closed".into());
+    }
+    if image.starts_with("http://") || image.starts_with("https://") {
+        return Err(format!(
+            "its image is an address, {image}: nothing is downloaded here; fetch the images first and give their paths"
+        ));
+    }
+    Ok(image)
+}

@@ -1,0 +1,110 @@
+//! Scenes of emoji, of which every pixel's owner is known, as rows.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use m2ib_scenes::{Generator, Split};
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+use crate::{DataError, DataResult, Dataset, Question, Region, Row, RowImage};
+
+/// Scenes with one object named in each.
+#[derive(Debug, Clone)]
+pub struct Scenes {
+    questions: Vec<Question>,
+}
+
+impl Scenes {
+    /// The first scenes of the test split, of two and three objects in turn. Which object the
+    /// caption names, and whose share counts as the other's, is drawn from the seed.
+    ///
+    /// # Errors
+    /// [`DataError::TooFewScenes`] for fewer than two.
+    pub fn new(scenes: usize, seed: u64) -> DataResult<Self> {
+        Self::over(0..scenes as u64, seed)
+    }
+
+    /// The same over other scenes of the test split.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn over(scenes: Range<u64>, seed: u64) -> DataResult<Self> {
+        let found = scenes.end.saturating_sub(scenes.start) as usize;
+        if found < 2 {
+            return Err(DataError::TooFewScenes { found });
+        }
+        let generator = Generator::new();
+        let questions = scenes.map(|number| {
+            let objects = 2 + (number % 2) as usize;
+            let scene = generator.scene_with(Split::Test, number, objects)?;
+            // A stream for each scene: more scenes leave the first ones' questions as they were.
+            let mut rng = ChaCha8Rng::seed_from_u64(seed);
+            rng.set_stream(number);
+            let named = rng.random_range(0..objects as u32) as usize;
+            let step = rng.random_range(1..objects as u32) as usize;
+            let other = (named + step) % objects;
+            Ok(Question::new(number, scene, named, other))
+        });
+        Ok(Self {
+            questions: questions.collect::<DataResult<_>>()?,
+        })
+    }
+
+    /// The same scenes, with the other object named.
+    pub fn swapped(&self) -> Self {
+        Self {
+            questions: self.questions.iter().map(Question::swapped).collect(),
+        }
+    }
+
+    /// One a scene.
+    pub fn questions(&self) -> &[Question] {
+        &self.questions
+    }
+
+    /// A row a scene; its region is the named object.
+    pub fn dataset(&self) -> Dataset {
+        let rows = self.questions.iter().map(|question| Row {
+            // The same scene may be asked about another of its objects.
+            key: format!("scenes:test-{}-{}", question.number, question.named),
+            caption: question.caption.clone(),
+            regions: vec![Region::Mask(question.mask().clone())],
+            image: RowImage::Picture {
+                name: format!("scenes:test-{}", question.number),
+                pixels: Arc::new(question.scene.image.clone()),
+            },
+        });
+        Dataset {
+            name: "emoji scenes (test)".into(),
+            rows: rows.collect(),
+            failures: Vec::new(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_seed_draws_the_questions_and_more_scenes_change_none() {
+        let few = Scenes::new(4, 1).unwrap();
+        let many = Scenes::new(9, 1).unwrap();
+        assert_eq!(few.questions(), &many.questions()[..4]);
+        let questions = few.questions().iter();
+        let objects: Vec<_> = questions.map(|q| q.scene.objects.len()).collect();
+        assert_eq!(objects, [2, 3, 2, 3]);
+        let captions = |scenes: &Scenes| -> Vec<String> {
+            let questions = scenes.questions().iter();
+            questions.map(|question| question.caption.clone()).collect()
+        };
+        let other = Scenes::new(9, 2).unwrap();
+        assert_ne!(captions(&many), captions(&other));
+        let error = Scenes::new(1, 0).unwrap_err().to_string();
+        assert!(
+            error.contains("at least 2") && error.contains("found 1"),
+            "{error}"
+        );
+    }
+}

@@ -1,0 +1,126 @@
+//! Explanations made by hand, for the tests of this folder.
+
+use clip_input::{Caption, Cut, Token, TokenKind, View};
+use ndarray::Array2;
+
+use m2ib_attribution::{
+    Attribution, Bottlenecks, FitRecord, ImageAttribution, Method, Provenance, TextAttribution,
+    Unit,
+};
+use m2ib_settings::{Layer, ModalitySettings, Noise, Preset, Sampling, Settings, Step};
+
+/// An explanation of an image of this size, the square in its middle seen.
+pub(crate) fn attribution(width: u32, height: u32) -> Attribution {
+    let side = f64::from(width.min(height));
+    let view = View {
+        image_width: width,
+        image_height: height,
+        left: (f64::from(width) - side) / 2.0,
+        top: (f64::from(height) - side) / 2.0,
+        width: side,
+        height: side,
+    };
+    let nats = Array2::from_shape_fn((4, 4), |(row, column)| 0.25 + (row * column) as f32);
+    let settings = ModalitySettings {
+        layer: Layer::Block(2),
+        noise: Noise::Matched,
+        sampling: Sampling::Independent,
+        bottleneck: Settings {
+            beta: 0.1,
+            learning_rate: 1.0,
+            steps: 10,
+            samples: 10,
+        },
+    };
+    let mut image = ImageAttribution::new(nats, Unit::Nats, [96, 96], view);
+    image.class_token = 1.5;
+    image.trace = trace(10);
+    let bottlenecks = Bottlenecks {
+        preset: Preset::Matched,
+        image: settings,
+        text: ModalitySettings {
+            layer: Layer::Embedding,
+            ..settings
+        },
+        calibration: Some("by hand".into()),
+    };
+    Attribution {
+        image,
+        text: text("a hedgehog next to a tractor"),
+        similarity: 0.3125,
+        warnings: Vec::new(),
+        provenance: Provenance {
+            model: "clip-by-hand".into(),
+            fingerprint: "sha256:0123".into(),
+            method: Method::M2ib(Box::new(bottlenecks)),
+            fits: FitRecord::default(),
+            seed: 7,
+            backend: "none".into(),
+            precision: "f32".into(),
+            version: "0.1.0".into(),
+        },
+    }
+}
+
+/// A caption tokenised at its spaces; the words carry 1, 2, 3, … nats, the start token 0.5, the
+/// end token 8.
+pub(crate) fn text(caption: &str) -> TextAttribution {
+    cut(caption, usize::MAX)
+}
+
+/// The same for a model with room for so many words.
+pub(crate) fn cut(caption: &str, room: usize) -> TextAttribution {
+    let start = |word: &str| word.as_ptr() as usize - caption.as_ptr() as usize;
+    let token = |text: &str, kind, span, word| Token {
+        id: 100,
+        text: text.into(),
+        kind,
+        span,
+        word,
+    };
+    let words: Vec<&str> = caption.split_whitespace().collect();
+    let mut tokens = vec![token("<start>", TokenKind::Start, 0..0, None)];
+    for (index, word) in words.iter().enumerate().take(room) {
+        let span = start(word)..start(word) + word.len();
+        let text = format!("{word}</w>");
+        tokens.push(token(&text, TokenKind::Text, span, Some(index)));
+    }
+    tokens.push(token("<end>", TokenKind::End, 0..0, None));
+    let saliency = (0..tokens.len())
+        .map(|index| match index {
+            0 => 0.5,
+            index if index + 1 == tokens.len() => 8.0,
+            index => index as f32,
+        })
+        .collect();
+    let cut = words.get(room).map(|first| Cut {
+        tokens: words.len() + 2,
+        positions: room + 2,
+        span: start(first)..caption.len(),
+    });
+    TextAttribution {
+        caption: Caption {
+            text: caption.into(),
+            tokens,
+            cut,
+        },
+        saliency,
+        unit: Unit::Nats,
+        trace: trace(10),
+    }
+}
+
+/// An optimisation's course over so many steps.
+pub(crate) fn trace(steps: usize) -> Vec<Step> {
+    (0..steps)
+        .map(|step| {
+            let compression = 2.0 * (-0.3 * step as f32).exp();
+            let fit = 0.4 - 0.01 * step as f32;
+            Step {
+                compression,
+                fit,
+                total: 0.1 * compression - fit,
+            }
+        })
+        .collect()
+}

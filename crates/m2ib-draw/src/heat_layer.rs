@@ -1,0 +1,46 @@
+//! The heat map as a picture of its own.
+
+use image::{Rgba, RgbaImage};
+use m2ib_attribution::HeatMap;
+
+use crate::ColorMap;
+
+/// The map in colour: opaque where the model saw something, transparent elsewhere.
+pub(crate) fn heat_layer(map: &HeatMap, color_map: ColorMap) -> RgbaImage {
+    let (height, width) = map.values.dim();
+    let table = color_map.table();
+    RgbaImage::from_fn(width as u32, height as u32, |x, y| {
+        if !map.seen.contains(x, y) {
+            return Rgba([0; 4]);
+        }
+        let value = map.values[[y as usize, x as usize]];
+        let [r, g, b] = table[(value * 255.0).round() as usize];
+        Rgba([r, g, b, 255])
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use m2ib_attribution::Rect;
+    use ndarray::array;
+
+    #[test]
+    fn seen_pixels_take_the_maps_colours_and_others_none() {
+        let seen = Rect {
+            left: 0,
+            top: 0,
+            right: 2,
+            bottom: 1,
+        };
+        let map = HeatMap {
+            values: array![[0.0, 1.0, 0.0]],
+            seen,
+        };
+        let layer = heat_layer(&map, ColorMap::Viridis);
+        let table = ColorMap::Viridis.table();
+        assert_eq!(layer.get_pixel(0, 0).0[..3], table[0]);
+        assert_eq!(layer.get_pixel(1, 0).0[..3], table[255]);
+        assert_eq!(layer.get_pixel(2, 0).0, [0; 4]);
+    }
+}

@@ -1,0 +1,104 @@
+//! The numbers beside the picture, and how the explanation was made.
+
+use clip_input::TokenKind;
+use m2ib_attribution::{Attribution, Method, Provenance, Unit};
+use m2ib_settings::{ModalitySettings, Noise};
+use maud::{Markup, Render, html};
+
+use crate::number_format::NumberFormat;
+use crate::visible::visible;
+
+/// Similarity and what belongs to no patch and no word.
+pub(crate) fn summary(attribution: &Attribution) -> Markup {
+    let text = &attribution.text;
+    let value = |value: f32| text.unit.after(&NumberFormat::column([value]).write(value));
+    let of = |kind| {
+        let token = text
+            .tokens()
+            .into_iter()
+            .find(|token| token.token.kind == kind);
+        value(token.map_or(0.0, |token| token.saliency))
+    };
+    html! {
+        dl.summary {
+            (entry("Cosine similarity", format!("{:.4}", attribution.similarity)))
+            (entry("Class token", value(attribution.image.class_token)))
+            (entry("Start token", of(TokenKind::Start)))
+            (entry("End token", of(TokenKind::End)))
+            (entry("End token's share", format!("{:.0} %", text.pooled_share() * 100.0)))
+        }
+        p.note {
+            @if text.unit == Unit::Nats {
+                "Nats measure how much information a patch or word had to pass on for the similarity to hold. "
+            }
+            "Class, start and end token belong to no patch and no word."
+        }
+    }
+}
+
+/// Everything needed to make the explanation again.
+pub(crate) fn provenance(provenance: &Provenance) -> Markup {
+    html! {
+        h2 { "Provenance" }
+        div.provenance {
+            div {
+                h3 { "Explanation" }
+                dl {
+                (entry("Model", visible(&provenance.model)))
+                (entry("Fingerprint", html! { code { (visible(&provenance.fingerprint)) } }))
+                (entry("Method", visible(&provenance.method.to_string())))
+                @if let Some(bottlenecks) = provenance.bottlenecks() {
+                    (entry("Calibration", visible(bottlenecks.calibration.as_deref().unwrap_or("none"))))
+                }
+                (entry("Seed", provenance.seed))
+                (entry("Backend", visible(&provenance.backend)))
+                (entry("Precision", visible(&provenance.precision)))
+                (entry("Version", format!("m2ib {}", visible(&provenance.version))))
+                }
+            }
+            (settings(&provenance.method))
+        }
+    }
+}
+
+fn settings(method: &Method) -> Markup {
+    match method {
+        Method::M2ib(bottlenecks) => html! {
+            (bottleneck("Image bottleneck", &bottlenecks.image))
+            (bottleneck("Text bottleneck", &bottlenecks.text))
+        },
+        Method::Other { settings, .. } => html! {
+            @if !settings.is_empty() {
+                div {
+                    h3 { "Settings" }
+                    dl { @for (name, value) in settings { (entry(visible(name), visible(value))) } }
+                }
+            }
+        },
+    }
+}
+
+fn bottleneck(name: &str, settings: &ModalitySettings) -> Markup {
+    let noise = match settings.noise {
+        Noise::Isotropic { sigma } => format!("isotropic, σ = {sigma}"),
+        Noise::Matched => "matched".into(),
+    };
+    let bottleneck = settings.bottleneck;
+    html! {
+        div {
+            h3 { (name) }
+            dl {
+                (entry("Layer", settings.layer.to_string()))
+                (entry("Noise", noise))
+                (entry("β", bottleneck.beta.to_string()))
+                (entry("Learning rate", bottleneck.learning_rate.to_string()))
+                (entry("Steps", bottleneck.steps))
+                (entry("Samples", format!("{}, {}", bottleneck.samples, settings.sampling)))
+            }
+        }
+    }
+}
+
+fn entry(name: impl Render, value: impl Render) -> Markup {
+    html! { div { dt { (name) } dd { (value) } } }
+}

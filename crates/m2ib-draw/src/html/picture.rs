@@ -1,0 +1,193 @@
+//! The image with the heat map on top, both inside the page.
+
+use std::io::Cursor;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use clip_input::View;
+use image::codecs::jpeg::JpegEncoder;
+use image::imageops::FilterType;
+use image::{DynamicImage, ImageFormat};
+use m2ib_attribution::Attribution;
+use maud::{Markup, html};
+
+use crate::heat_layer::heat_layer;
+use crate::number_format::NumberFormat;
+use crate::{ColorMap, Error, Result};
+
+/// The longer side of the embedded image. Pages show it at half of this or less; a photograph at
+/// its full size would make a page of tens of megabytes.
+const LONGEST: u32 = 1600;
+/// The longer side of the heat map, whatever the image's: it is smooth, so more pixels show
+/// nothing more, and a small image's few would show as squares.
+const LONGEST_HEAT: u32 = 800;
+/// Bytes of a PNG above which the image is taken for a photograph and becomes a JPEG.
+const LARGE: usize = 1 << 20;
+const JPEG_QUALITY: u8 = 88;
+/// Images with a longer side below this are shown as their pixels, enlarged, not as a blur.
+const SMALL: u32 = 256;
+/// Of the heat map before the reader moves the slider.
+const OPACITY: u32 = 55;
+
+/// The image, the heat map over it, a slider between the two and the scale.
+pub(crate) fn figure(attribution: &Attribution, image: &DynamicImage) -> Result<Markup> {
+    let colors = ColorMap::default();
+    let (width, height) = (image.width(), image.height());
+    let flat = attribution.image.is_flat();
+    let ratio = f64::from(width) / f64::from(height);
+    let pixelated = width.max(height) < SMALL;
+    let margins = unseen(&attribution.image.view);
+    Ok(html! {
+        figure.picture {
+            // As wide as the column, but not higher than most of the window.
+            div.stack style=(format!("aspect-ratio:{width}/{height};width:min(100%,calc(78vh*{ratio:.5}))")) {
+                img.photo.pixelated[pixelated] src=(photo(image)?) alt="The image that was explained";
+                @if !flat {
+                    img.heat style=(format!("opacity:{}", f64::from(OPACITY) / 100.0))
+                        src=(heat(attribution, colors)?) alt=(describe(attribution));
+                }
+                @for [left, top, width, height] in &margins {
+                    div.unseen style=(format!(
+                        "left:{left:.3}%;top:{top:.3}%;width:{width:.3}%;height:{height:.3}%"
+                    )) {}
+                }
+            }
+            figcaption {
+                @if flat {
+                    p { "Every patch carries the same: there is no heat map." }
+                } @else {
+                    (scale(attribution, colors))
+                    // Scripts show it; without them it would do nothing.
+                    label.opacity hidden {
+                        "Heat map"
+                        input type="range" min="0" max="100" value=(OPACITY) aria-label="Opacity of the heat map";
+                        output { (OPACITY) " %" }
+                    }
+                }
+                @if !margins.is_empty() {
+                    p.note { span.unseen.sample {} "Cropped away: the model never saw it." }
+                }
+            }
+        }
+    })
+}
+
+/// The colours from the coldest to the hottest patch.
+fn scale(attribution: &Attribution, colors: ColorMap) -> Markup {
+    let patches = attribution.image.saliency();
+    let low = patches.iter().copied().fold(f32::INFINITY, f32::min);
+    let high = patches.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let format = NumberFormat::column([low, high]);
+    let end = |value| attribution.image.unit.after(&format.write(value));
+    // Every 17th of 256 colours: 16, the first and the last among them.
+    let stops: Vec<String> = colors
+        .table()
+        .iter()
+        .step_by(17)
+        .map(|[r, g, b]| format!("#{r:02x}{g:02x}{b:02x}"))
+        .collect();
+    html! {
+        div.scale {
+            div.bar style=(format!("background:linear-gradient(to right,{})", stops.join(","))) {}
+            div.ends {
+                span { "0 · " (end(low)) }
+                span { "per patch" }
+                span { (end(high)) " · 1" }
+            }
+        }
+    }
+}
+
+/// What the heat map shows, in words.
+fn describe(attribution: &Attribution) -> String {
+    let patches = attribution.image.saliency();
+    let (rows, columns) = patches.dim();
+    let hottest = patches.indexed_iter().max_by(|a, b| a.1.total_cmp(b.1));
+    let ((row, column), _) = hottest.unwrap_or(((0, 0), &0.0));
+    format!(
+        "Heat map: the hottest patch is in row {} of {rows}, column {} of {columns}",
+        row + 1,
+        column + 1
+    )
+}
+
+/// What was cropped away, as `[left, top, width, height]` in percent: up to four rectangles that do
+/// not overlap.
+fn unseen(view: &View) -> Vec<[f64; 4]> {
+    let share = |position: f64, whole: u32| (position / f64::from(whole)).clamp(0.0, 1.0) * 100.0;
+    let (left, right) = (
+        share(view.left, view.image_width),
+        share(view.left + view.width, view.image_width),
+    );
+    let (top, bottom) = (
+        share(view.top, view.image_height),
+        share(view.top + view.height, view.image_height),
+    );
+    let margins = [
+        [0.0, 0.0, left, 100.0],
+        [right, 0.0, 100.0 - right, 100.0],
+        [left, 0.0, right - left, top],
+        [left, bottom, right - left, 100.0 - bottom],
+    ];
+    // Below a thousandth it is rounding.
+    margins
+        .into_iter()
+        .filter(|[.., width, height]| width.min(*height) > 1e-3)
+        .collect()
+}
+
+fn photo(image: &DynamicImage) -> Result<String> {
+    let (width, height) = (image.width(), image.height());
+    let resized;
+    let image = if width.max(height) > LONGEST {
+        let (width, height) = fitted(width, height, LONGEST);
+        resized = image.resize_exact(width, height, FilterType::CatmullRom);
+        &resized
+    } else {
+        image
+    };
+    if image.color().has_alpha() {
+        return data_uri(&image.to_rgba8().into(), ImageFormat::Png);
+    }
+    // Browsers show eight bits of sixteen.
+    let image = image.to_rgb8().into();
+    let png = data_uri(&image, ImageFormat::Png)?;
+    if png.len() > LARGE {
+        data_uri(&image, ImageFormat::Jpeg)
+    } else {
+        Ok(png)
+    }
+}
+
+fn heat(attribution: &Attribution, colors: ColorMap) -> Result<String> {
+    let view = &attribution.image.view;
+    let (width, height) = fitted(view.image_width, view.image_height, LONGEST_HEAT);
+    let map = attribution.image.heat_map_at(width, height);
+    data_uri(&heat_layer(&map, colors).into(), ImageFormat::Png)
+}
+
+/// The size with this longer side, and the shorter in proportion.
+fn fitted(width: u32, height: u32, longest: u32) -> (u32, u32) {
+    let scale = f64::from(longest) / f64::from(width.max(height));
+    let side = |length: u32| ((f64::from(length) * scale).round() as u32).max(1);
+    (side(width), side(height))
+}
+
+fn data_uri(image: &DynamicImage, format: ImageFormat) -> Result<String> {
+    let mut bytes = Cursor::new(Vec::new());
+    match format {
+        ImageFormat::Jpeg => {
+            image.write_with_encoder(JpegEncoder::new_with_quality(&mut bytes, JPEG_QUALITY))
+        }
+        _ => image.write_to(&mut bytes, format),
+    }
+    .map_err(|error| Error::Drawing {
+        what: "the page's image",
+        reason: error.to_string(),
+    })?;
+    let mime = format.to_mime_type();
+    Ok(format!(
+        "data:{mime};base64,{}",
+        STANDARD.encode(bytes.into_inner())
+    ))
+}

@@ -1,0 +1,49 @@
+//! Everything that is drawn: pictures of explanations, and charts and tables of many.
+//!
+//! - [`overlay`]: the heat map over the image, with boxes and the caption's shaded words if wanted.
+//! - [`html`]: one self-contained page.
+//! - [`ansi`]: the words for a terminal.
+//! - [`label`]: a piece of text as a picture, for sheets of several pictures.
+//! - [`means`], [`Grid`]: charts of means with intervals, and of two settings' values.
+//! - [`aligned`], [`separated`]: tables as Markdown and as comma-separated values.
+//!
+//! **What this crate may know:** results, which are plain numbers. It knows no model and no
+//! tensors.
+
+mod caption_panel;
+mod color_map;
+mod error;
+#[cfg(test)]
+mod fixture;
+mod fonts;
+mod grid;
+mod heat_layer;
+mod html;
+mod label;
+mod means;
+mod number_format;
+mod overlay;
+mod plot;
+mod regions;
+mod runs;
+mod table;
+mod terminal;
+mod visible;
+
+pub use color_map::ColorMap;
+pub use error::{Error, Result};
+pub use grid::{Grid, GridAxis, GridCell, GridPanel};
+pub use html::html;
+pub use label::label;
+pub use means::{Mean, Panel, means};
+pub use overlay::{Overlay, overlay};
+pub use table::{aligned, separated};
+pub use terminal::ansi;
+
+/// Mixes a colour over another, `cover` from 0 to 1.
+fn blend(under: image::Rgb<u8>, over: image::Rgb<u8>, cover: f32) -> image::Rgb<u8> {
+    let mix = |a: u8, b: u8| (f32::from(a) + (f32::from(b) - f32::from(a)) * cover).round() as u8;
+    image::Rgb(std::array::from_fn(|channel| {
+        mix(under.0[channel], over.0[channel])
+    }))
+}

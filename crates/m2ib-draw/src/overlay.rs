@@ -1,0 +1,334 @@
+//! The heat map laid over the image.
+
+use image::{DynamicImage, Rgb, RgbImage, imageops};
+use imageproc::drawing::draw_hollow_rect_mut;
+use imageproc::rect::Rect as Frame;
+use m2ib_attribution::{Attribution, Rect};
+
+use crate::caption_panel::{PAPER, caption_panel};
+use crate::heat_layer::heat_layer;
+use crate::regions::hot_regions;
+use crate::{ColorMap, Error, Result, blend};
+
+/// Captions are not readable below this width in pixels: smaller images are enlarged.
+const READABLE: u32 = 480;
+
+/// Enlarging never makes an image higher than this: a column of pixels stays narrow instead.
+const LARGEST: u32 = 1600;
+
+/// A drawing of an explanation over its image; made by [`overlay`].
+#[derive(Debug, Clone)]
+#[must_use = "an overlay draws nothing until it is rendered"]
+pub struct Overlay<'a> {
+    attribution: &'a Attribution,
+    image: &'a DynamicImage,
+    color_map: ColorMap,
+    opacity: f32,
+    threshold: Option<f32>,
+    boxes: Vec<Rect>,
+}
+
+/// A drawing of the heat map over the image that was explained.
+pub fn overlay<'a>(attribution: &'a Attribution, image: &'a DynamicImage) -> Overlay<'a> {
+    Overlay {
+        attribution,
+        image,
+        color_map: ColorMap::default(),
+        opacity: 0.55,
+        threshold: None,
+        boxes: Vec::new(),
+    }
+}
+
+impl Overlay<'_> {
+    /// The colours; [`ColorMap::Turbo`] unless told.
+    pub fn color_map(mut self, color_map: ColorMap) -> Self {
+        self.color_map = color_map;
+        self
+    }
+
+    /// How much the colours cover the image, 0 to 1; 0.55 unless told.
+    pub fn opacity(mut self, opacity: f32) -> Self {
+        self.opacity = opacity;
+        self
+    }
+
+    /// Draws boxes around the connected regions whose normalised value reaches the threshold, 0 to
+    /// 1.
+    pub fn hot_regions(mut self, threshold: f32) -> Self {
+        self.threshold = Some(threshold);
+        self
+    }
+
+    /// Draws these boxes, in the image's pixels.
+    pub fn boxes(mut self, boxes: impl IntoIterator<Item = Rect>) -> Self {
+        self.boxes.extend(boxes);
+        self
+    }
+
+    /// Draws at the image's own size. What the model did not see is grey and framed off; a map
+    /// without any differences leaves the image as it is.
+    ///
+    /// # Errors
+    /// [`Error::Option`] for an opacity or threshold outside 0..=1, a box outside the image, or an
+    /// image that is not the one explained.
+    pub fn render(&self) -> Result<RgbImage> {
+        self.render_enlarged(1)
+    }
+
+    /// Draws with the caption's shaded words and their saliency beneath. Images too small to write
+    /// under are enlarged by a whole factor.
+    ///
+    /// # Errors
+    /// As [`render`](Self::render).
+    pub fn render_with_caption(&self) -> Result<RgbImage> {
+        let (width, height) = (self.image.width().max(1), self.image.height().max(1));
+        let factor = READABLE.div_ceil(width).min((LARGEST / height).max(1));
+        let picture = self.render_enlarged(factor)?;
+        let width = picture.width().max(READABLE);
+        let strip = caption_panel(self.attribution, self.color_map, width);
+        let mut whole = RgbImage::from_pixel(width, picture.height() + strip.height(), PAPER);
+        let left = (width - picture.width()) / 2;
+        imageops::replace(&mut whole, &picture, i64::from(left), 0);
+        imageops::replace(&mut whole, &strip, 0, i64::from(picture.height()));
+        Ok(whole)
+    }
+
+    fn render_enlarged(&self, factor: u32) -> Result<RgbImage> {
+        self.check()?;
+        let (width, height) = (self.image.width() * factor, self.image.height() * factor);
+        let map = self.attribution.image.heat_map_at(width, height);
+        // Pixels, not a blur of them: an enlarged image should look like itself.
+        let nearest = imageops::FilterType::Nearest;
+        let mut canvas = match factor {
+            1 => self.image.to_rgb8(),
+            _ => imageops::resize(&self.image.to_rgb8(), width, height, nearest),
+        };
+        let layer = heat_layer(&map, self.color_map);
+        let opacity = if self.attribution.image.is_flat() {
+            0.0
+        } else {
+            self.opacity
+        };
+        for (pixel, heat) in canvas.pixels_mut().zip(layer.pixels()) {
+            let [r, g, b, seen] = heat.0;
+            *pixel = match seen {
+                0 => unseen(*pixel),
+                _ => blend(*pixel, Rgb([r, g, b]), opacity),
+            };
+        }
+        let thickness = (width.min(height) / 200).max(1);
+        let whole = Rect {
+            left: 0,
+            top: 0,
+            right: width,
+            bottom: height,
+        };
+        if map.seen != whole {
+            frame(&mut canvas, map.seen, 1, Rgb([255; 3]));
+        }
+        let hot = self
+            .threshold
+            .map_or(Vec::new(), |threshold| hot_regions(&map, threshold));
+        let given = self.boxes.iter().map(|area| Rect {
+            left: area.left * factor,
+            top: area.top * factor,
+            right: area.right * factor,
+            bottom: area.bottom * factor,
+        });
+        for area in hot.into_iter().chain(given) {
+            // White within black shows on any colour.
+            frame(&mut canvas, area, thickness + 2, Rgb([0; 3]));
+            frame(&mut canvas, inset(area, 1), thickness, Rgb([255; 3]));
+        }
+        Ok(canvas)
+    }
+
+    fn check(&self) -> Result<()> {
+        check_size(self.attribution, self.image)?;
+        let share = |name, value: f32| match value {
+            0.0..=1.0 => Ok(()),
+            _ => Err(Error::Option {
+                name,
+                found: value.to_string(),
+                expected: "0 to 1",
+            }),
+        };
+        share("opacity", self.opacity)?;
+        share("threshold for boxes", self.threshold.unwrap_or(0.0))?;
+        let (width, height) = (self.image.width(), self.image.height());
+        for area in &self.boxes {
+            let Rect {
+                left,
+                top,
+                right,
+                bottom,
+            } = *area;
+            if left >= right || top >= bottom || right > width || bottom > height {
+                return Err(Error::Option {
+                    name: "box",
+                    found: format!("{left}..{right} × {top}..{bottom}"),
+                    expected: "at least a pixel, within the image",
+                });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether an explanation and an image belong together, as far as their sizes can tell.
+pub(crate) fn check_size(attribution: &Attribution, image: &DynamicImage) -> Result<()> {
+    let view = &attribution.image.view;
+    if (view.image_width, view.image_height) == (image.width(), image.height()) {
+        return Ok(());
+    }
+    Err(Error::ImageSize {
+        found: [image.width(), image.height()],
+        expected: [view.image_width, view.image_height],
+    })
+}
+
+/// A pixel the model never saw: grey and darker.
+fn unseen(Rgb([r, g, b]): Rgb<u8>) -> Rgb<u8> {
+    let luma = 0.299 * f32::from(r) + 0.587 * f32::from(g) + 0.114 * f32::from(b);
+    Rgb([(luma * 0.55) as u8; 3])
+}
+
+/// Draws a frame of some thickness just inside an area.
+fn frame(canvas: &mut RgbImage, area: Rect, thickness: u32, color: Rgb<u8>) {
+    for step in 0..thickness {
+        let area = inset(area, step);
+        if area.left < area.right && area.top < area.bottom {
+            let rect = Frame::at(area.left as i32, area.top as i32)
+                .of_size(area.right - area.left, area.bottom - area.top);
+            draw_hollow_rect_mut(canvas, rect, color);
+        }
+    }
+}
+
+fn inset(area: Rect, by: u32) -> Rect {
+    Rect {
+        left: area.left + by,
+        top: area.top + by,
+        right: area.right.saturating_sub(by),
+        bottom: area.bottom.saturating_sub(by),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture;
+
+    fn gray(width: u32, height: u32) -> DynamicImage {
+        RgbImage::from_pixel(width, height, Rgb([120, 140, 160])).into()
+    }
+
+    #[test]
+    fn the_overlay_has_the_images_size_and_greys_what_was_not_seen() {
+        let attribution = fixture::attribution(200, 100);
+        let picture = overlay(&attribution, &gray(200, 100)).render().unwrap();
+        assert_eq!(picture.dimensions(), (200, 100));
+        let Rgb([r, g, b]) = *picture.get_pixel(2, 50);
+        assert!(r == g && g == b && r < 120, "left of the crop");
+        let Rgb([r, _, b]) = *picture.get_pixel(100, 50);
+        assert_ne!(r, b);
+    }
+
+    #[test]
+    fn opacity_reaches_from_the_image_to_the_pure_map() {
+        let attribution = fixture::attribution(100, 100);
+        let image = gray(100, 100);
+        let clear = overlay(&attribution, &image).opacity(0.0).render().unwrap();
+        assert_eq!(clear, image.to_rgb8());
+        let full = overlay(&attribution, &image)
+            .opacity(1.0)
+            .color_map(ColorMap::Magma);
+        let full = full.render().unwrap();
+        let map = attribution.image.heat_map();
+        let hottest = map
+            .values
+            .indexed_iter()
+            .max_by(|a, b| a.1.total_cmp(b.1))
+            .unwrap()
+            .0;
+        let pixel = full.get_pixel(hottest.1 as u32, hottest.0 as u32);
+        assert_eq!(pixel.0, ColorMap::Magma.table()[255]);
+    }
+
+    #[test]
+    fn small_images_are_enlarged_to_carry_their_caption() {
+        let attribution = fixture::attribution(96, 64);
+        let picture = overlay(&attribution, &gray(96, 64))
+            .render_with_caption()
+            .unwrap();
+        assert_eq!(picture.width(), 480);
+        assert!(picture.height() > 5 * 64 + 40);
+    }
+
+    #[test]
+    fn a_column_of_pixels_is_not_enlarged_without_end() {
+        let attribution = fixture::attribution(1, 5000);
+        let picture = overlay(&attribution, &gray(1, 5000)).render_with_caption();
+        let picture = picture.unwrap();
+        assert_eq!(picture.width(), 480);
+        assert!(picture.height() < 5400, "{}", picture.height());
+        assert_eq!(picture.get_pixel(0, 0).0, [255; 3], "paper beside it");
+    }
+
+    #[test]
+    fn boxes_are_drawn_where_asked_and_checked() {
+        let attribution = fixture::attribution(100, 100);
+        let image = gray(100, 100);
+        let area = Rect {
+            left: 10,
+            top: 20,
+            right: 60,
+            bottom: 70,
+        };
+        let overlay = overlay(&attribution, &image).opacity(0.0);
+        let picture = overlay.clone().boxes([area]).render().unwrap();
+        assert_eq!(picture.get_pixel(10, 40).0, [0; 3]);
+        assert_eq!(picture.get_pixel(11, 40).0, [255; 3]);
+        assert_eq!(picture.get_pixel(30, 40).0, [120, 140, 160]);
+        let outside = Rect { right: 101, ..area };
+        let error = overlay.boxes([outside]).render().unwrap_err().to_string();
+        assert!(
+            error.contains("10..101") && error.contains("within the image"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn options_outside_their_range_are_refused() {
+        let attribution = fixture::attribution(100, 100);
+        let image = gray(100, 100);
+        for bad in [-0.1, 1.1, f32::NAN, f32::INFINITY] {
+            let overlay = overlay(&attribution, &image);
+            let error = overlay
+                .clone()
+                .opacity(bad)
+                .render()
+                .unwrap_err()
+                .to_string();
+            assert!(
+                error.contains("opacity") && error.contains("0 to 1"),
+                "{error}"
+            );
+            assert!(overlay.hot_regions(bad).render().is_err());
+        }
+    }
+
+    #[test]
+    fn another_images_size_is_an_error() {
+        let attribution = fixture::attribution(100, 100);
+        let error = overlay(&attribution, &gray(99, 100))
+            .render()
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("99 × 100") && error.contains("100 × 100"),
+            "{error}"
+        );
+    }
+}

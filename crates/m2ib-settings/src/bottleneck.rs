@@ -1,0 +1,66 @@
+//! How a bottleneck is solved, and what it reports on the way.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// Settings of one bottleneck.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Settings {
+    /// β, the price of a nat (averaged over units) in cosine similarity.
+    pub beta: f64,
+    /// Adam's learning rate.
+    pub learning_rate: f64,
+    /// Evaluations of the objective. The result is the capacity at the last one, so there is one
+    /// update fewer.
+    pub steps: usize,
+    /// Noise samples per step.
+    pub samples: usize,
+}
+
+/// How the samples of a step relate to each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Sampling {
+    /// Not at all: the paper's.
+    #[default]
+    Independent,
+    /// In pairs, the second of which is the first with its sign turned, so that what is odd in the
+    /// noise cancels.
+    Antithetic,
+}
+
+impl FromStr for Sampling {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "independent" => Ok(Self::Independent),
+            "antithetic" => Ok(Self::Antithetic),
+            other => Err(format!(
+                "\"{other}\" is no sampling, expected \"independent\" or \"antithetic\""
+            )),
+        }
+    }
+}
+
+impl fmt::Display for Sampling {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Independent => "independent",
+            Self::Antithetic => "antithetic",
+        })
+    }
+}
+
+/// The objective at one evaluation.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Step {
+    /// Mean capacity over units, in nats.
+    pub compression: f32,
+    /// Mean cosine similarity over samples.
+    pub fit: f32,
+    /// β · compression − fit.
+    pub total: f32,
+}

@@ -1,0 +1,153 @@
+//! Where a bottleneck sits.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::Modality;
+
+/// The hidden layer a bottleneck masks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Layer {
+    /// The tower's input to block 0 (Hugging Face's `hidden_states[0]`).
+    Embedding,
+    /// The output of this block, counted from 0 (Hugging Face's `hidden_states[n + 1]`).
+    Block(usize),
+}
+
+impl Layer {
+    /// All that a tower of `depth` blocks has and that leave a block behind them.
+    pub fn all(depth: usize) -> impl Iterator<Item = Self> {
+        let blocks = (0..depth.saturating_sub(1)).map(Self::Block);
+        std::iter::once(Self::Embedding).chain(blocks)
+    }
+
+    /// The first block behind the mask.
+    pub fn next_block(self) -> usize {
+        match self {
+            Self::Embedding => 0,
+            Self::Block(index) => index + 1,
+        }
+    }
+
+    /// Checks the layer against a tower.
+    ///
+    /// # Errors
+    /// [`LayerError`] for a block the tower does not have, or its last: behind that, only the
+    /// pooled token matters, so every other token's information would be worth nothing.
+    pub fn check(self, modality: Modality, depth: usize) -> Result<(), LayerError> {
+        match self {
+            Self::Block(index) if index + 1 >= depth => Err(LayerError {
+                modality,
+                found: self,
+                depth,
+            }),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl fmt::Display for Layer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Embedding => f.write_str("embedding"),
+            Self::Block(index) => write!(f, "block.{index}"),
+        }
+    }
+}
+
+impl FromStr for Layer {
+    type Err = String;
+
+    /// Reads `embedding`, `block.3` or just `3`.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text == "embedding" {
+            return Ok(Self::Embedding);
+        }
+        text.strip_prefix("block.").unwrap_or(text).parse().map(Self::Block).map_err(|_| {
+            format!("\"{text}\" is no layer, expected \"embedding\" or a block's number, counted from 0")
+        })
+    }
+}
+
+impl Serialize for Layer {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Layer {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?
+            .parse()
+            .map_err(serde::de::Error::custom)
+    }
+}
+
+/// A layer that cannot be masked.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{modality} layer {found} is out of range: expected {}, since the tower has {depth} blocks and something must lie behind the mask",
+    layers(*depth)
+)]
+pub struct LayerError {
+    /// The modality.
+    pub modality: Modality,
+    /// The layer asked for.
+    pub found: Layer,
+    /// The tower's blocks.
+    pub depth: usize,
+}
+
+/// The layers of a tower that can be masked.
+fn layers(depth: usize) -> String {
+    match depth {
+        0 | 1 => "\"embedding\"".into(),
+        2 => "\"embedding\" or block 0".into(),
+        _ => format!("\"embedding\" or block 0 to {}", depth - 2),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn layers_are_read_as_they_are_written() {
+        for layer in [Layer::Embedding, Layer::Block(11)] {
+            assert_eq!(layer.to_string().parse(), Ok(layer));
+        }
+        assert_eq!("3".parse(), Ok(Layer::Block(3)));
+        assert!(
+            "-1".parse::<Layer>()
+                .unwrap_err()
+                .contains("\"-1\" is no layer")
+        );
+    }
+
+    #[test]
+    fn all_layers_leave_a_block_behind_them() {
+        let all: Vec<_> = Layer::all(3).collect();
+        let expected = [Layer::Embedding, Layer::Block(0), Layer::Block(1)];
+        assert_eq!(all, expected);
+        assert!(
+            all.iter()
+                .all(|layer| layer.check(Modality::Text, 3).is_ok())
+        );
+    }
+
+    #[test]
+    fn a_layer_must_leave_a_block_behind_it() {
+        assert!(Layer::Block(10).check(Modality::Image, 12).is_ok());
+        let error = Layer::Block(11)
+            .check(Modality::Image, 12)
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("block.11") && error.contains("0 to 10"),
+            "{error}"
+        );
+        assert!(Layer::Embedding.check(Modality::Text, 1).is_ok());
+    }
+}

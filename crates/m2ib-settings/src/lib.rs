@@ -1,0 +1,21 @@
+//! How a pair is explained by M2IB, in words and numbers: the layer that is masked, the noise, the
+//! steps; presets, and what overrides them.
+//!
+//! **What this crate may know:** what can be set. It knows no tensors: [`Settings`] are what a
+//! bottleneck is made from, and what an explanation carries with it.
+
+mod bottleneck;
+mod layer;
+mod modality;
+mod modality_settings;
+mod noise;
+mod overrides;
+mod preset;
+
+pub use bottleneck::{Sampling, Settings, Step};
+pub use layer::{Layer, LayerError};
+pub use modality::Modality;
+pub use modality_settings::ModalitySettings;
+pub use noise::Noise;
+pub use overrides::Overrides;
+pub use preset::Preset;
