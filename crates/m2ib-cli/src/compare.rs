@@ -1,6 +1,7 @@
 //! `m2ib evaluate --methods …`: methods compared on the same pairs.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::{Context, Result, ensure};
 use clap::Args;
@@ -8,7 +9,7 @@ use m2ib::{Calibration, Modality, Pretrained};
 use m2ib_eval::comparison::{Comparison, Gallery, Plan, gallery};
 use m2ib_eval::data::Dataset;
 use m2ib_eval::metrics::{Metric, TokenFill};
-use m2ib_methods::Choice;
+use m2ib_methods::{MethodFactory, Registry};
 
 use crate::output::Output;
 use crate::trials::{self, RoarArguments};
@@ -55,7 +56,8 @@ impl Compare {
 
     /// Whether any method needs feature statistics.
     pub(crate) fn needs_calibration(&self) -> Result<bool> {
-        Ok(self.choices()?.iter().any(Choice::needs_calibration))
+        let methods = self.methods()?;
+        Ok(methods.iter().any(|method| method.needs_calibration()))
     }
 
     pub(crate) fn run(
@@ -91,21 +93,23 @@ impl Compare {
         Ok(())
     }
 
-    fn choices(&self) -> Result<Vec<Choice>> {
-        let all = self.methods.is_empty() || self.methods == ["all"];
-        let choices = match all {
-            true => Choice::NAMES.map(str::to_owned).to_vec(),
-            false => self.methods.clone(),
-        };
-        for (place, name) in choices.iter().enumerate() {
-            let twice = choices[..place].contains(name);
+    fn methods(&self) -> Result<Vec<Arc<dyn MethodFactory>>> {
+        let known = Registry::standard();
+        if self.methods.is_empty() || self.methods == ["all"] {
+            return Ok(known.methods().to_vec());
+        }
+        let mut methods = Vec::<Arc<dyn MethodFactory>>::new();
+        for text in &self.methods {
+            let method = known.parse(text).context("--methods")?;
+            let twice = methods.iter().any(|other| other.key() == method.key());
             ensure!(
                 !twice,
-                "--methods: {name} is there twice, expected each once"
+                "--methods: {} is there twice, expected each once",
+                method.key()
             );
+            methods.push(method);
         }
-        let choices = choices.iter().map(|text| Ok(text.parse::<Choice>()?));
-        choices.collect::<Result<_>>().context("--methods")
+        Ok(methods)
     }
 
     fn plan(&self, calibration: Option<Calibration>, seed: u64) -> Result<Plan> {
@@ -115,7 +119,7 @@ impl Compare {
             "--roar-runs, --roar-epochs and --roar-rate are settings of --roar, which is not given"
         );
         self.tuning.settings(seed)?;
-        let mut plan = Plan::new(self.choices()?);
+        let mut plan = Plan::new(self.methods()?);
         plan.calibration = calibration;
         if !self.metrics.is_empty() {
             plan.metrics = self.metrics.clone();

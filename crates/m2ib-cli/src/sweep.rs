@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use anyhow::{Context, Result, ensure};
 use clap::Args;
@@ -10,7 +11,7 @@ use m2ib_eval::comparison::Plan;
 use m2ib_eval::data::Dataset;
 use m2ib_eval::metrics::TokenFill;
 use m2ib_eval::search::{Axis, Goal, Grid, Search};
-use m2ib_methods::Choice;
+use m2ib_methods::{M2ibSettings, MethodFactory};
 
 use crate::calibration::CalibrationArguments;
 use crate::model::ModelArguments;
@@ -167,34 +168,34 @@ impl Sweep {
 
     fn search(&self, model: &Pretrained, dataset: &Dataset) -> Result<Search> {
         let grid = self.grid(model)?;
-        let choices = grid.candidates()?.into_iter();
-        let choices: Vec<Choice> = choices.map(|candidate| candidate.choice).collect();
+        let candidates = grid.candidates()?.into_iter();
+        let candidates: Vec<M2ibSettings> = candidates.map(|candidate| candidate.method).collect();
         ensure!(
-            choices.len() > 1,
+            candidates.len() > 1,
             "there is nothing to choose from: vary something, as in --beta 0.1,1,10"
         );
-        let needed = choices.iter().any(Choice::needs_calibration);
+        let needed = candidates.iter().any(M2ibSettings::needs_calibration);
         let calibration = &self.calibration;
         let calibration = calibration.load(needed, &self.model, model, &self.out)?;
-        let plan = |choices| self.plan(choices, calibration.clone());
+        let plan = |methods| self.plan(methods, calibration.clone());
         let journal = self.out.join("journal.jsonl");
         match self.metric {
             Goal::Metric(metric) => {
                 let share = self.held_out.unwrap_or(HELD_OUT);
                 let [seen, held_out] = dataset.split(share, self.seed);
-                let all = plan(choices);
+                let all = plan(candidates);
                 let kept = trials::explained(&all, model, &seen, &journal)?;
                 let search = all.search(&grid, metric, &model.name, &seen, &kept)?;
                 if held_out.rows.is_empty() {
                     return Ok(search);
                 }
-                let finalists = plan(self.finalists(&search)?);
+                let finalists = plan(self.finalists(&grid, &search)?);
                 let journal = self.out.join("held-out.jsonl");
                 let kept = trials::explained(&finalists, model, &held_out, &journal)?;
                 Ok(search.with_held_out(&finalists, &held_out, &kept))
             }
             Goal::Roar(measure) => {
-                let plan = plan(choices);
+                let plan = plan(candidates);
                 let kept = trials::explained(&plan, model, dataset, &journal)?;
                 let folder = self.out.join("roar");
                 let report = self.tuning.run(&plan, model, dataset, &kept, &folder)?;
@@ -205,8 +206,9 @@ impl Sweep {
     }
 
     /// Explanations measured by one metric, or made for ROAR+.
-    fn plan(&self, choices: Vec<Choice>, calibration: Option<Calibration>) -> Plan {
-        let mut plan = Plan::new(choices);
+    fn plan(&self, methods: Vec<M2ibSettings>, calibration: Option<Calibration>) -> Plan {
+        let shared = methods.into_iter().map(|method| Arc::new(method) as _);
+        let mut plan = Plan::new(shared.collect());
         plan.calibration = calibration;
         (plan.metrics, plan.only) = match self.metric {
             Goal::Metric(metric) => (vec![metric], Some(metric.modality())),
@@ -234,13 +236,11 @@ impl Sweep {
     }
 
     /// The chosen setting, and the presets as they are.
-    fn finalists(&self, search: &Search) -> Result<Vec<Choice>> {
-        let chosen = &search.chosen().method;
-        let presets = self.presets().into_iter().map(|p| format!("m2ib-{p}"));
-        let presets = presets.filter(|preset| preset != chosen);
-        let names = [chosen.clone()].into_iter().chain(presets);
-        let choices = names.map(|name| Ok(name.parse()?));
-        choices.collect()
+    fn finalists(&self, grid: &Grid, search: &Search) -> Result<Vec<M2ibSettings>> {
+        let chosen = grid.candidates()?.swap_remove(search.chosen).method;
+        let presets = self.presets().into_iter().map(M2ibSettings::new);
+        let others = presets.filter(|preset| preset.key() != chosen.key());
+        Ok([chosen].into_iter().chain(others).collect())
     }
 
     fn grid(&self, model: &Pretrained) -> Result<Grid> {

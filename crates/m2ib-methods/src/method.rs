@@ -1,29 +1,20 @@
 //! What all methods have in common.
 
-use std::collections::BTreeMap;
 use std::fmt::Debug;
 
 use m2ib::{Attribution, ImageAttribution, Provenance, TextAttribution, Unit};
 use ndarray::Array2;
 
-use crate::{Result, Subject};
+use crate::{MethodFactory, Result, Subject};
 
 /// A way to attribute a similarity to patches and tokens.
 pub trait Method: Debug + Send + Sync {
-    /// Its name, as [`Choice`](crate::Choice) reads it.
-    fn name(&self) -> &'static str;
-
-    /// Its settings, as [`Choice`](crate::Choice) reads them.
-    fn settings(&self) -> BTreeMap<String, String>;
+    /// What it is made by: its name and settings.
+    fn factory(&self) -> &dyn MethodFactory;
 
     /// What its saliency is measured in.
     fn unit(&self) -> Unit {
         Unit::Arbitrary
-    }
-
-    /// The seed of what is random in it, 0 if nothing is.
-    fn seed(&self) -> u64 {
-        0
     }
 
     /// Saliency of the patches, `[rows, columns]`.
@@ -64,13 +55,15 @@ pub trait Method: Debug + Send + Sync {
 
     /// How its explanations of a model are made.
     fn provenance(&self, subject: &Subject<'_>) -> Provenance {
+        let factory = self.factory();
+        let settings = factory.settings().into_iter();
         let method = m2ib::Method::Other {
-            name: self.name().into(),
-            settings: self.settings(),
+            name: factory.name().into(),
+            settings: settings.map(|set| (set.name.into(), set.value)).collect(),
         };
         Provenance {
             fits: subject.fits().record(),
-            ..Provenance::new(subject.model(), method, self.seed())
+            ..Provenance::new(subject.model(), method, factory.seed())
         }
     }
 

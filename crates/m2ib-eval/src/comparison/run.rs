@@ -49,7 +49,8 @@ impl Plan {
     /// there with its reason and ends nothing; the next run tries it again.
     ///
     /// # Errors
-    /// [`Error::Method`](crate::Error::Method) for a method that does not fit the model, before anything is explained;
+    /// [`Error::Method`](crate::Error::Method) for a method that does not fit the model, and
+    /// [`Error::RepeatedMethod`](crate::Error::RepeatedMethod), before anything is explained;
     /// [`Error::Journal`](crate::Error::Journal) if a result cannot be kept.
     pub fn run(
         &self,
@@ -58,7 +59,7 @@ impl Plan {
         journal: &mut Journal<Trial>,
         progress: &(dyn Fn(Progress) + Sync),
     ) -> Result<()> {
-        let calibration = self.calibration.as_ref();
+        let methods = self.build(model)?;
         let sanity = self.wants(&[
             Metric::ImageParameters,
             Metric::TextParameters,
@@ -68,15 +69,19 @@ impl Plan {
             Metric::TextPartner,
         ]);
         let randomised = match sanity {
-            true => Some(Randomised::new(model, calibration, self.seed)?),
+            true => Some(Randomised::new(
+                model,
+                self.calibration.as_ref(),
+                self.seed,
+            )?),
             false => None,
         };
-        let methods = self.methods.iter().map(|choice| {
+        let methods = self.methods.iter().zip(methods).map(|(factory, method)| {
             Ok(Bound {
-                key: self.key(choice),
-                method: choice.build(model, calibration)?,
+                key: self.key(factory.as_ref()),
+                method,
                 randomised: match &randomised {
-                    Some(randomised) => randomised.methods(choice)?,
+                    Some(randomised) => randomised.methods(factory.as_ref())?,
                     None => Vec::new(),
                 },
             })

@@ -37,7 +37,7 @@ impl Axis {
         Self::Steps,
     ];
 
-    /// Its name in a [`Choice`](m2ib_methods::Choice) and on the command line.
+    /// Its name among a method's [`Settings`](m2ib_methods::Settings) and on the command line.
     pub fn key(self) -> &'static str {
         match self {
             Self::Preset => "preset",

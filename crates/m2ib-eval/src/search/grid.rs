@@ -3,7 +3,7 @@
 use std::fmt::Display;
 
 use m2ib::Preset;
-use m2ib_methods::Choice;
+use m2ib_methods::{Error, M2ibSettings, MethodFactory, Settings};
 use serde::Serialize;
 
 use super::Axis;
@@ -23,24 +23,25 @@ pub struct Dimension {
 /// ```
 /// use m2ib::Preset;
 /// use m2ib_eval::search::{Axis, Grid};
+/// use m2ib_methods::MethodFactory;
 ///
 /// let grid = Grid::new(&[Preset::Matched]).vary(Axis::Beta, [0.1, 1.0]).vary(Axis::Steps, [10, 40]);
 /// let candidates = grid.candidates()?;
-/// let methods: Vec<String> = candidates.iter().map(|c| c.choice.to_string()).collect();
-/// assert_eq!(methods[1], "m2ib-matched:beta=0.1:steps=40");
+/// let methods: Vec<String> = candidates.iter().map(|c| c.method.key()).collect();
+/// assert_eq!(methods[0], "m2ib-matched:beta=0.1:steps=10");
 /// assert_eq!(methods.len(), 4);
 /// # Ok::<(), m2ib_eval::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Grid {
-    dimensions: Vec<Dimension>,
+    pub(super) dimensions: Vec<Dimension>,
 }
 
 /// One combination.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Candidate {
     /// The method.
-    pub choice: Choice,
+    pub method: M2ibSettings,
     /// The place of its value in each dimension.
     pub places: Vec<usize>,
 }
@@ -102,20 +103,34 @@ impl Grid {
             })
             .collect();
         places.reverse();
-        let parts = self.dimensions.iter().zip(&places);
-        let parts = parts.map(|(dimension, &place)| {
-            let value = &dimension.values[place];
-            match dimension.axis {
-                Axis::Preset => format!("m2ib-{value}"),
-                axis => format!("{axis}={value}"),
-            }
-        });
-        let text = parts.collect::<Vec<_>>().join(":");
         Ok(Candidate {
-            choice: text.parse()?,
+            method: self.method(&places)?,
             places,
         })
     }
+
+    /// M2IB with the values at these places of the dimensions.
+    pub(super) fn method(&self, places: &[usize]) -> Result<M2ibSettings> {
+        let mut preset = Preset::default();
+        let mut parts = Vec::new();
+        for (dimension, &place) in self.dimensions.iter().zip(places) {
+            let value = &dimension.values[place];
+            match dimension.axis {
+                Axis::Preset => preset = parsed(value)?,
+                axis => parts.push(format!("{axis}={value}")),
+            }
+        }
+        let usual = M2ibSettings::new(preset);
+        let mut settings = Settings::read(usual.name(), parts.iter().map(String::as_str))?;
+        let method = usual.configured(&mut settings);
+        settings.finish(usual.name())?;
+        Ok(method)
+    }
+}
+
+fn parsed(preset: &str) -> Result<Preset> {
+    let wrong = |_| Error::setting("m2ib", "preset", preset, "matched or released");
+    Ok(preset.parse().map_err(wrong)?)
 }
 
 #[cfg(test)]
@@ -130,8 +145,9 @@ mod tests {
             .vary(Axis::Sigma, [0.0; 0]);
         assert_eq!(grid.dimensions().len(), 3);
         let candidates = grid.candidates().unwrap();
-        let mut texts: Vec<String> = candidates.iter().map(|c| c.choice.to_string()).collect();
-        assert_eq!(texts[0], "m2ib-released:image-layer=embedding:beta=0.1");
+        let mut texts: Vec<String> = candidates.iter().map(|c| c.method.key()).collect();
+        // β as the preset has it.
+        assert_eq!(texts[0], "m2ib-released:image-layer=embedding");
         assert_eq!(candidates[5].places, [1, 0, 1]);
         texts.sort();
         texts.dedup();

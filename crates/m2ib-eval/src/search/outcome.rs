@@ -1,7 +1,6 @@
 //! What the trials of a grid amount to.
 
 use m2ib::{Config, Modality, Overrides};
-use m2ib_methods::Choice;
 use serde::Serialize;
 
 use super::{Dimension, Goal, Grid};
@@ -89,8 +88,8 @@ impl Plan {
 
     /// Of each method.
     fn values(&self, metric: Metric, dataset: &Dataset, journal: &Journal<Trial>) -> Vec<Values> {
-        let values = self.methods.iter().map(|choice| {
-            let key = self.key(choice);
+        let values = self.methods.iter().map(|method| {
+            let key = self.key(method.as_ref());
             let rows = dataset.rows.iter();
             let values = rows.map(|row| match journal.get(&row.key, &key) {
                 Some(Outcome::Result(trial)) => trial.values.get(&metric).copied().flatten(),
@@ -187,10 +186,10 @@ impl Search {
         let measured = on_common_pairs(&plan.values(metric, dataset, journal));
         let chosen = measured.first().cloned().flatten();
         let methods = plan.methods.iter().zip(measured);
-        let held_out = methods.filter_map(|(choice, own)| {
+        let held_out = methods.filter_map(|(method, own)| {
             let (best, own) = (chosen.as_deref()?, own?);
             Some(HeldOut {
-                method: choice.to_string(),
+                method: method.key(),
                 value: Interval::of(&own, plan.seed),
                 behind: behind(self.goal, best, &own, plan.seed),
             })
@@ -210,8 +209,8 @@ impl Search {
     /// # Errors
     /// None in practice: the chosen one was a method when it was tried.
     pub fn config(&self) -> Result<Config> {
-        let choice: Choice = self.chosen().method.parse()?;
-        let config = choice.config().unwrap_or_default();
+        let dimensions = self.dimensions.clone();
+        let config = Grid { dimensions }.method(&self.chosen().places)?.config();
         let judged = |modality, overrides: Overrides| match self.goal.modalities() {
             judged if judged.contains(&modality) => overrides,
             _ => Overrides::default(),
@@ -270,6 +269,7 @@ pub(super) mod tests {
     use std::collections::BTreeMap;
 
     use m2ib::{Layer, Preset};
+    use m2ib_methods::MethodFactory;
 
     use super::*;
     use crate::comparison::Column;
@@ -282,7 +282,7 @@ pub(super) mod tests {
             .vary(Axis::Beta, [0.1, 1.0, 10.0]);
         let candidates = grid.candidates().unwrap();
         let methods = candidates.iter().map(|candidate| Column {
-            method: candidate.choice.to_string(),
+            method: candidate.method.key(),
             control: false,
             summaries: BTreeMap::new(),
             explained: 3,
