@@ -1,7 +1,6 @@
 //! `m2ib evaluate --methods …`: methods compared on the same pairs.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use anyhow::{Context, Result, ensure};
 use clap::Args;
@@ -9,17 +8,16 @@ use m2ib::{Calibration, Modality, Pretrained};
 use m2ib_eval::comparison::{Comparison, Gallery, Plan, gallery};
 use m2ib_eval::data::Dataset;
 use m2ib_eval::metrics::{Metric, TokenFill};
-use m2ib_methods::{MethodFactory, Registry};
+use m2ib_methods::Registry;
 
+use crate::methods::{self, Chosen};
 use crate::output::Output;
 use crate::trials::{self, RoarArguments};
 
 /// Pairs, methods and metrics.
 #[derive(Args)]
 pub(crate) struct Compare {
-    /// Methods to compare, separated by commas, each with settings after colons, as in
-    /// grad-cam:form=elementwise,m2ib-matched:beta=0.3; "all" is each with its usual settings.
-    #[arg(long, value_name = "METHODS", value_delimiter = ',')]
+    #[arg(long, value_name = "METHODS", value_delimiter = ',', help = methods_help())]
     methods: Vec<String>,
     /// Metrics, separated by commas; all if not given. Those that need to know where the object is
     /// are left out for pairs that don't say.
@@ -93,14 +91,13 @@ impl Compare {
         Ok(())
     }
 
-    fn methods(&self) -> Result<Vec<Arc<dyn MethodFactory>>> {
-        let known = Registry::standard();
+    fn methods(&self) -> Result<Vec<Chosen>> {
         if self.methods.is_empty() || self.methods == ["all"] {
-            return Ok(known.methods().to_vec());
+            return Ok(Registry::standard().methods().to_vec());
         }
-        let mut methods = Vec::<Arc<dyn MethodFactory>>::new();
+        let mut methods = Vec::<Chosen>::new();
         for text in &self.methods {
-            let method = known.parse(text).context("--methods")?;
+            let method = methods::parse(text).context("--methods")?;
             let twice = methods.iter().any(|other| other.key() == method.key());
             ensure!(
                 !twice,
@@ -131,6 +128,15 @@ impl Compare {
         plan.seed = seed;
         Ok(plan)
     }
+}
+
+fn methods_help() -> String {
+    format!(
+        "Methods to compare, separated by commas, each with settings after colons, as in \
+         grad-cam:form=elementwise,m2ib-matched:beta=0.3; \"all\" is each with its usual settings. \
+         `m2ib methods` lists their settings. [possible: {}]",
+        methods::names()
+    )
 }
 
 /// Everything in files; those that are there from an earlier run are replaced.

@@ -9,6 +9,7 @@ mod download;
 mod evaluate;
 mod explain;
 mod inspect;
+mod methods;
 mod model;
 mod output;
 mod pairs;
@@ -42,6 +43,7 @@ enum Command {
     Calibrate(calibrate::Calibrate),
     Evaluate(Box<evaluate::Evaluate>),
     Sweep(Box<sweep::Sweep>),
+    Methods(methods::Methods),
     Inspect(inspect::Inspect),
     Devices(devices::Devices),
 }
@@ -58,6 +60,7 @@ fn main() -> ExitCode {
         Command::Calibrate(command) => command.run(),
         Command::Evaluate(command) => command.run(),
         Command::Sweep(command) => command.run(),
+        Command::Methods(command) => command.run(),
         Command::Inspect(command) => command.run(),
         Command::Devices(command) => command.run(),
     };

@@ -148,9 +148,15 @@ fn settings_that_fit_no_pair_end_a_run_before_it_starts() {
     let data = Dataset::scenes(&Yardstick::new(2, 0).unwrap());
     let folder = tempfile::tempdir().unwrap();
     for (methods, words) in [
-        (["brightness", "brightness:channel=3"], ["channel", "0 to 2"]),
+        (
+            ["brightness", "brightness:channel=3"],
+            ["channel", "0 to 2"],
+        ),
         (["brightness", "grad-cam:layer=99"], ["layer", "block.99"]),
-        (["brightness", "brightness:channel=0"], ["brightness", "twice"]),
+        (
+            ["brightness", "brightness:channel=0"],
+            ["brightness", "twice"],
+        ),
     ] {
         let plan = plan(&registry, &methods);
         let path = folder.path().join(words[0]);

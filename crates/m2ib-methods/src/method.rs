@@ -75,11 +75,12 @@ pub trait Method: Debug + Send + Sync {
         let image = self.attribute_image(subject)?;
         let text = self.attribute_text(subject)?;
         let flat = image.is_flat().then_some(m2ib::Warning::FlatImageMap);
+        let warnings = text.cut().into_iter().chain(flat).collect();
         Ok(Attribution {
             image,
             text,
             similarity: subject.similarity(),
-            warnings: flat.into_iter().collect(),
+            warnings,
             provenance: self.provenance(subject),
         })
     }

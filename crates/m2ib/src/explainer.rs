@@ -363,16 +363,6 @@ fn own_statistics(latent: &Tensor<3>) -> Result<NoiseModel> {
 }
 
 fn warnings(image: &ImageAttribution, text: &TextAttribution) -> Vec<Warning> {
-    let cut = text.caption.cut.as_ref().map(|cut| Warning::CaptionCut {
-        left_out: text
-            .caption
-            .text
-            .get(cut.span.clone())
-            .unwrap_or_default()
-            .into(),
-        tokens: cut.tokens,
-        positions: cut.positions,
-    });
     let share = text.pooled_share();
     let pieces = text
         .caption
@@ -384,5 +374,8 @@ fn warnings(image: &ImageAttribution, text: &TextAttribution) -> Vec<Warning> {
     let dominates = (share > POOLED_SHARE_WARNING && pieces > 2)
         .then_some(Warning::PooledTokenDominates { share });
     let flat = image.is_flat().then_some(Warning::FlatImageMap);
-    [cut, dominates, flat].into_iter().flatten().collect()
+    [text.cut(), dominates, flat]
+        .into_iter()
+        .flatten()
+        .collect()
 }
