@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
 use m2ib::{Calibration, Modality, Pretrained};
 use m2ib_eval::comparison::{Comparison, Gallery, Plan, gallery};
@@ -30,10 +30,10 @@ pub(crate) struct Compare {
     #[arg(long, default_value_t = 20, value_name = "N")]
     repeated: usize,
     /// Steps of the curves of deletion and insertion. Most of a run's time goes with them.
-    #[arg(long, default_value_t = 50, value_name = "N")]
+    #[arg(long, default_value_t = 50, value_name = "N", value_parser = crate::pairs::count)]
     curve_steps: usize,
     /// Changed inputs that infidelity is taken over.
-    #[arg(long, default_value_t = 64, value_name = "N")]
+    #[arg(long, default_value_t = 64, value_name = "N", value_parser = crate::pairs::count)]
     draws: usize,
     /// ROAR+ too: the model is fine-tuned once a method, without what the method calls important.
     #[arg(long)]
@@ -88,7 +88,7 @@ impl Compare {
         for path in written {
             anstream::println!("{}", path.display());
         }
-        Ok(())
+        measured(&comparison)
     }
 
     fn methods(&self) -> Result<Vec<Chosen>> {
@@ -137,6 +137,21 @@ fn methods_help() -> String {
          `m2ib methods` lists their settings. [possible: {}]",
         methods::names()
     )
+}
+
+/// That not all was in vain.
+fn measured(comparison: &Comparison) -> Result<()> {
+    let mut failed = comparison.methods.iter().flat_map(|column| &column.failed);
+    let any = comparison.methods.iter().any(|column| column.explained > 0);
+    match failed.next() {
+        Some(first) if !any => bail!(
+            "none of {} pairs could be explained by any method; the first, {}: {}",
+            comparison.pairs,
+            first.row,
+            first.reason
+        ),
+        _ => Ok(()),
+    }
 }
 
 /// Everything in files; those that are there from an earlier run are replaced.

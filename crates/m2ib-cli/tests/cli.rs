@@ -466,12 +466,43 @@ fn evaluate_names_the_argument_that_is_wrong() {
             &["--metrics", "\"iuo\"", "road"],
         ),
         (&["--data", "nowhere.tsv"], &["--data", "nowhere.tsv"]),
+        (
+            &["--scenes", "2", "--methods", "random", "--curve-steps", "0"],
+            &["--curve-steps", "above 0"],
+        ),
+        (
+            &["--scenes", "2", "--methods", "random", "--draws", "0"],
+            &["--draws", "above 0"],
+        ),
+        (
+            &["--scenes", "2", "--methods", "random", "--fill", "999999"],
+            &["999999", "expected 0 to"],
+        ),
     ] {
         let error = failure(&m2ib(&[&["evaluate"], arguments].concat()));
         for word in words {
             assert!(error.contains(word), "{arguments:?}: {error}");
         }
     }
+}
+
+#[test]
+fn a_comparison_of_nothing_but_failures_fails() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, out) = (folder.path().join("pairs.tsv"), folder.path().join("out"));
+    std::fs::write(&data, "a photo of nothing\tnowhere.png\n").unwrap();
+    let arguments = [
+        "evaluate",
+        "--methods",
+        "saliency,random",
+        "--data",
+        path(&data),
+    ];
+    let error = failure(&m2ib(&[&arguments[..], &["--out", path(&out)]].concat()));
+    assert!(
+        error.contains("1 pairs") && error.contains("nowhere.png"),
+        "{error}"
+    );
 }
 
 #[test]

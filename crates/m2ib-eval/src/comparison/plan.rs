@@ -90,9 +90,13 @@ impl Plan {
         run
     }
 
-    /// The methods for a model, once all of them were found to fit it.
+    /// The methods for a model, once all of them, and what masked tokens become, were found to fit.
     pub(super) fn build(&self, model: &Pretrained) -> Result<Vec<Box<dyn Method>>> {
         let calibration = self.calibration.as_ref();
+        if let TokenFill::Id(id) = self.fill {
+            let known = model.clip.text.ids(&[id]);
+            known.map_err(m2ib::Error::from)?;
+        }
         let mut keys = BTreeSet::new();
         for method in &self.methods {
             method.check(model, calibration)?;
