@@ -20,6 +20,7 @@ mod trials;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use rayon::ThreadPoolBuilder;
 use tracing_subscriber::EnvFilter;
 
 // burn allocates every intermediate anew; the system allocator maps and unmaps the large ones each
@@ -54,6 +55,10 @@ fn main() -> ExitCode {
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
         .init();
+    // All work is done by the threads that lanes share; rayon's own would come on top of them.
+    if let Err(error) = ThreadPoolBuilder::new().num_threads(1).build_global() {
+        warn(error);
+    }
     let result = match Arguments::parse().command {
         Command::Explain(command) => command.run(),
         Command::Score(command) => command.run(),

@@ -699,3 +699,45 @@ fn a_method_that_does_not_fit_is_refused_before_the_work() {
         );
     }
 }
+
+/// Every method holds explainers of its own, two for each block of randomised weights too; they
+/// share the threads that the process has.
+#[test]
+#[cfg(target_os = "linux")]
+fn all_methods_share_one_set_of_threads() {
+    let methods: Vec<String> = names()
+        .into_iter()
+        .map(|name| match &name[..] {
+            "rise" => "rise:masks=8:text-masks=8".into(),
+            "kernel-shap" => "kernel-shap:samples=80".into(),
+            "m2ib-matched" | "m2ib-released" => format!("{name}:steps=2"),
+            _ => name,
+        })
+        .collect();
+    let folder = tempfile::tempdir().unwrap();
+    let mut child = Command::new(env!("CARGO_BIN_EXE_m2ib"))
+        .args(["evaluate", "--scenes", "2", "--shown", "1"])
+        .args(["--metrics", "image_parameters,image_drop"])
+        .args([
+            "--methods",
+            &methods.join(","),
+            "--out",
+            path(folder.path()),
+        ])
+        .env("RAYON_NUM_THREADS", "64")
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    let tasks = format!("/proc/{}/task", child.id());
+    let mut most = 0;
+    let status = loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            break status;
+        }
+        most = std::fs::read_dir(&tasks).map_or(most, |tasks| most.max(tasks.count()));
+        std::thread::sleep(std::time::Duration::from_millis(1));
+    };
+    assert!(status.success());
+    assert!((64..=80).contains(&most), "{most} threads");
+}

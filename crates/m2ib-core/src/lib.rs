@@ -28,6 +28,7 @@ mod problem;
 mod readout;
 mod settings;
 mod solution;
+mod workers;
 
 pub use bottleneck::Bottleneck;
 pub use cosine::{cosine_similarity, cosine_with_gradient};
@@ -41,3 +42,4 @@ pub use problem::Problem;
 pub use readout::{ReadBack, Readout};
 pub use settings::Settings;
 pub use solution::{Solution, Step};
+pub use workers::threads;

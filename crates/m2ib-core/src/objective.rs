@@ -27,7 +27,7 @@ pub(crate) struct Objective<'a> {
     pub(crate) batch: Batch,
     pub(crate) readout: &'a dyn Readout,
     pub(crate) noise: &'a dyn NoiseSource,
-    pub(crate) lanes: &'a Lanes,
+    pub(crate) lanes: Lanes,
     pub(crate) samples: usize,
     /// β over the number of units: the price of one nat.
     pub(crate) price: f64,

@@ -2,7 +2,7 @@
 
 use std::fmt::Debug;
 
-use m2ib::{Attribution, ImageAttribution, Provenance, TextAttribution, Unit};
+use m2ib::{Attribution, Backend, ImageAttribution, Provenance, TextAttribution, Unit};
 use ndarray::Array2;
 
 use crate::{MethodFactory, Result, Subject};
@@ -36,7 +36,8 @@ pub trait Method: Debug + Send + Sync {
     /// As [`patches`](Self::patches).
     fn attribute_image(&self, subject: &Subject<'_>) -> Result<ImageAttribution> {
         let (size, view) = (subject.input_size(), subject.pixels().view);
-        let patches = self.patches(subject)?;
+        let lanes = Backend::lanes(&subject.model().clip.device(), 1)?;
+        let patches = lanes.together(|| self.patches(subject))?;
         Ok(ImageAttribution::new(patches, self.unit(), size, view))
     }
 
@@ -45,9 +46,10 @@ pub trait Method: Debug + Send + Sync {
     /// # Errors
     /// As [`tokens`](Self::tokens).
     fn attribute_text(&self, subject: &Subject<'_>) -> Result<TextAttribution> {
+        let lanes = Backend::lanes(&subject.model().clip.device(), 1)?;
         Ok(TextAttribution {
             caption: subject.caption().clone(),
-            saliency: self.tokens(subject)?,
+            saliency: lanes.together(|| self.tokens(subject))?,
             unit: self.unit(),
             trace: Vec::new(),
         })

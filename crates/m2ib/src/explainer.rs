@@ -30,7 +30,7 @@ pub struct Explainer {
     pub(crate) seed: u64,
     pub(crate) provenance: Provenance,
     /// What one pair's samples are shared out over.
-    pub(crate) sample_lanes: Arc<Lanes>,
+    pub(crate) sample_lanes: Lanes,
     /// What takes whole pairs and images, of many.
     pub(crate) pair_lanes: Lanes,
 }
@@ -147,7 +147,7 @@ impl Explainer {
         fits: &Fits,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Attribution> {
-        self.explain(image, text, fits, &self.sample_lanes, progress)
+        self.explain(image, text, fits, self.sample_lanes, progress)
     }
 
     /// Which patches carry what `fit` wants of the image's embedding.
@@ -160,7 +160,7 @@ impl Explainer {
         fit: Arc<dyn Fit>,
     ) -> Result<ImageAttribution> {
         self.check_image(image)?;
-        let solution = self.solve_image(image, fit, &self.sample_lanes, &mut |_| {})?;
+        let solution = self.solve_image(image, fit, self.sample_lanes, &mut |_| {})?;
         Ok(self.image_attribution(image, solution))
     }
 
@@ -170,7 +170,7 @@ impl Explainer {
     /// As [`attribute_with`](Self::attribute_with).
     pub fn attribute_text(&self, text: &EncodedText, fit: Arc<dyn Fit>) -> Result<TextAttribution> {
         self.check_text(text)?;
-        let solution = self.solve_text(text, fit, &self.sample_lanes, &mut |_| {})?;
+        let solution = self.solve_text(text, fit, self.sample_lanes, &mut |_| {})?;
         Ok(text_attribution(text, solution))
     }
 
@@ -206,7 +206,7 @@ impl Explainer {
         image: &EncodedImage,
         text: &EncodedText,
         fits: &Fits,
-        lanes: &Arc<Lanes>,
+        lanes: Lanes,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Attribution> {
         let similarity = self.similarity(image, text)?;
@@ -221,7 +221,7 @@ impl Explainer {
         &self,
         image: &EncodedImage,
         fit: Arc<dyn Fit>,
-        lanes: &Arc<Lanes>,
+        lanes: Lanes,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Solution> {
         let problem = self.image_problem(image, fit)?;
@@ -233,7 +233,7 @@ impl Explainer {
         &self,
         text: &EncodedText,
         fit: Arc<dyn Fit>,
-        lanes: &Arc<Lanes>,
+        lanes: Lanes,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Solution> {
         let problem = self.text_problem(text, fit)?;
@@ -287,7 +287,7 @@ impl Explainer {
         modality: Modality,
         problem: &Problem,
         readout: &dyn Readout,
-        lanes: &Arc<Lanes>,
+        lanes: Lanes,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Solution> {
         let bottleneck = self.side(modality).bottleneck.clone();
@@ -302,7 +302,7 @@ impl Explainer {
             });
         };
         bottleneck
-            .with_lanes(lanes.clone())
+            .with_lanes(lanes)
             .solve(problem, readout, &self.noise(modality), &mut on_step)
             .map_err(|source| Error::Bottleneck { modality, source })
     }

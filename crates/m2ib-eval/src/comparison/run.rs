@@ -4,7 +4,6 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use m2ib::clip_model::View;
-use m2ib::m2ib_core::Lanes;
 use m2ib::{Backend, Pretrained};
 use m2ib_methods::{Method, Subject};
 use ndarray::Array2;
@@ -94,8 +93,7 @@ impl Plan {
             randomised,
             journal: Mutex::new(journal),
         };
-        let threads = Backend::host_threads(&model.clip.device()).unwrap_or(1);
-        let lanes = Lanes::new(threads, threads).map_err(m2ib::Error::Threads)?;
+        let lanes = Backend::lanes(&model.clip.device(), usize::MAX)?;
         let (done, of) = (AtomicUsize::new(0), dataset.rows.len());
         let results = lanes.map((0..of).collect(), |index| {
             let result = run.row(index);

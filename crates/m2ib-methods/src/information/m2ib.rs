@@ -227,7 +227,9 @@ impl Method for M2ib {
 
     fn attribute_text(&self, subject: &Subject<'_>) -> Result<TextAttribution> {
         let (_, text) = self.encode(subject)?;
-        Ok(self.explainer.attribute_text(&text, subject.fits().text.clone())?)
+        Ok(self
+            .explainer
+            .attribute_text(&text, subject.fits().text.clone())?)
     }
 
     fn provenance(&self, subject: &Subject<'_>) -> Provenance {
@@ -240,7 +242,9 @@ impl Method for M2ib {
     fn attribute(&self, subject: &Subject<'_>) -> Result<m2ib::Attribution> {
         let (image, text) = self.encode(subject)?;
         let fits = subject.fits();
-        Ok(self.explainer.attribute_with(&image, &text, fits, &mut |_| {})?)
+        Ok(self
+            .explainer
+            .attribute_with(&image, &text, fits, &mut |_| {})?)
     }
 }
 
