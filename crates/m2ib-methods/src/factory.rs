@@ -3,7 +3,7 @@
 use std::fmt::Debug;
 use std::sync::Arc;
 
-use m2ib::{Calibration, Pretrained};
+use m2ib::{Calibration, Config, Pretrained};
 
 use crate::settings::{SEED, Settings};
 use crate::{Method, Result, Setting};
@@ -79,6 +79,11 @@ pub trait MethodFactory: Debug + Send + Sync {
     /// Whether it needs feature statistics, with these settings.
     fn needs_calibration(&self) -> bool {
         false
+    }
+
+    /// The settings as an explainer's file has them, if it is M2IB.
+    fn config(&self) -> Option<Config> {
+        None
     }
 
     /// All settings with their values.

@@ -1,6 +1,7 @@
 //! What is tried: every combination of the values of some settings.
 
 use std::fmt::Display;
+use std::sync::Arc;
 
 use m2ib::Preset;
 use m2ib_methods::{Error, M2ibSettings, MethodFactory, Settings};
@@ -32,31 +33,38 @@ pub struct Dimension {
 /// assert_eq!(methods.len(), 4);
 /// # Ok::<(), m2ib_eval::Error>(())
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Grid {
-    pub(super) dimensions: Vec<Dimension>,
+    /// What the settings are of; M2IB's preset is a dimension.
+    method: Arc<dyn MethodFactory>,
+    dimensions: Vec<Dimension>,
 }
 
 /// One combination.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct Candidate {
     /// The method.
-    pub method: M2ibSettings,
+    pub method: Arc<dyn MethodFactory>,
     /// The place of its value in each dimension.
     pub places: Vec<usize>,
 }
 
 impl Grid {
-    /// Presets, each as it is.
+    /// M2IB's presets, each as it is.
     pub fn new(presets: &[Preset]) -> Self {
-        let grid = Self {
+        Self::of(Arc::new(M2ibSettings::new(Preset::default()))).vary(Axis::Preset, presets)
+    }
+
+    /// A method as it is.
+    pub fn of(method: Arc<dyn MethodFactory>) -> Self {
+        Self {
+            method,
             dimensions: Vec::new(),
-        };
-        grid.vary(Axis::Preset, presets)
+        }
     }
 
     /// Varies a setting. Values that were given before, or twice, are tried once; no values leave
-    /// the setting as the preset has it.
+    /// the setting as it is.
     pub fn vary(mut self, axis: Axis, values: impl IntoIterator<Item = impl Display>) -> Self {
         let known = self.dimensions.iter().position(|d| d.axis == axis);
         let place = known.unwrap_or_else(|| {
@@ -109,22 +117,21 @@ impl Grid {
         })
     }
 
-    /// M2IB with the values at these places of the dimensions.
-    pub(super) fn method(&self, places: &[usize]) -> Result<M2ibSettings> {
-        let mut preset = Preset::default();
+    /// The method with the values at these places of the dimensions.
+    fn method(&self, places: &[usize]) -> Result<Arc<dyn MethodFactory>> {
+        let mut method = self.method.clone();
         let mut parts = Vec::new();
         for (dimension, &place) in self.dimensions.iter().zip(places) {
             let value = &dimension.values[place];
             match dimension.axis {
-                Axis::Preset => preset = parsed(value)?,
+                Axis::Preset => method = Arc::new(M2ibSettings::new(parsed(value)?)),
                 axis => parts.push(format!("{axis}={value}")),
             }
         }
-        let usual = M2ibSettings::new(preset);
-        let mut settings = Settings::read(usual.name(), parts.iter().map(String::as_str))?;
-        let method = usual.configured(&mut settings);
-        settings.finish(usual.name())?;
-        Ok(method)
+        let mut settings = Settings::read(method.name(), parts.iter().map(String::as_str))?;
+        let changed = method.configure(&mut settings);
+        settings.finish(method.name())?;
+        Ok(changed)
     }
 }
 
@@ -152,6 +159,19 @@ mod tests {
         texts.sort();
         texts.dedup();
         assert_eq!(texts.len(), 8);
+    }
+
+    #[test]
+    fn another_methods_settings_are_varied_over_what_it_is_given() {
+        let method = m2ib_methods::Registry::standard().parse("rise:masks=50");
+        let grid = Grid::of(method.unwrap())
+            .vary(Axis::Of("keep"), [0.3, 0.5])
+            .vary(Axis::Of("fill"), ["zero", "mean"]);
+        let candidates = grid.candidates().unwrap();
+        let keys: Vec<String> = candidates.iter().map(|c| c.method.key()).collect();
+        assert_eq!(keys[1], "rise:masks=50:keep=0.3:fill=mean");
+        // As it is, but for what it was given.
+        assert_eq!(keys[2], "rise:masks=50");
     }
 
     #[test]

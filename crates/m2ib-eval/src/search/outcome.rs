@@ -34,6 +34,8 @@ pub struct Search {
     pub held_out: Vec<HeldOut>,
     /// What ROAR+ found, if it decided.
     pub roar: Option<RoarReport>,
+    #[serde(skip)]
+    config: Option<Config>,
 }
 
 /// A combination and how it did.
@@ -143,7 +145,9 @@ impl Search {
         let chosen = best(&intervals, goal.direction());
         let chosen = chosen.ok_or(Error::NothingToChooseBy { goal })?;
         let best = measured[chosen].as_deref().unwrap_or_default();
-        let candidates = grid.candidates()?.into_iter().zip(&comparison.methods);
+        let candidates = grid.candidates()?;
+        let config = candidates[chosen].method.config();
+        let candidates = candidates.into_iter().zip(&comparison.methods);
         let found = intervals.iter().zip(&measured).zip(&values);
         let tried =
             candidates
@@ -169,6 +173,7 @@ impl Search {
             chosen,
             held_out: Vec::new(),
             roar: None,
+            config,
         })
     }
 
@@ -203,19 +208,15 @@ impl Search {
         &self.tried[self.chosen]
     }
 
-    /// The best one's settings, of the modalities that the goal judges. Its preset is the other
-    /// modality's as well.
-    ///
-    /// # Errors
-    /// None in practice: the chosen one was a method when it was tried.
-    pub fn config(&self) -> Result<Config> {
-        let dimensions = self.dimensions.clone();
-        let config = Grid { dimensions }.method(&self.chosen().places)?.config();
+    /// The best one's settings, of the modalities that the goal judges, as an explainer's file has
+    /// them; none of a method other than M2IB. Its preset is the other modality's as well.
+    pub fn config(&self) -> Option<Config> {
+        let config = self.config?;
         let judged = |modality, overrides: Overrides| match self.goal.modalities() {
             judged if judged.contains(&modality) => overrides,
             _ => Overrides::default(),
         };
-        Ok(Config {
+        Some(Config {
             image: judged(Modality::Image, config.image),
             text: judged(Modality::Text, config.text),
             ..config
@@ -269,7 +270,6 @@ pub(super) mod tests {
     use std::collections::BTreeMap;
 
     use m2ib::{Layer, Preset};
-    use m2ib_methods::MethodFactory;
 
     use super::*;
     use crate::comparison::Column;

@@ -5,9 +5,9 @@ use std::fmt::Write;
 use m2ib::Modality;
 
 use super::{HeldOut, Search, Tried};
+use crate::Interval;
 use crate::roar::RoarReport;
 use crate::table::{aligned, separated};
-use crate::{Interval, Result};
 
 impl Search {
     /// A Markdown table, the best first: the goal's mean ± half its confidence interval, how far
@@ -114,11 +114,9 @@ impl Search {
         separated([heading.collect()].into_iter().chain(lines))
     }
 
-    /// The chosen settings as a file that [`m2ib::Config`] reads, with what they were chosen by.
-    ///
-    /// # Errors
-    /// As [`config`](Self::config).
-    pub fn to_toml(&self) -> Result<String> {
+    /// The chosen settings as a file that [`m2ib::Config`] reads, with what they were chosen by;
+    /// none of a method other than M2IB.
+    pub fn to_toml(&self) -> Option<String> {
         let config = self.config()?;
         let mut toml = String::new();
         let value = self.value(self.chosen().value);
@@ -151,7 +149,7 @@ impl Search {
             );
         }
         toml.push_str(&config.to_toml());
-        Ok(toml)
+        Some(toml)
     }
 }
 

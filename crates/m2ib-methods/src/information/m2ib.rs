@@ -104,24 +104,6 @@ impl M2ibSettings {
         }
     }
 
-    /// The settings as an explainer's file has them.
-    pub fn config(&self) -> Config {
-        let side = |layer| Overrides {
-            layer,
-            noise: self.sigma.map(|sigma| Noise::Isotropic { sigma }),
-            sampling: self.sampling,
-            beta: self.beta,
-            learning_rate: self.learning_rate,
-            steps: self.steps,
-            samples: self.samples,
-        };
-        Config {
-            preset: Some(self.preset),
-            image: side(self.image_layer),
-            text: side(self.text_layer),
-        }
-    }
-
     fn explainer(
         &self,
         model: &Pretrained,
@@ -139,7 +121,7 @@ impl M2ibSettings {
                 .transpose()?;
         }
         let mut builder = Explainer::builder(model.clone())
-            .config(self.config())
+            .config(self.config().unwrap_or_default())
             .seed(self.seed);
         if let Some(calibration) = calibration {
             builder = builder.calibration(calibration.clone());
@@ -183,6 +165,23 @@ impl MethodFactory for M2ibSettings {
             explainer: self.explainer(model, calibration)?,
             settings: *self,
         }))
+    }
+
+    fn config(&self) -> Option<Config> {
+        let side = |layer| Overrides {
+            layer,
+            noise: self.sigma.map(|sigma| Noise::Isotropic { sigma }),
+            sampling: self.sampling,
+            beta: self.beta,
+            learning_rate: self.learning_rate,
+            steps: self.steps,
+            samples: self.samples,
+        };
+        Some(Config {
+            preset: Some(self.preset),
+            image: side(self.image_layer),
+            text: side(self.text_layer),
+        })
     }
 
     fn needs_calibration(&self) -> bool {
@@ -274,7 +273,7 @@ mod tests {
     fn a_config_holds_what_was_given_and_nothing_else() {
         let mut given = Settings::read("m", ["steps=40", "sigma=0.5"].into_iter()).unwrap();
         let settings = M2ibSettings::new(Preset::Matched).configured(&mut given);
-        let config = settings.config();
+        let config = settings.config().unwrap();
         assert_eq!(config.image, config.text);
         // The preset's as well, but said.
         assert_eq!((config.image.steps, config.image.samples), (Some(40), None));
