@@ -15,7 +15,6 @@
 
 mod adam;
 mod bottleneck;
-mod capacity;
 mod cosine;
 mod error;
 mod fit;
