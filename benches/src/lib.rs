@@ -110,7 +110,7 @@ pub fn device() -> Device {
 
 /// Lanes as an explainer has them on a CPU for so many samples.
 pub fn cpu_lanes(samples: usize) -> Lanes {
-    let threads = rayon::current_num_threads();
+    let threads = m2ib_core::threads();
     Lanes::new(samples.min(threads), threads).expect("the system gives threads")
 }
 

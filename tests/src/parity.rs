@@ -61,7 +61,7 @@ impl fmt::Display for Check {
 pub fn run(case: &Case, device: &Device, lanes: usize) -> Result<Vec<Check>> {
     let mut clip = Clip::load(case.model(), device)?;
     clip.computes_on_host(lanes > 1);
-    let lanes = Arc::new(Lanes::new(lanes, lanes)?);
+    let lanes = Lanes::new(lanes, lanes)?;
     let mut checks = Vec::new();
     let (image, text) = (case.side(Modality::Image), case.side(Modality::Text));
 
@@ -125,7 +125,7 @@ pub fn run(case: &Case, device: &Device, lanes: usize) -> Result<Vec<Check>> {
     let solution = solve(
         case,
         Modality::Image,
-        &lanes,
+        lanes,
         image_latent,
         &image_readout,
         text_embedding.clone(),
@@ -153,7 +153,7 @@ pub fn run(case: &Case, device: &Device, lanes: usize) -> Result<Vec<Check>> {
     let solution = solve(
         case,
         Modality::Text,
-        &lanes,
+        lanes,
         text_latent,
         &text_readout,
         image_embedding,
@@ -190,12 +190,12 @@ const HIDDEN: TraceOptions = TraceOptions {
 fn solve(
     case: &Case,
     modality: Modality,
-    lanes: &Arc<Lanes>,
+    lanes: Lanes,
     latent: Tensor<3>,
     readout: &dyn Readout,
     target: Tensor<2>,
 ) -> Result<Solution> {
-    let bottleneck = Bottleneck::new(case.side(modality).bottleneck())?.with_lanes(lanes.clone());
+    let bottleneck = Bottleneck::new(case.side(modality).bottleneck())?.with_lanes(lanes);
     let problem = Problem {
         latent,
         noise_model: case.noise_model(modality)?,

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use m2ib::{Backend, Device, emoji};
-use m2ib_methods::{Choice, Subject};
+use m2ib_methods::{Registry, Subject};
 
 /// With few steps, passes and samples: what is asked is whether backends agree.
 fn text(name: &str) -> String {
@@ -25,8 +25,8 @@ fn explain(name: &str, device: &Device) -> [Vec<f32>; 2] {
     let scene = &emoji::SCENES[0];
     let image = m2ib::decode_image(scene.png, scene.name).unwrap();
     let subject = Subject::new(&model, &image, scene.objects[0].caption).unwrap();
-    let choice: Choice = text(name).parse().unwrap();
-    let method = choice.build(&model, Some(&calibration)).unwrap();
+    let factory = Registry::standard().parse(&text(name)).unwrap();
+    let method = factory.build(&model, Some(&calibration)).unwrap();
     let attribution = method.attribute(&subject).unwrap();
     let map = attribution.image.saliency().iter().copied().collect();
     [map, attribution.text.saliency]
@@ -35,7 +35,8 @@ fn explain(name: &str, device: &Device) -> [Vec<f32>; 2] {
 #[test]
 fn all_methods_agree_with_the_cpu() {
     let reference = Backend::Cpu.device().unwrap();
-    for name in Choice::NAMES {
+    for method in Registry::standard().methods() {
+        let name = method.name();
         let expected = explain(name, &reference);
         // Shapley values divide small differences of similarities; the bottleneck's optimiser
         // divides gradients by their own size.

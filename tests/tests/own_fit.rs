@@ -151,7 +151,7 @@ fn every_method_of_scores_and_gradients_takes_it() {
         &Occlusion::default(),
     ];
     for method in methods {
-        let name = method.name();
+        let name = method.factory().name();
         let found = method.attribute_image(&rather).unwrap();
         let expected = method.attribute_image(&plain).unwrap();
         assert_ne!(found.saliency(), expected.saliency(), "{name}");
@@ -185,7 +185,7 @@ fn contributions_sum_to_what_the_image_adds_to_the_fit() {
     let gradients = IntegratedGradients { steps: 200 };
     for (method, tolerance) in [(&shap as &dyn Method, 1e-4), (&gradients, 0.02)] {
         let sum = method.patches(&subject).unwrap().sum();
-        let name = method.name();
+        let name = method.factory().name();
         assert!(
             (sum - (whole - blank)).abs() < tolerance,
             "{name}: {sum} {whole} {blank}"

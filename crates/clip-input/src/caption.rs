@@ -1,15 +1,16 @@
 //! Captions to token ids and back to the caption's bytes.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use crate::{Content, Error, Result};
 
-/// CLIP's byte-pair tokenizer, from `tokenizer.json`.
+/// CLIP's byte-pair tokenizer, from `tokenizer.json`. A clone shares the vocabulary.
 #[derive(Debug, Clone)]
 pub struct CaptionTokenizer {
-    inner: tokenizers::Tokenizer,
+    inner: Arc<tokenizers::Tokenizer>,
     positions: usize,
     end: i64,
 }
@@ -102,7 +103,7 @@ impl CaptionTokenizer {
             }
         };
         Ok(Self {
-            inner,
+            inner: Arc::new(inner),
             positions,
             end,
         })

@@ -209,6 +209,17 @@ impl TextAttribution {
         if total > 0.0 { pooled / total } else { 0.0 }
     }
 
+    /// What is to be said of a caption that was longer than the model's context.
+    pub fn cut(&self) -> Option<Warning> {
+        let cut = self.caption.cut.as_ref()?;
+        let left_out = self.caption.text.get(cut.span.clone());
+        Some(Warning::CaptionCut {
+            left_out: left_out.unwrap_or_default().into(),
+            tokens: cut.tokens,
+            positions: cut.positions,
+        })
+    }
+
     /// Min–max over all tokens, start and end included, as the released code scales them. There
     /// the end token's score drowns the words'; [`tokens`](Self::tokens) leaves both out.
     pub fn released_scores(&self) -> Vec<f32> {

@@ -2,23 +2,22 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
 use m2ib::{Calibration, Modality, Pretrained};
 use m2ib_data::Dataset;
 use m2ib_eval::comparison::{Comparison, Gallery, Plan, gallery};
-use m2ib_methods::Choice;
+use m2ib_methods::Registry;
 use m2ib_metrics::{Metric, TokenFill};
 
+use crate::methods::{self, Chosen};
 use crate::output::Output;
 use crate::trials::{self, RoarArguments};
 
 /// Pairs, methods and metrics.
 #[derive(Args)]
 pub(crate) struct Compare {
-    /// Methods to compare, separated by commas, each with settings after colons, as in
-    /// grad-cam:form=elementwise,m2ib-matched:beta=0.3; "all" is each with its usual settings.
-    #[arg(long, value_name = "METHODS", value_delimiter = ',')]
+    #[arg(long, value_name = "METHODS", value_delimiter = ',', help = methods_help())]
     methods: Vec<String>,
     /// Metrics, separated by commas; all if not given. Those that need to know where the object is
     /// are left out for pairs that don't say.
@@ -31,10 +30,10 @@ pub(crate) struct Compare {
     #[arg(long, default_value_t = 20, value_name = "N")]
     repeated: usize,
     /// Steps of the curves of deletion and insertion. Most of a run's time goes with them.
-    #[arg(long, default_value_t = 50, value_name = "N")]
+    #[arg(long, default_value_t = 50, value_name = "N", value_parser = crate::pairs::count)]
     curve_steps: usize,
     /// Changed inputs that infidelity is taken over.
-    #[arg(long, default_value_t = 64, value_name = "N")]
+    #[arg(long, default_value_t = 64, value_name = "N", value_parser = crate::pairs::count)]
     draws: usize,
     /// ROAR+ too: the model is fine-tuned once a method, without what the method calls important.
     #[arg(long)]
@@ -55,7 +54,8 @@ impl Compare {
 
     /// Whether any method needs feature statistics.
     pub(crate) fn needs_calibration(&self) -> Result<bool> {
-        Ok(self.choices()?.iter().any(Choice::needs_calibration))
+        let methods = self.methods()?;
+        Ok(methods.iter().any(|method| method.needs_calibration()))
     }
 
     pub(crate) fn run(
@@ -88,24 +88,25 @@ impl Compare {
         for path in written {
             anstream::println!("{}", path.display());
         }
-        Ok(())
+        measured(&comparison)
     }
 
-    fn choices(&self) -> Result<Vec<Choice>> {
-        let all = self.methods.is_empty() || self.methods == ["all"];
-        let choices = match all {
-            true => Choice::NAMES.map(str::to_owned).to_vec(),
-            false => self.methods.clone(),
-        };
-        for (place, name) in choices.iter().enumerate() {
-            let twice = choices[..place].contains(name);
+    fn methods(&self) -> Result<Vec<Chosen>> {
+        if self.methods.is_empty() || self.methods == ["all"] {
+            return Ok(Registry::standard().methods().to_vec());
+        }
+        let mut methods = Vec::<Chosen>::new();
+        for text in &self.methods {
+            let method = methods::parse(text).context("--methods")?;
+            let twice = methods.iter().any(|other| other.key() == method.key());
             ensure!(
                 !twice,
-                "--methods: {name} is there twice, expected each once"
+                "--methods: {} is there twice, expected each once",
+                method.key()
             );
+            methods.push(method);
         }
-        let choices = choices.iter().map(|text| Ok(text.parse::<Choice>()?));
-        choices.collect::<Result<_>>().context("--methods")
+        Ok(methods)
     }
 
     fn plan(&self, calibration: Option<Calibration>, seed: u64) -> Result<Plan> {
@@ -115,7 +116,7 @@ impl Compare {
             "--roar-runs, --roar-epochs and --roar-rate are settings of --roar, which is not given"
         );
         self.tuning.settings(seed)?;
-        let mut plan = Plan::new(self.choices()?);
+        let mut plan = Plan::new(self.methods()?);
         plan.calibration = calibration;
         if !self.metrics.is_empty() {
             plan.metrics = self.metrics.clone();
@@ -126,6 +127,30 @@ impl Compare {
         plan.repeated = self.repeated;
         plan.seed = seed;
         Ok(plan)
+    }
+}
+
+fn methods_help() -> String {
+    format!(
+        "Methods to compare, separated by commas, each with settings after colons, as in \
+         grad-cam:form=elementwise,m2ib-matched:beta=0.3; \"all\" is each with its usual settings. \
+         `m2ib methods` lists their settings. [possible: {}]",
+        methods::names()
+    )
+}
+
+/// That not all was in vain.
+fn measured(comparison: &Comparison) -> Result<()> {
+    let mut failed = comparison.methods.iter().flat_map(|column| &column.failed);
+    let any = comparison.methods.iter().any(|column| column.explained > 0);
+    match failed.next() {
+        Some(first) if !any => bail!(
+            "none of {} pairs could be explained by any method; the first, {}: {}",
+            comparison.pairs,
+            first.row,
+            first.reason
+        ),
+        _ => Ok(()),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::io::Cursor;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
@@ -13,9 +14,11 @@ use m2ib::{
     Attribution, Config, Explainer, Fits, Layer, Modality, Noise, Overrides, Preset, Sampling,
     open_image,
 };
+use m2ib_methods::{MethodFactory, Subject};
 use ndarray_npy::WriteNpyExt;
 
 use crate::calibration::CalibrationArguments;
+use crate::methods::{self, Chosen};
 use crate::model::ModelArguments;
 use crate::output::{Output, file_stem};
 
@@ -39,15 +42,21 @@ pub(crate) struct Explain {
     /// Show the page (or the first file) when it is written.
     #[arg(long)]
     open: bool,
+    #[arg(long, value_name = "NAME[:SETTING=VALUE…]", help = method_help(),
+        value_parser = methods::parse, conflicts_with = "m2ib")]
+    method: Option<Chosen>,
     #[command(flatten)]
-    method: Method,
+    calibration: CalibrationArguments,
+    #[command(flatten)]
+    m2ib: M2ib,
     #[command(flatten)]
     drawing: Drawing,
 }
 
 #[derive(Args)]
-#[command(next_help_heading = "Method")]
-struct Method {
+#[command(next_help_heading = "M2IB")]
+#[group(id = "m2ib")]
+struct M2ib {
     /// Settings in a TOML file, as `m2ib sweep` writes them; the options below come before them.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
@@ -55,8 +64,6 @@ struct Method {
     /// and needs a calibration (the default of the embedded model, which has one).
     #[arg(long)]
     preset: Option<Preset>,
-    #[command(flatten)]
-    calibration: CalibrationArguments,
     /// Layer to mask in the image tower: "embedding", or a block counted from 0.
     #[arg(long, value_name = "LAYER")]
     layer_image: Option<Layer>,
@@ -101,6 +108,9 @@ struct Drawing {
     boxes: Option<f32>,
 }
 
+/// Between two turns of the spinner.
+const TICK: Duration = Duration::from_millis(100);
+
 /// A kind of result.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Format {
@@ -118,8 +128,10 @@ impl Explain {
     pub(crate) fn run(self) -> Result<()> {
         let output = Output::check(&self.out)?;
         let image = open_image(&self.image)?;
-        let explainer = self.explainer()?;
-        let attribution = self.attribute(&explainer, &image)?;
+        let attribution = match &self.method {
+            Some(method) => self.by(method.as_ref(), &image)?,
+            None => self.by_m2ib(&self.explainer()?, &image)?,
+        };
         for warning in &attribution.warnings {
             crate::warn(warning);
         }
@@ -148,7 +160,7 @@ impl Explain {
     }
 
     fn explainer(&self) -> Result<Explainer> {
-        let method = &self.method;
+        let method = &self.m2ib;
         let config = match &method.config {
             Some(file) => Config::load(file).context("--config")?,
             None => Config::default(),
@@ -163,7 +175,7 @@ impl Explain {
             steps: method.steps,
             samples: method.samples,
         };
-        let calibration = method.calibration.known(&self.model)?;
+        let calibration = self.calibration.known(&self.model)?;
         let mut builder = Explainer::builder(self.model.load()?)
             .preset(usual)
             .config(config)
@@ -179,7 +191,22 @@ impl Explain {
         Ok(builder.build()?)
     }
 
-    fn attribute(&self, explainer: &Explainer, image: &DynamicImage) -> Result<Attribution> {
+    /// By a method of the registry.
+    fn by(&self, method: &dyn MethodFactory, image: &DynamicImage) -> Result<Attribution> {
+        let calibration = self.calibration.known(&self.model)?;
+        let model = self.model.load()?;
+        method
+            .check(&model, calibration.as_ref())
+            .context("--method")?;
+        let built = method.build(&model, calibration.as_ref())?;
+        let bar = ProgressBar::new_spinner().with_message(method.key());
+        bar.enable_steady_tick(TICK);
+        let attribution = built.attribute(&Subject::new(&model, image, &self.text)?);
+        bar.finish_and_clear();
+        Ok(attribution?)
+    }
+
+    fn by_m2ib(&self, explainer: &Explainer, image: &DynamicImage) -> Result<Attribution> {
         let text = explainer.encode_text(&self.text)?;
         let image = explainer.encode_image(image)?;
         let steps = |modality| explainer.settings(modality).bottleneck.steps as u64;
@@ -236,6 +263,14 @@ impl Explain {
         }
         Ok(files)
     }
+}
+
+fn method_help() -> String {
+    format!(
+        "Another method instead of M2IB with the settings below; `m2ib methods` lists the settings \
+         of each. [possible: {}]",
+        methods::names()
+    )
 }
 
 impl Drawing {

@@ -9,6 +9,7 @@ mod download;
 mod evaluate;
 mod explain;
 mod inspect;
+mod methods;
 mod model;
 mod output;
 mod pairs;
@@ -19,6 +20,7 @@ mod trials;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use rayon::ThreadPoolBuilder;
 use tracing_subscriber::EnvFilter;
 
 // burn allocates every intermediate anew; the system allocator maps and unmaps the large ones each
@@ -42,6 +44,7 @@ enum Command {
     Calibrate(calibrate::Calibrate),
     Evaluate(Box<evaluate::Evaluate>),
     Sweep(Box<sweep::Sweep>),
+    Methods(methods::Methods),
     Inspect(inspect::Inspect),
     Devices(devices::Devices),
 }
@@ -52,12 +55,17 @@ fn main() -> ExitCode {
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
         .init();
+    // All work is done by the threads that lanes share; rayon's own would come on top of them.
+    if let Err(error) = ThreadPoolBuilder::new().num_threads(1).build_global() {
+        warn(error);
+    }
     let result = match Arguments::parse().command {
         Command::Explain(command) => command.run(),
         Command::Score(command) => command.run(),
         Command::Calibrate(command) => command.run(),
         Command::Evaluate(command) => command.run(),
         Command::Sweep(command) => command.run(),
+        Command::Methods(command) => command.run(),
         Command::Inspect(command) => command.run(),
         Command::Devices(command) => command.run(),
     };

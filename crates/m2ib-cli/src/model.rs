@@ -6,6 +6,8 @@ use anyhow::Result;
 #[cfg(not(feature = "hub"))]
 use anyhow::bail;
 use clap::Args;
+use m2ib::clip_model::ModelFiles;
+use m2ib::m2ib_core::{self, Lanes};
 use m2ib::{Backend, DeviceChoice, Precision, Preset, Pretrained};
 
 /// The embedded model's name.
@@ -46,28 +48,34 @@ impl ModelArguments {
             Some(name) => name.parse::<DeviceChoice>()?.device()?,
             None => Backend::preferred()?.device()?,
         };
-        let mut model = if self.is_emoji() {
-            m2ib::emoji::pretrained(&device)?
-        } else {
-            self.load_other(&device)?
+        let files = match self.is_emoji() {
+            true => None,
+            false => Some(self.files()?),
         };
-        model.clip.set_precision(self.precision)?;
-        Ok(model)
+        let threads = m2ib_core::threads();
+        Lanes::new(1, threads)?.together(|| {
+            let mut model = match files {
+                Some(files) => Pretrained::from_files(&files, &device)?,
+                None => m2ib::emoji::pretrained(&device)?,
+            };
+            model.clip.set_precision(self.precision)?;
+            Ok(model)
+        })
     }
 
-    fn load_other(&self, device: &m2ib::Device) -> Result<Pretrained> {
+    /// Those of a folder, or of the hub.
+    fn files(&self) -> Result<ModelFiles> {
         let path = Path::new(&self.model);
         let looks_like_an_id =
             self.model.split('/').count() == 2 && !self.model.starts_with(['.', '/', '~']);
         if path.exists() || !looks_like_an_id {
-            return Ok(Pretrained::load(path, device)?);
+            return Ok(ModelFiles::in_folder(path)?);
         }
         #[cfg(feature = "hub")]
         {
             let options = m2ib::hub::HubOptions::from_env();
             let mut bar = crate::download::DownloadBar::new()?;
-            let files = m2ib::hub::fetch(&self.model, &options, Some(&mut bar))?;
-            Ok(Pretrained::from_files(&files, device)?)
+            Ok(m2ib::hub::fetch(&self.model, &options, Some(&mut bar))?)
         }
         #[cfg(not(feature = "hub"))]
         bail!(

@@ -64,6 +64,12 @@ impl Pairs {
     }
 }
 
+/// Reads a number of things, of which there must be one.
+pub(crate) fn count(text: &str) -> Result<usize, String> {
+    let count = text.parse().ok().filter(|&count| count > 0);
+    count.ok_or_else(|| format!("found \"{text}\", expected a whole number above 0"))
+}
+
 /// Reads what a masked token becomes.
 pub(crate) fn fill(text: &str) -> Result<TokenFill, String> {
     match text {

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use anyhow::{Context, Result, ensure};
 use clap::Args;
@@ -9,10 +10,11 @@ use m2ib::{Calibration, Layer, Modality, Preset, Pretrained};
 use m2ib_data::Dataset;
 use m2ib_eval::comparison::Plan;
 use m2ib_eval::search::{Axis, Goal, Grid, Search};
-use m2ib_methods::Choice;
+use m2ib_methods::M2ibSettings;
 use m2ib_metrics::TokenFill;
 
 use crate::calibration::CalibrationArguments;
+use crate::methods::{self, Chosen};
 use crate::model::ModelArguments;
 use crate::output::Output;
 use crate::pairs::Pairs;
@@ -21,8 +23,8 @@ use crate::trials::{self, RoarArguments};
 /// Share of the pairs that nothing is chosen by.
 const HELD_OUT: f64 = 0.25;
 
-/// Choose settings of M2IB on evidence: every combination of the values given is tried, and a
-/// metric or ROAR+ decides. Writes a table, a heat map and the chosen settings as chosen.toml, which
+/// Choose settings of M2IB, or of another method, on evidence: every combination of the values given
+/// is tried, and a metric or ROAR+ decides. Writes a table, a heat map and the chosen settings as chosen.toml, which
 /// `m2ib explain --config` reads. A run that was stopped goes on when the same command is given
 /// again.
 #[derive(Args)]
@@ -54,12 +56,15 @@ pub(crate) struct Sweep {
     #[command(flatten)]
     axes: Axes,
     #[command(flatten)]
+    other: Other,
+    #[command(flatten)]
     tuning: RoarArguments,
 }
 
 /// Values to try, each list separated by commas.
 #[derive(Args)]
-#[command(next_help_heading = "What to vary, values separated by commas")]
+#[command(next_help_heading = "What to vary of M2IB, values separated by commas")]
+#[group(id = "axes")]
 struct Axes {
     /// Presets; the one that `m2ib explain` takes if not given.
     #[arg(long, value_name = "PRESETS", value_delimiter = ',')]
@@ -97,6 +102,18 @@ struct Axes {
     /// Optimisation steps.
     #[arg(long, value_name = "STEPS", value_delimiter = ',')]
     steps: Vec<usize>,
+}
+
+/// A method of the registry in place of the presets.
+#[derive(Args)]
+#[command(next_help_heading = "Another method")]
+struct Other {
+    #[arg(long, value_name = "NAME[:SETTING=VALUE…]", help = method_help(),
+        value_parser = methods::parse, requires = "vary", conflicts_with = "axes")]
+    method: Option<Chosen>,
+    /// A setting of it with the values to try, as in --vary masks=100,500; once for each setting.
+    #[arg(long, value_name = "SETTING=VALUES", requires = "method")]
+    vary: Vec<String>,
 }
 
 /// One layer or all that a tower has.
@@ -150,15 +167,19 @@ impl Sweep {
             search.model,
             search.to_markdown()
         );
-        let toml = search.to_toml()?;
-        anstream::println!("{toml}");
-        let files = [
+        let mut files = vec![
             ("sweep.md", search.to_markdown().into_bytes()),
             ("sweep.csv", search.to_csv().into_bytes()),
             ("sweep.json", serde_json::to_vec_pretty(&search)?),
             ("sweep.svg", search.to_svg()?.into_bytes()),
-            ("chosen.toml", toml.into_bytes()),
         ];
+        match search.to_toml() {
+            Some(toml) => {
+                anstream::println!("{toml}");
+                files.push(("chosen.toml", toml.into_bytes()));
+            }
+            None => anstream::println!("m2ib explain --method {}\n", search.chosen().method),
+        }
         for (name, bytes) in files {
             anstream::println!("{}", output.write(name, &bytes)?.display());
         }
@@ -167,34 +188,34 @@ impl Sweep {
 
     fn search(&self, model: &Pretrained, dataset: &Dataset) -> Result<Search> {
         let grid = self.grid(model)?;
-        let choices = grid.candidates()?.into_iter();
-        let choices: Vec<Choice> = choices.map(|candidate| candidate.choice).collect();
+        let candidates = grid.candidates()?.into_iter();
+        let candidates: Vec<Chosen> = candidates.map(|candidate| candidate.method).collect();
         ensure!(
-            choices.len() > 1,
-            "there is nothing to choose from: vary something, as in --beta 0.1,1,10"
+            candidates.len() > 1,
+            "there is nothing to choose from: vary something, as in --beta 0.1,1,10 or --vary masks=100,500"
         );
-        let needed = choices.iter().any(Choice::needs_calibration);
+        let needed = candidates.iter().any(|method| method.needs_calibration());
         let calibration = &self.calibration;
         let calibration = calibration.load(needed, &self.model, model, &self.out)?;
-        let plan = |choices| self.plan(choices, calibration.clone());
+        let plan = |methods| self.plan(methods, calibration.clone());
         let journal = self.out.join("journal.jsonl");
         match self.metric {
             Goal::Metric(metric) => {
                 let share = self.held_out.unwrap_or(HELD_OUT);
                 let [seen, held_out] = dataset.split(share, self.seed);
-                let all = plan(choices);
+                let all = plan(candidates);
                 let kept = trials::explained(&all, model, &seen, &journal)?;
                 let search = all.search(&grid, metric, &model.name, &seen, &kept)?;
                 if held_out.rows.is_empty() {
                     return Ok(search);
                 }
-                let finalists = plan(self.finalists(&search)?);
+                let finalists = plan(self.finalists(&grid, &search)?);
                 let journal = self.out.join("held-out.jsonl");
                 let kept = trials::explained(&finalists, model, &held_out, &journal)?;
                 Ok(search.with_held_out(&finalists, &held_out, &kept))
             }
             Goal::Roar(measure) => {
-                let plan = plan(choices);
+                let plan = plan(candidates);
                 let kept = trials::explained(&plan, model, dataset, &journal)?;
                 let folder = self.out.join("roar");
                 let report = self.tuning.run(&plan, model, dataset, &kept, &folder)?;
@@ -205,8 +226,8 @@ impl Sweep {
     }
 
     /// Explanations measured by one metric, or made for ROAR+.
-    fn plan(&self, choices: Vec<Choice>, calibration: Option<Calibration>) -> Plan {
-        let mut plan = Plan::new(choices);
+    fn plan(&self, methods: Vec<Chosen>, calibration: Option<Calibration>) -> Plan {
+        let mut plan = Plan::new(methods);
         plan.calibration = calibration;
         (plan.metrics, plan.only) = match self.metric {
             Goal::Metric(metric) => (vec![metric], Some(metric.modality())),
@@ -233,14 +254,20 @@ impl Sweep {
         presets
     }
 
-    /// The chosen setting, and the presets as they are.
-    fn finalists(&self, search: &Search) -> Result<Vec<Choice>> {
-        let chosen = &search.chosen().method;
-        let presets = self.presets().into_iter().map(|p| format!("m2ib-{p}"));
-        let presets = presets.filter(|preset| preset != chosen);
-        let names = [chosen.clone()].into_iter().chain(presets);
-        let choices = names.map(|name| Ok(name.parse()?));
-        choices.collect()
+    /// The chosen setting, and the presets, or the method, as they are.
+    fn finalists(&self, grid: &Grid, search: &Search) -> Result<Vec<Chosen>> {
+        let chosen = grid.candidates()?.swap_remove(search.chosen).method;
+        let usual: Vec<Chosen> = match &self.other.method {
+            Some(method) => vec![method.clone()],
+            None => {
+                let presets = self.presets().into_iter().map(M2ibSettings::new);
+                presets.map(|preset| Arc::new(preset) as Chosen).collect()
+            }
+        };
+        let others = usual
+            .into_iter()
+            .filter(|usual| usual.key() != chosen.key());
+        Ok([chosen.clone()].into_iter().chain(others).collect())
     }
 
     fn grid(&self, model: &Pretrained) -> Result<Grid> {
@@ -248,6 +275,9 @@ impl Sweep {
         let (image, text) = (model.clip.image.depth(), model.clip.text.depth());
         let image_layers = layers(&axes.image_layer, Modality::Image, image)?;
         let text_layers = layers(&axes.text_layer, Modality::Text, text)?;
+        if let Some(method) = &self.other.method {
+            return self.other.grid(method);
+        }
         let grid = Grid::new(&self.presets())
             .vary(Axis::ImageLayer, image_layers)
             .vary(Axis::TextLayer, text_layers)
@@ -267,6 +297,35 @@ impl Sweep {
         }
         Ok(grid)
     }
+}
+
+impl Other {
+    fn grid(&self, method: &Chosen) -> Result<Grid> {
+        let settings = method.settings();
+        let mut grid = Grid::of(method.clone());
+        for text in &self.vary {
+            let (name, values) = text.split_once('=').unwrap_or((text, ""));
+            let setting = settings.iter().find(|setting| setting.name == name);
+            let known: Vec<_> = settings.iter().map(|setting| setting.name).collect();
+            let setting = setting.with_context(|| {
+                format!(
+                    "--vary {text}: {} has settings {}",
+                    method.name(),
+                    known.join(", ")
+                )
+            })?;
+            let values = values.split(',').filter(|value| !value.is_empty());
+            grid = grid.vary(Axis::Of(setting.name), values);
+        }
+        Ok(grid)
+    }
+}
+
+fn method_help() -> String {
+    format!(
+        "Vary this method's settings instead of M2IB's; `m2ib methods` lists them. [possible: {}]",
+        methods::names()
+    )
 }
 
 /// Layers by name, checked against the tower.

@@ -88,6 +88,40 @@ fn what_a_sweep_chooses_is_what_explain_takes_and_the_same_command_does_nothing_
 }
 
 #[test]
+fn another_methods_settings_are_chosen_as_well() {
+    let folder = tempfile::tempdir().unwrap();
+    let vary = ["--method", "occlusion:fill=mean", "--vary", "window=1,2,8"];
+    let printed = succeeded(&sweep(
+        folder.path(),
+        &[&vary[..], &["--metric", "energy"]].concat(),
+    ));
+    let search = search(folder.path());
+    let methods: Vec<&str> = (0..3)
+        .map(|place| search["tried"][place]["method"].as_str().unwrap())
+        .collect();
+    let expected = [
+        "occlusion:fill=mean",
+        "occlusion:window=2:fill=mean",
+        "occlusion:window=8:fill=mean",
+    ];
+    assert_eq!(methods, expected);
+    let chosen = methods[search["chosen"].as_u64().unwrap() as usize];
+    // A window as large as the image says nothing of where.
+    assert_ne!(chosen, methods[2]);
+    assert!(
+        printed.contains(&format!("m2ib explain --method {chosen}\n")),
+        "{printed}"
+    );
+    assert!(!folder.path().join("chosen.toml").exists());
+    let help = succeeded(&m2ib(&["sweep", "--help"]));
+    let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(
+        help.contains("occlusion") && help.contains("m2ib methods"),
+        "{help}"
+    );
+}
+
+#[test]
 fn roar_plus_can_decide() {
     let folder = tempfile::tempdir().unwrap();
     let roar = [
@@ -159,6 +193,19 @@ fn what_makes_no_sense_is_named() {
             &["--roar-epochs", "1", "--beta", "1,2"],
             &["--roar-epochs", "road"],
         ),
+        (
+            &["--method", "occlusion", "--vary", "size=1,2"],
+            &["--vary size=1,2", "window, fill"],
+        ),
+        (
+            &["--method", "occlusion", "--vary", "window=1,99"],
+            &["occlusion", "window", "1 to 8"],
+        ),
+        (
+            &["--method", "rise", "--beta", "1,2"],
+            &["--method", "--beta"],
+        ),
+        (&["--vary", "window=1,2"], &["--method"]),
     ] {
         let output = sweep(folder.path(), arguments);
         let stderr = String::from_utf8_lossy(&output.stderr).into_owned();

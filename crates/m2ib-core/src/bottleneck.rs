@@ -1,7 +1,5 @@
 //! The optimisation: how much noise each unit bears while the fit stays high.
 
-use std::sync::Arc;
-
 use burn::tensor::Tensor;
 use ndarray::Array2;
 
@@ -19,7 +17,7 @@ const INITIAL_ALPHA: f32 = 5.0;
 #[derive(Debug, Clone)]
 pub struct Bottleneck {
     settings: Settings,
-    lanes: Arc<Lanes>,
+    lanes: Lanes,
 }
 
 impl Bottleneck {
@@ -32,12 +30,12 @@ impl Bottleneck {
         crate::settings::check(&settings)?;
         Ok(Self {
             settings,
-            lanes: Arc::new(Lanes::one()),
+            lanes: Lanes::one(),
         })
     }
 
     /// Shares each step's samples out over `lanes`.
-    pub fn with_lanes(self, lanes: Arc<Lanes>) -> Self {
+    pub fn with_lanes(self, lanes: Lanes) -> Self {
         Self { lanes, ..self }
     }
 
@@ -92,7 +90,7 @@ impl Bottleneck {
             batch,
             readout,
             noise,
-            lanes: &self.lanes,
+            lanes: self.lanes,
             samples,
         };
 

@@ -4,58 +4,56 @@
 //! only. Cut into shares that never wait for each other, everything runs in parallel, the small
 //! operations too, and nothing is forked and joined hundreds of times a step.
 
-use std::fmt;
 use std::sync::Mutex;
 
-use rayon::{ThreadPool, ThreadPoolBuilder};
-
-use crate::{Error, Result};
+use crate::workers::{Grouping, in_groups};
+use crate::{Result, workers};
 
 const UNBROKEN: &str = "no job runs while a lock is held";
 
 /// Groups of threads, each of which takes one share of a job at a time.
 ///
+/// The threads are the process's: there is one set, started when lanes first need it and grouped
+/// anew when lanes of another kind are used, so that any number of lanes costs no more threads.
+/// While a job runs, one of other lanes that is begun on another thread waits for it.
+///
 /// Backends that fork through rayon stay inside the group they are called from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Lanes {
-    /// None of them: the caller's thread does all.
-    groups: Vec<ThreadPool>,
+    grouping: Grouping,
 }
 
 impl Lanes {
     /// The caller's own thread: one lane.
     pub fn one() -> Self {
-        Self { groups: Vec::new() }
+        let grouping = Grouping {
+            groups: 1,
+            threads: 1,
+        };
+        Self { grouping }
     }
 
     /// `lanes` groups that share `threads` threads as evenly as they can; each has at least one.
     ///
     /// # Errors
-    /// [`Error::Threads`] if the system refuses a thread.
+    /// [`Error::Threads`](crate::Error::Threads) if the system refuses a thread.
     pub fn new(lanes: usize, threads: usize) -> Result<Self> {
-        if lanes <= 1 {
-            return Ok(Self::one());
+        let groups = lanes.max(1);
+        let threads = threads.max(groups);
+        if threads > 1 {
+            workers::start(threads)?;
         }
-        let group = |lane: usize| {
-            let share = threads / lanes + usize::from(lane < threads % lanes);
-            ThreadPoolBuilder::new()
-                .num_threads(share.max(1))
-                .thread_name(move |_| format!("lane-{lane}"))
-                .build()
-        };
-        let groups = (0..lanes).map(group).collect::<Result<_, _>>();
-        let groups = groups.map_err(|error| Error::Threads {
-            wanted: threads,
-            reason: error.to_string(),
-        })?;
-        Ok(Self { groups })
+        let grouping = Grouping { groups, threads };
+        Ok(Self { grouping })
     }
 
     /// How many shares are worked on at once.
     pub fn count(&self) -> usize {
-        self.groups.len().max(1)
+        self.grouping.groups
     }
 
-    /// `job` of every share, in their order. A lane takes the next share when it is done with one.
+    /// `job` of every share, in their order. A lane takes the next share when it is done with one;
+    /// a single share has all threads.
     ///
     /// Called from a thread of any rayon pool, a lane's among them, it works through the shares on
     /// the spot: that thread would otherwise take up further jobs of its pool while it waits, one
@@ -65,10 +63,10 @@ impl Lanes {
         S: Send,
         R: Send,
     {
-        if self.groups.is_empty() || shares.len() < 2 || rayon::current_thread_index().is_some() {
-            return shares.into_iter().map(job).collect();
-        }
         let count = shares.len();
+        if self.count() == 1 || count < 2 || self.is_here() {
+            return self.together(|| shares.into_iter().map(&job).collect());
+        }
         let queue = Mutex::new(shares.into_iter().enumerate());
         let results = Mutex::new(Vec::with_capacity(count));
         let work = || {
@@ -80,26 +78,33 @@ impl Lanes {
                 results.lock().expect(UNBROKEN).push((index, result));
             }
         };
-        spread(&self.groups, count, &work);
+        in_groups(self.grouping, |groups| spread(groups, count, &work));
         let mut results = results.into_inner().expect(UNBROKEN);
         results.sort_unstable_by_key(|(index, _)| *index);
         results.into_iter().map(|(_, result)| result).collect()
     }
-}
 
-impl fmt::Debug for Lanes {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let threads: Vec<_> = self
-            .groups
-            .iter()
-            .map(ThreadPool::current_num_threads)
-            .collect();
-        f.debug_tuple("Lanes").field(&threads).finish()
+    /// One job on all threads: what forks inside it forks over them. On the spot where
+    /// [`map`](Self::map) would be.
+    pub fn together<R: Send>(&self, job: impl FnOnce() -> R + Send) -> R {
+        let grouping = Grouping {
+            groups: 1,
+            ..self.grouping
+        };
+        match self.is_here() {
+            true => job(),
+            false => in_groups(grouping, |groups| groups[0].install(job)),
+        }
+    }
+
+    /// Whether the caller's thread does everything.
+    fn is_here(&self) -> bool {
+        self.grouping.threads == 1 || rayon::current_thread_index().is_some()
     }
 }
 
 /// Runs `work` in up to `count` groups at once and waits for all.
-fn spread(groups: &[ThreadPool], count: usize, work: &(impl Fn() + Sync)) {
+fn spread(groups: &[rayon::ThreadPool], count: usize, work: &(impl Fn() + Sync)) {
     match groups.split_first() {
         Some((group, rest)) if count > 0 => group.in_place_scope(|scope| {
             scope.spawn(|_| work());
@@ -119,6 +124,7 @@ mod tests {
     fn results_come_in_the_order_of_their_shares() {
         for lanes in [
             Lanes::one(),
+            Lanes::new(1, 3).unwrap(),
             Lanes::new(2, 2).unwrap(),
             Lanes::new(3, 8).unwrap(),
         ] {
@@ -149,12 +155,46 @@ mod tests {
     }
 
     #[test]
+    fn one_job_has_all_threads() {
+        for lanes in [1, 2, 5] {
+            let lanes = Lanes::new(lanes, 5).unwrap();
+            assert_eq!(lanes.together(rayon::current_num_threads), 5);
+            let single = lanes.map(vec![()], |()| rayon::current_num_threads());
+            assert_eq!(single, [5]);
+        }
+        let here = std::thread::current().id();
+        assert_eq!(Lanes::one().together(|| std::thread::current().id()), here);
+    }
+
+    #[test]
     fn inside_a_job_shares_are_worked_through_on_the_spot() {
         let lanes = Lanes::new(2, 2).unwrap();
         lanes.map(vec![1, 2], |_| {
             let here = std::thread::current().id();
-            let threads = lanes.map(vec![(); 5], |()| std::thread::current().id());
-            assert!(threads.into_iter().all(|thread| thread == here));
+            for lanes in [lanes, Lanes::new(3, 4).unwrap()] {
+                let threads = lanes.map(vec![(); 5], |()| std::thread::current().id());
+                assert!(threads.into_iter().all(|thread| thread == here));
+                assert_eq!(lanes.together(|| std::thread::current().id()), here);
+            }
+        });
+    }
+
+    /// Lanes of two kinds from two threads, over and over: neither is lost nor mixed.
+    #[test]
+    fn lanes_of_two_kinds_take_turns() {
+        let work = |lanes: usize, threads: usize| {
+            let lanes = Lanes::new(lanes, threads).unwrap();
+            for _ in 0..200 {
+                let found = lanes.map((0..lanes.count()).collect(), |_| {
+                    rayon::current_num_threads()
+                });
+                assert_eq!(found, vec![threads / lanes.count(); lanes.count()]);
+            }
+        };
+        std::thread::scope(|scope| {
+            scope.spawn(|| work(2, 4));
+            scope.spawn(|| work(4, 4));
+            scope.spawn(|| work(2, 4));
         });
     }
 

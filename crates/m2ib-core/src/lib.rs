@@ -15,7 +15,6 @@
 
 mod adam;
 mod bottleneck;
-mod capacity;
 mod cosine;
 mod error;
 mod fit;
@@ -28,6 +27,7 @@ mod problem;
 mod readout;
 mod settings;
 mod solution;
+mod workers;
 
 pub use bottleneck::Bottleneck;
 pub use cosine::{cosine_similarity, cosine_with_gradient};
@@ -41,3 +41,4 @@ pub use objective::BATCH_ROWS;
 pub use problem::Problem;
 pub use readout::{ReadBack, Readout};
 pub use solution::Solution;
+pub use workers::threads;

@@ -1,20 +1,37 @@
-//! The objective and its gradient.
+//! The whole method (M2IB, section 3.4): what is made of a hidden layer, what it costs and what it is
+//! worth.
 //!
-//! Per unit, λ = sigmoid(α), and per step and sample fresh noise ε ~ N(0, I):
+//! A hidden layer h of one modality, `[tokens, width]`, has noise with mean m and deviation s a
+//! feature, and is written r = (h − m)/s. Every unit has a parameter α; λ = sigmoid(α) of the unit
+//! passes, and noise stands in for the rest, drawn anew for every step and sample, ε ~ N(0, I):
 //!
 //! ```text
-//! z    = m + s (λ r + (1 − λ) ε),  r = (h − m)/s
+//! z = m + s (λ r + (1 − λ) ε)
+//! ```
+//!
+//! What a unit passes, in nats, is how far the law of z, N(m + sλr, s²(1 − λ)²), is from the noise's
+//! own (eq. 5; the second form never takes the logarithm of a difference):
+//!
+//! ```text
+//! KL[ law of z ‖ N(m, s²) ] = ½((λr)² + (1 − λ)² − 1) − ln(1 − λ)
+//!                            = ½((λr)² + (1 − λ)² − 1) + softplus(α)
+//! ```
+//!
+//! It has a price β, and what the rest of the tower reads out of z is worth what a
+//! [fit](crate::Fit) makes of it, the cosine with the other modality's embedding:
+//!
+//! ```text
 //! loss = β · mean capacity − mean fit(readout(z))
 //! ```
 //!
-//! The gradient with respect to α is closed up to the readout's g = ∂fit/∂z:
-//! ∂z/∂λ = s(r − ε) and ∂λ/∂α = λ(1 − λ).
+//! [`Bottleneck`](crate::Bottleneck) lowers the loss from α = 5 on, where all but nothing passes, by
+//! steps of Adam; the capacity at the last evaluation is the attribution. The gradient is closed up
+//! to g = ∂fit/∂z, which the readout's way back gives: ∂z/∂λ = s(r − ε) and ∂λ/∂α = λ(1 − λ).
 
 use std::ops::Range;
 
-use burn::tensor::Tensor;
+use burn::tensor::{Tensor, activation::sigmoid};
 
-use crate::capacity::Gate;
 use crate::problem::Batch;
 use crate::{Lanes, NoiseSource, Readout, Result};
 
@@ -23,11 +40,61 @@ use crate::{Lanes, NoiseSource, Readout, Result};
 /// once; far fewer rows leave a large device waiting.
 pub const BATCH_ROWS: usize = 1 << 14;
 
+/// How much of every unit passes, and how much noise stands in for the rest.
+pub(crate) struct Gate<const D: usize> {
+    alpha: Tensor<D>,
+    /// λ
+    pub(crate) lambda: Tensor<D>,
+    /// 1 − λ, without cancellation.
+    pub(crate) withheld: Tensor<D>,
+}
+
+impl<const D: usize> Gate<D> {
+    pub(crate) fn new(alpha: Tensor<D>) -> Self {
+        Self {
+            lambda: sigmoid(alpha.clone()),
+            withheld: sigmoid(alpha.clone().neg()),
+            alpha,
+        }
+    }
+
+    /// Capacity of every unit, in nats.
+    ///
+    /// # Shapes
+    /// - normalized, r, and output: as α
+    pub(crate) fn capacity(&self, normalized: Tensor<D>) -> Tensor<D> {
+        let passed = self.lambda.clone() * normalized;
+        (passed.square() + self.withheld.clone().square() - 1.0) * 0.5
+            + softplus(self.alpha.clone())
+    }
+
+    /// Derivative of the capacity with respect to α: λ + λ(1 − λ)(λr² − (1 − λ)).
+    ///
+    /// # Shapes
+    /// - normalized, r, and output: as α
+    pub(crate) fn capacity_slope(&self, normalized: Tensor<D>) -> Tensor<D> {
+        let Self {
+            lambda, withheld, ..
+        } = self;
+        lambda.clone() + self.slope() * (lambda.clone() * normalized.square() - withheld.clone())
+    }
+
+    /// ∂λ/∂α = λ(1 − λ).
+    pub(crate) fn slope(&self) -> Tensor<D> {
+        self.lambda.clone() * self.withheld.clone()
+    }
+}
+
+/// ln(1 + eˣ) = max(x, 0) + ln(1 + e^−|x|): no overflow for large x.
+fn softplus<const D: usize>(x: Tensor<D>) -> Tensor<D> {
+    x.clone().clamp_min(0.0) + x.abs().neg().exp().log1p()
+}
+
 pub(crate) struct Objective<'a> {
     pub(crate) batch: Batch,
     pub(crate) readout: &'a dyn Readout,
     pub(crate) noise: &'a dyn NoiseSource,
-    pub(crate) lanes: &'a Lanes,
+    pub(crate) lanes: Lanes,
     pub(crate) samples: usize,
     /// β over the number of units: the price of one nat.
     pub(crate) price: f64,
@@ -160,3 +227,6 @@ impl Share {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

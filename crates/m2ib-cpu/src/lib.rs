@@ -19,9 +19,3 @@ pub fn flex() -> Device {
 pub fn ndarray() -> Device {
     Device::ndarray()
 }
-
-/// Host threads that CPU backends compute with: the cores, unless `RAYON_NUM_THREADS` says
-/// otherwise.
-pub fn threads() -> usize {
-    rayon::current_num_threads()
-}

@@ -66,6 +66,12 @@ pub enum Error {
     /// A method, or an explanation by it.
     #[error(transparent)]
     Method(Box<m2ib_methods::Error>),
+    /// A method that would be compared with itself.
+    #[error("{method} is there twice, expected each method once")]
+    RepeatedMethod {
+        /// The method with its settings.
+        method: String,
+    },
     /// A folder for results that cannot be made.
     #[error("cannot make the folder {}: {source}", folder.display())]
     Folder {

@@ -10,6 +10,7 @@ use m2ib_data::{Dataset, Scenes, Source};
 use m2ib_eval::comparison::{Plan, RoarProgress, Trial, gallery};
 use m2ib_eval::journal::Journal;
 use m2ib_eval::roar::RoarSettings;
+use m2ib_methods::Registry;
 use m2ib_metrics::Metric;
 
 const METRICS: [Metric; 8] = [
@@ -28,7 +29,8 @@ fn model() -> Pretrained {
 }
 
 fn plan(methods: &[&str]) -> Plan {
-    let methods = methods.iter().map(|name| name.parse().unwrap());
+    let known = Registry::standard();
+    let methods = methods.iter().map(|name| known.parse(name).unwrap());
     let mut plan = Plan::new(methods.collect());
     plan.metrics = METRICS.to_vec();
     plan.faithfulness.curve.steps = 8;
@@ -177,7 +179,7 @@ fn another_calibration_is_another_setting_for_methods_that_need_one() {
     let mut plan = plan(&["m2ib-matched", "saliency"]);
     let keys = |plan: &Plan| -> Vec<String> {
         let methods = plan.methods.iter();
-        methods.map(|choice| plan.key(choice)).collect()
+        methods.map(|method| plan.key(method.as_ref())).collect()
     };
     let calibration = emoji::calibration().unwrap();
     plan.calibration = Some(calibration.clone());

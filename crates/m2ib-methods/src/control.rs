@@ -1,13 +1,13 @@
 //! Maps that know nothing of the pair: what every method must beat.
 
-use std::collections::BTreeMap;
+use std::sync::Arc;
 
+use m2ib::{Calibration, Pretrained};
 use ndarray::Array2;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use crate::settings::{Given, listed};
-use crate::{Method, Result, Subject};
+use crate::{Method, MethodFactory, Result, Settings, Subject};
 
 /// Uniform noise in 0..1, other noise for other pairs.
 #[derive(Debug, Clone, Copy, Default)]
@@ -17,12 +17,6 @@ pub struct Random {
 }
 
 impl Random {
-    pub(crate) fn read(mut given: Given) -> Result<Self> {
-        let seed = given.seed()?;
-        given.finish("seed")?;
-        Ok(Self { seed })
-    }
-
     /// A generator for a pair: its numbers depend on the caption's ids and the image's pixels.
     fn generator(&self, subject: &Subject<'_>, stream: u64) -> ChaCha8Rng {
         let ids = subject.caption().ids().into_iter().map(|id| id as u64);
@@ -38,17 +32,33 @@ impl Random {
     }
 }
 
-impl Method for Random {
-    fn name(&self) -> &'static str {
+impl MethodFactory for Random {
+    fn name(&self) -> &str {
         "random"
     }
 
-    fn settings(&self) -> BTreeMap<String, String> {
-        listed([("seed", &self.seed)])
+    fn description(&self) -> &str {
+        "Control: uniform noise, other noise for other pairs"
     }
 
-    fn seed(&self) -> u64 {
-        self.seed
+    fn configure(&self, settings: &mut Settings) -> Arc<dyn MethodFactory> {
+        Arc::new(Self {
+            seed: settings.seed(self.seed),
+        })
+    }
+
+    fn is_control(&self) -> bool {
+        true
+    }
+
+    fn build(&self, _: &Pretrained, _: Option<&Calibration>) -> Result<Box<dyn Method>> {
+        Ok(Box::new(*self))
+    }
+}
+
+impl Method for Random {
+    fn factory(&self) -> &dyn MethodFactory {
+        self
     }
 
     fn patches(&self, subject: &Subject<'_>) -> Result<Array2<f32>> {
@@ -69,13 +79,31 @@ impl Method for Random {
 #[derive(Debug, Clone, Copy, Default)]
 pub struct CentreGaussian;
 
-impl Method for CentreGaussian {
-    fn name(&self) -> &'static str {
+impl MethodFactory for CentreGaussian {
+    fn name(&self) -> &str {
         "centre"
     }
 
-    fn settings(&self) -> BTreeMap<String, String> {
-        BTreeMap::new()
+    fn description(&self) -> &str {
+        "Control: a Gaussian around the middle, where photographers put things"
+    }
+
+    fn configure(&self, _: &mut Settings) -> Arc<dyn MethodFactory> {
+        Arc::new(*self)
+    }
+
+    fn is_control(&self) -> bool {
+        true
+    }
+
+    fn build(&self, _: &Pretrained, _: Option<&Calibration>) -> Result<Box<dyn Method>> {
+        Ok(Box::new(*self))
+    }
+}
+
+impl Method for CentreGaussian {
+    fn factory(&self) -> &dyn MethodFactory {
+        self
     }
 
     fn patches(&self, subject: &Subject<'_>) -> Result<Array2<f32>> {

@@ -10,6 +10,14 @@ pub enum Error {
     /// Model, image, caption or bottleneck.
     #[error(transparent)]
     Explainer(#[from] m2ib::Error),
+    /// A model or a calibration that a method cannot work with.
+    #[error("{method}: {source}")]
+    Unfit {
+        /// The method.
+        method: String,
+        /// Why.
+        source: Box<m2ib::Error>,
+    },
     /// A name that no method has.
     #[error("\"{found}\" is no method, expected one of {expected}")]
     Name {
@@ -18,11 +26,19 @@ pub enum Error {
         /// All names.
         expected: String,
     },
+    /// A name that a new method cannot have.
+    #[error("\"{found}\" cannot name a method, expected {expected}")]
+    NewName {
+        /// The name.
+        found: String,
+        /// What it takes.
+        expected: &'static str,
+    },
     /// A setting that the method does not have, or a value that it does not take.
     #[error("{method}, setting {setting}: found \"{found}\", expected {expected}")]
     Setting {
         /// The method.
-        method: &'static str,
+        method: String,
         /// The setting.
         setting: String,
         /// What was given.
@@ -72,6 +88,23 @@ pub enum Error {
 impl From<m2ib::clip_input::Error> for Error {
     fn from(error: m2ib::clip_input::Error) -> Self {
         Self::Explainer(error.into())
+    }
+}
+
+impl Error {
+    /// A setting's value that is not what the setting takes.
+    pub fn setting(
+        method: &str,
+        setting: &str,
+        found: impl std::fmt::Display,
+        expected: impl Into<String>,
+    ) -> Self {
+        Self::Setting {
+            method: method.into(),
+            setting: setting.into(),
+            found: found.to_string(),
+            expected: expected.into(),
+        }
     }
 }
 

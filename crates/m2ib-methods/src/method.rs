@@ -1,29 +1,20 @@
 //! What all methods have in common.
 
-use std::collections::BTreeMap;
 use std::fmt::Debug;
 
-use m2ib::{Attribution, ImageAttribution, Provenance, TextAttribution, Unit};
+use m2ib::{Attribution, Backend, ImageAttribution, Provenance, TextAttribution, Unit};
 use ndarray::Array2;
 
-use crate::{Result, Subject};
+use crate::{MethodFactory, Result, Subject};
 
 /// A way to attribute a similarity to patches and tokens.
 pub trait Method: Debug + Send + Sync {
-    /// Its name, as [`Choice`](crate::Choice) reads it.
-    fn name(&self) -> &'static str;
-
-    /// Its settings, as [`Choice`](crate::Choice) reads them.
-    fn settings(&self) -> BTreeMap<String, String>;
+    /// What it is made by: its name and settings.
+    fn factory(&self) -> &dyn MethodFactory;
 
     /// What its saliency is measured in.
     fn unit(&self) -> Unit {
         Unit::Arbitrary
-    }
-
-    /// The seed of what is random in it, 0 if nothing is.
-    fn seed(&self) -> u64 {
-        0
     }
 
     /// Saliency of the patches, `[rows, columns]`.
@@ -45,7 +36,8 @@ pub trait Method: Debug + Send + Sync {
     /// As [`patches`](Self::patches).
     fn attribute_image(&self, subject: &Subject<'_>) -> Result<ImageAttribution> {
         let (size, view) = (subject.input_size(), subject.pixels().view);
-        let patches = self.patches(subject)?;
+        let lanes = Backend::lanes(&subject.model().clip.device(), 1)?;
+        let patches = lanes.together(|| self.patches(subject))?;
         Ok(ImageAttribution::new(patches, self.unit(), size, view))
     }
 
@@ -54,9 +46,10 @@ pub trait Method: Debug + Send + Sync {
     /// # Errors
     /// As [`tokens`](Self::tokens).
     fn attribute_text(&self, subject: &Subject<'_>) -> Result<TextAttribution> {
+        let lanes = Backend::lanes(&subject.model().clip.device(), 1)?;
         Ok(TextAttribution {
             caption: subject.caption().clone(),
-            saliency: self.tokens(subject)?,
+            saliency: lanes.together(|| self.tokens(subject))?,
             unit: self.unit(),
             trace: Vec::new(),
         })
@@ -64,13 +57,15 @@ pub trait Method: Debug + Send + Sync {
 
     /// How its explanations of a model are made.
     fn provenance(&self, subject: &Subject<'_>) -> Provenance {
+        let factory = self.factory();
+        let settings = factory.settings().into_iter();
         let method = m2ib::Method::Other {
-            name: self.name().into(),
-            settings: self.settings(),
+            name: factory.name().into(),
+            settings: settings.map(|set| (set.name.into(), set.value)).collect(),
         };
         Provenance {
             fits: subject.fits().record(),
-            ..m2ib::provenance(subject.model(), method, self.seed())
+            ..m2ib::provenance(subject.model(), method, factory.seed())
         }
     }
 
@@ -82,11 +77,12 @@ pub trait Method: Debug + Send + Sync {
         let image = self.attribute_image(subject)?;
         let text = self.attribute_text(subject)?;
         let flat = image.is_flat().then_some(m2ib::Warning::FlatImageMap);
+        let warnings = text.cut().into_iter().chain(flat).collect();
         Ok(Attribution {
             image,
             text,
             similarity: subject.similarity(),
-            warnings: flat.into_iter().collect(),
+            warnings,
             provenance: self.provenance(subject),
         })
     }

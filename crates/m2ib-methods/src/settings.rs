@@ -1,100 +1,217 @@
-//! Settings as text: `key=value`, read and written by each method.
+//! A method's settings as text, `name=value`: listed, read and written by one function of its
+//! factory.
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::str::FromStr;
 
+use serde::Serialize;
+
 use crate::{Error, Result};
 
-/// A method's settings while they are taken out one by one.
-#[derive(Debug)]
-pub(crate) struct Given {
-    method: &'static str,
-    values: BTreeMap<String, String>,
+/// A setting of a method.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Setting {
+    /// Its name.
+    pub name: &'static str,
+    /// What it takes.
+    pub takes: &'static str,
+    /// Its value if it is not given.
+    pub default: String,
+    /// Its value.
+    pub value: String,
 }
 
-impl Given {
-    /// `key=value` of each part.
-    pub(crate) fn read<'a>(
-        method: &'static str,
-        parts: impl Iterator<Item = &'a str>,
-    ) -> Result<Self> {
-        let values = parts.map(|part| match part.split_once('=') {
-            Some((key, value)) => Ok((key.trim().to_owned(), value.trim().to_owned())),
-            None => Err(Error::Setting {
-                method,
-                setting: part.into(),
-                found: part.into(),
-                expected: "setting=value".into(),
-            }),
-        });
+/// What was given of a method's settings, while its factory asks for one after the other.
+///
+/// A factory names each setting once, with its value and its usual one: that lists the setting,
+/// reads it and writes it. See [`MethodFactory::configure`](crate::MethodFactory::configure).
+#[derive(Debug, Default)]
+pub struct Settings {
+    given: BTreeMap<String, String>,
+    asked: Vec<Setting>,
+    wrong: Option<Wrong>,
+}
+
+/// A value that a setting does not take.
+#[derive(Debug)]
+struct Wrong {
+    setting: String,
+    found: String,
+    expected: String,
+}
+
+impl Settings {
+    /// Of `name=value` each.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] for one that is no such text, or given twice.
+    pub fn read<'a>(method: &str, parts: impl Iterator<Item = &'a str>) -> Result<Self> {
+        let mut given = BTreeMap::new();
+        for part in parts {
+            let wrong = |expected: &str| Error::setting(method, part, part, expected);
+            let pair = part.split_once('=');
+            let (name, value) = pair.ok_or_else(|| wrong("setting=value"))?;
+            let (name, value) = (name.trim().to_owned(), value.trim().to_owned());
+            if given.contains_key(&name) {
+                return Err(Error::setting(method, &name, value, "it to be given once"));
+            }
+            given.insert(name, value);
+        }
         Ok(Self {
-            method,
-            values: values.collect::<Result<_>>()?,
+            given,
+            ..Self::default()
         })
     }
 
-    /// Takes a setting's value out, if it was given. `expected` says what it takes.
-    pub(crate) fn take<T: FromStr>(
-        &mut self,
-        setting: &str,
-        expected: &str,
-        fits: impl FnOnce(&T) -> bool,
-    ) -> Result<Option<T>> {
-        let Some(found) = self.values.remove(setting) else {
-            return Ok(None);
-        };
-        match found.parse().ok().filter(fits) {
-            Some(value) => Ok(Some(value)),
-            None => Err(Error::Setting {
-                method: self.method,
-                setting: setting.into(),
-                found,
-                expected: expected.into(),
-            }),
+    /// Of one setting.
+    pub(crate) fn one(name: &str, value: impl Display) -> Self {
+        Self {
+            given: [(name.to_owned(), value.to_string())].into(),
+            ..Self::default()
         }
+    }
+
+    /// A setting that has a value of its own or leaves it to what `usual` names, such as `auto`;
+    /// that can be given too. `takes` says what it takes, `fits` whether a value makes sense.
+    pub fn optional<T: FromStr + Display>(
+        &mut self,
+        name: &'static str,
+        takes: &'static str,
+        fits: impl FnOnce(&T) -> bool,
+        current: Option<T>,
+        usual: impl Display,
+    ) -> Option<T> {
+        let usual = usual.to_string();
+        let value = match self.given.remove(name) {
+            None => current,
+            Some(found) => match found.parse().ok().filter(fits) {
+                Some(value) => Some(value),
+                None if found == usual => None,
+                None => {
+                    self.wrong.get_or_insert(Wrong {
+                        setting: name.into(),
+                        found,
+                        expected: takes.into(),
+                    });
+                    current
+                }
+            },
+        };
+        let text = value.as_ref().map_or(usual.clone(), T::to_string);
+        self.asked.push(Setting {
+            name,
+            takes,
+            default: usual,
+            value: text,
+        });
+        value
+    }
+
+    /// A setting with a value.
+    pub fn value<T: FromStr + Display>(
+        &mut self,
+        name: &'static str,
+        takes: &'static str,
+        fits: impl FnOnce(&T) -> bool,
+        current: T,
+        usual: T,
+    ) -> T {
+        let text = usual.to_string();
+        self.optional(name, takes, fits, Some(current), text)
+            .unwrap_or(usual)
     }
 
     /// A number of things.
-    pub(crate) fn count(&mut self, setting: &str) -> Result<Option<usize>> {
-        self.take(setting, "a whole number above 0", |&n| n > 0)
+    pub fn count(&mut self, name: &'static str, current: usize, usual: usize) -> usize {
+        self.value(name, COUNT, |&count| count > 0, current, usual)
     }
 
-    /// A positive number.
-    pub(crate) fn positive(&mut self, setting: &str) -> Result<Option<f64>> {
-        let fits = |&number: &f64| number.is_finite() && number > 0.0;
-        self.take(setting, "a number above 0", fits)
+    /// The seed of what is random, 0 if it is not given. Its name is `seed` in every method.
+    pub fn seed(&mut self, current: u64) -> u64 {
+        let takes = "a whole number from 0 up";
+        self.value(SEED, takes, |_| true, current, 0)
     }
 
-    /// A random seed; 0 if not given.
-    pub(crate) fn seed(&mut self) -> Result<u64> {
-        let seed = self.take("seed", "a whole number from 0 up", |_| true)?;
-        Ok(seed.unwrap_or(0))
-    }
-
-    /// Nothing may be left.
-    pub(crate) fn finish(self, known: &str) -> Result<()> {
-        match self.values.into_iter().next() {
-            None => Ok(()),
-            Some((setting, found)) => Err(Error::Setting {
-                method: self.method,
-                setting,
-                found,
-                expected: match known {
-                    "" => "no settings, since it has none".into(),
-                    known => format!("one of its settings: {known}"),
-                },
-            }),
+    /// All settings that were asked for, if everything given was one of them and made sense.
+    ///
+    /// # Errors
+    /// [`Error::Setting`].
+    pub fn finish(self, method: &str) -> Result<Vec<Setting>> {
+        if let Some(wrong) = self.wrong {
+            return Err(Error::setting(
+                method,
+                &wrong.setting,
+                wrong.found,
+                wrong.expected,
+            ));
         }
+        let Some((setting, found)) = self.given.into_iter().next() else {
+            return Ok(self.asked);
+        };
+        let known: Vec<_> = self.asked.iter().map(|setting| setting.name).collect();
+        let expected = match &known[..] {
+            [] => "no settings, since it has none".into(),
+            known => format!("one of its settings: {}", known.join(", ")),
+        };
+        Err(Error::setting(method, &setting, found, expected))
+    }
+
+    /// All settings that were asked for.
+    pub(crate) fn asked(self) -> Vec<Setting> {
+        self.asked
     }
 }
 
-/// Names with values, for reports.
-pub(crate) fn listed<const N: usize>(
-    settings: [(&str, &dyn Display); N],
-) -> BTreeMap<String, String> {
-    let settings = settings.into_iter();
-    settings
-        .map(|(name, value)| (name.to_owned(), value.to_string()))
-        .collect()
+/// What a number of things is.
+pub(crate) const COUNT: &str = "a whole number above 0";
+/// What a positive number is.
+pub(crate) const POSITIVE: &str = "a number above 0";
+/// The setting that every method's seed has.
+pub(crate) const SEED: &str = "seed";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Settings {
+        Settings::read("m", text.split(':')).unwrap()
+    }
+
+    #[test]
+    fn what_is_given_replaces_what_was_and_all_is_listed() {
+        let mut settings = read("a=3:b=auto");
+        assert_eq!(settings.count("a", 7, 1), 3);
+        let optional = settings.optional("b", "a number", |_| true, Some(5), "auto");
+        assert_eq!(optional, None);
+        assert_eq!(settings.seed(9), 9);
+        let listed = settings.finish("m").unwrap();
+        let values: Vec<_> = listed
+            .iter()
+            .map(|s| (&s.value[..], &s.default[..]))
+            .collect();
+        assert_eq!(values, [("3", "1"), ("auto", "auto"), ("9", "0")]);
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        let error = |mut settings: Settings| {
+            settings.count("a", 7, 1);
+            settings.finish("m").unwrap_err().to_string()
+        };
+        let zero = error(read("a=0"));
+        assert_eq!(
+            zero,
+            "m, setting a: found \"0\", expected a whole number above 0"
+        );
+        let unknown = error(read("c=0"));
+        assert!(
+            unknown.contains("setting c") && unknown.ends_with("settings: a"),
+            "{unknown}"
+        );
+        let twice = Settings::read("m", ["a=1", "a=2"].into_iter()).unwrap_err();
+        assert!(twice.to_string().contains("once"), "{twice}");
+        let bare = Settings::read("m", ["a"].into_iter()).unwrap_err();
+        assert!(bare.to_string().contains("setting=value"), "{bare}");
+    }
 }

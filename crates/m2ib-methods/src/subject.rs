@@ -10,7 +10,7 @@ use burn::tensor::{Tensor, TensorData};
 use m2ib::clip_input::{Caption, Pixels, Token, TokenKind};
 use m2ib::image::DynamicImage;
 use m2ib::m2ib_core::{Fit, Fitted, Readout, cosine_similarity, fit_latent};
-use m2ib::{Fits, ImageReadout, Modality, Pretrained, TextReadout};
+use m2ib::{Backend, Fits, ImageReadout, Modality, Pretrained, TextReadout};
 use ndarray::Array2;
 
 use crate::host::host;
@@ -62,9 +62,12 @@ impl<'a> Subject<'a> {
     ) -> Result<Self> {
         let position = model.pooling.position(&caption.ids())?;
         let towers = &model.clip;
-        let image = towers.image.forward(towers.pixels(&pixels))?;
-        let embedded = towers.text.place(tokens.clone());
-        let text = towers.text.read_out(0, embedded, position);
+        let lanes = Backend::lanes(&towers.device(), 1)?;
+        let (image, text) = lanes.together(|| {
+            let image = towers.image.forward(towers.pixels(&pixels))?;
+            let embedded = towers.text.place(tokens.clone());
+            Ok::<_, Error>((image, towers.text.read_out(0, embedded, position)))
+        })?;
         let cosine = cosine_similarity(image.clone(), text.clone());
         let fits = Fits::of_pair(&image, &text);
         Ok(Self {

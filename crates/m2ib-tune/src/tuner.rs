@@ -234,7 +234,8 @@ impl<'a> Tuner<'a> {
         let Embeddings {
             images, captions, ..
         } = &all;
-        let loss = contrastive(images, captions, all.width, scale, &owners, &is_true);
+        let loss = || contrastive(images, captions, all.width, scale, &owners, &is_true);
+        let loss = self.lanes.together(loss);
         let found = self.lanes.map(backward, |(passes, range)| {
             passes.backward(&loss.images[range.clone()], &loss.captions[range])
         });

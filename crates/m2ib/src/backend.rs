@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use burn::tensor::Device;
+use m2ib_core::Lanes;
 
 use crate::Error;
 
@@ -162,13 +163,23 @@ impl Backend {
         let _ = device;
         #[cfg(feature = "cpu")]
         if *device == m2ib_cpu::flex() {
-            return Some(m2ib_cpu::threads());
+            return Some(m2ib_core::threads());
         }
         #[cfg(feature = "ndarray")]
         if *device == m2ib_cpu::ndarray() {
-            return Some(m2ib_cpu::threads());
+            return Some(m2ib_core::threads());
         }
         None
+    }
+
+    /// Lanes for so many shares over the host threads that a device computes on; the caller's own
+    /// thread where it has none.
+    ///
+    /// # Errors
+    /// [`Error::Threads`] if the system refuses a thread.
+    pub fn lanes(device: &Device, shares: usize) -> Result<Lanes, Error> {
+        let threads = Self::host_threads(device).unwrap_or(1);
+        Lanes::new(shares.min(threads), threads).map_err(Error::Threads)
     }
 }
 

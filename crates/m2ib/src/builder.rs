@@ -1,9 +1,7 @@
 //! Building an [`Explainer`]: a preset, what overrides it, and every check, once.
 
-use std::sync::Arc;
-
 use clip_model::Pretrained;
-use m2ib_core::{Bottleneck, Lanes, NoiseModel, Sampling};
+use m2ib_core::{Bottleneck, NoiseModel, Sampling};
 
 use crate::{
     Backend, Bottlenecks, Calibration, Config, Error, Explainer, Layer, Method, Modality,
@@ -159,8 +157,9 @@ impl ExplainerBuilder {
         let method = Method::M2ib(Box::new(bottlenecks));
         let provenance = crate::provenance(&self.model, method, self.seed);
         let samples = [&image, &text].map(|side| side.settings.bottleneck.samples);
-        let threads = Backend::host_threads(&self.model.clip.device()).unwrap_or(0);
-        self.model.clip.computes_on_host(threads > 0);
+        let device = self.model.clip.device();
+        let on_host = Backend::host_threads(&device).is_some();
+        self.model.clip.computes_on_host(on_host);
         let most = samples.into_iter().max().unwrap_or(1);
         Ok(Explainer {
             model: self.model,
@@ -168,8 +167,8 @@ impl ExplainerBuilder {
             text,
             seed: self.seed,
             provenance,
-            sample_lanes: Arc::new(lanes(most.min(threads), threads)?),
-            pair_lanes: lanes(threads, threads)?,
+            sample_lanes: Backend::lanes(&device, most)?,
+            pair_lanes: Backend::lanes(&device, usize::MAX)?,
         })
     }
 
@@ -211,9 +210,4 @@ impl ExplainerBuilder {
             noise,
         })
     }
-}
-
-/// Lanes over the backend's host threads; one where it has none.
-fn lanes(count: usize, threads: usize) -> Result<Lanes> {
-    Lanes::new(count, threads).map_err(Error::Threads)
 }

@@ -10,7 +10,7 @@ use m2ib_core::NoiseModel;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, Layer, Modality, Result};
+use crate::{Backend, Error, Layer, Modality, Result};
 
 /// Mean and deviation of every feature at every layer of both towers, over the patches of some
 /// images (class token left out) and the words of some captions (start and end left out).
@@ -131,7 +131,8 @@ impl<'a> Calibrator<'a> {
     pub fn add_image(&mut self, image: &DynamicImage) -> Result<()> {
         let tower = &self.model.clip.image;
         let pixels = self.model.clip.pixels(&self.model.processor.process(image));
-        let trace = tower.trace(tower.embed(pixels)?, HIDDEN);
+        let lanes = Backend::lanes(&self.model.clip.device(), 1)?;
+        let trace = lanes.together(|| Ok::<_, Error>(tower.trace(tower.embed(pixels)?, HIDDEN)))?;
         let patches = |token: usize| token > 0;
         add_states(&mut self.image, &trace, patches, Modality::Image)?;
         self.images += 1;
@@ -146,7 +147,8 @@ impl<'a> Calibrator<'a> {
         let tower = &self.model.clip.text;
         let caption = self.model.tokenizer.encode(caption)?;
         let ids = tower.ids(&caption.ids())?;
-        let trace = tower.trace(tower.embed(ids), HIDDEN);
+        let lanes = Backend::lanes(&self.model.clip.device(), 1)?;
+        let trace = lanes.together(|| tower.trace(tower.embed(ids), HIDDEN));
         let words = |token: usize| caption.tokens[token].kind == TokenKind::Text;
         add_states(&mut self.text, &trace, words, Modality::Text)?;
         self.captions += 1;

@@ -69,9 +69,12 @@ impl Explainer {
         } = pixels;
         let tower = &self.model.clip.image;
         let start = self.image.settings.layer.next_block();
-        let embedded = tower.embed(self.model.clip.pixels(&pixels))?;
-        let latent = tower.blocks(0..start, embedded);
-        let embedding = ImageReadout { tower, start }.read(latent.clone());
+        let (latent, embedding) = self.pair_lanes.together(|| {
+            let embedded = tower.embed(self.model.clip.pixels(&pixels))?;
+            let latent = tower.blocks(0..start, embedded);
+            let embedding = ImageReadout { tower, start }.read(latent.clone());
+            Ok::<_, Error>((latent, embedding))
+        })?;
         let origin = self.origin(Modality::Image);
         Ok(EncodedImage {
             embedding,
@@ -96,7 +99,8 @@ impl Explainer {
     /// [`Error::Model`] for ids outside the vocabulary or without an end token.
     pub fn encode_caption(&self, caption: Caption) -> Result<EncodedText> {
         let tower = &self.model.clip.text;
-        let embedded = tower.embed(tower.ids(&caption.ids())?);
+        let ids = tower.ids(&caption.ids())?;
+        let embedded = self.pair_lanes.together(|| tower.embed(ids));
         self.encode_embedded(caption, embedded)
     }
 
@@ -111,13 +115,16 @@ impl Explainer {
         let position = self.model.pooling.position(&caption.ids())?;
         let tower = &self.model.clip.text;
         let start = self.text.settings.layer.next_block();
-        let latent = tower.blocks(0..start, embedded);
-        let embedding = TextReadout {
+        let readout = TextReadout {
             tower,
             start,
             position,
-        }
-        .read(latent.clone());
+        };
+        let (latent, embedding) = self.pair_lanes.together(|| {
+            let latent = tower.blocks(0..start, embedded);
+            let embedding = readout.read(latent.clone());
+            (latent, embedding)
+        });
         let origin = self.origin(Modality::Text);
         Ok(EncodedText {
             embedding,

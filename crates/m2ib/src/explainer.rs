@@ -31,7 +31,7 @@ pub struct Explainer {
     pub(crate) seed: u64,
     pub(crate) provenance: Provenance,
     /// What one pair's samples are shared out over.
-    pub(crate) sample_lanes: Arc<Lanes>,
+    pub(crate) sample_lanes: Lanes,
     /// What takes whole pairs and images, of many.
     pub(crate) pair_lanes: Lanes,
 }
@@ -148,7 +148,7 @@ impl Explainer {
         fits: &Fits,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Attribution> {
-        self.explain(image, text, fits, &self.sample_lanes, progress)
+        self.explain(image, text, fits, self.sample_lanes, progress)
     }
 
     /// Which patches carry what `fit` wants of the image's embedding.
@@ -161,7 +161,7 @@ impl Explainer {
         fit: Arc<dyn Fit>,
     ) -> Result<ImageAttribution> {
         self.check_image(image)?;
-        let solution = self.solve_image(image, fit, &self.sample_lanes, &mut |_| {})?;
+        let solution = self.solve_image(image, fit, self.sample_lanes, &mut |_| {})?;
         Ok(self.image_attribution(image, solution))
     }
 
@@ -171,7 +171,7 @@ impl Explainer {
     /// As [`attribute_with`](Self::attribute_with).
     pub fn attribute_text(&self, text: &EncodedText, fit: Arc<dyn Fit>) -> Result<TextAttribution> {
         self.check_text(text)?;
-        let solution = self.solve_text(text, fit, &self.sample_lanes, &mut |_| {})?;
+        let solution = self.solve_text(text, fit, self.sample_lanes, &mut |_| {})?;
         Ok(text_attribution(text, solution))
     }
 
@@ -207,7 +207,7 @@ impl Explainer {
         image: &EncodedImage,
         text: &EncodedText,
         fits: &Fits,
-        lanes: &Arc<Lanes>,
+        lanes: Lanes,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Attribution> {
         let similarity = self.similarity(image, text)?;
@@ -222,7 +222,7 @@ impl Explainer {
         &self,
         image: &EncodedImage,
         fit: Arc<dyn Fit>,
-        lanes: &Arc<Lanes>,
+        lanes: Lanes,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Solution> {
         let problem = self.image_problem(image, fit)?;
@@ -234,7 +234,7 @@ impl Explainer {
         &self,
         text: &EncodedText,
         fit: Arc<dyn Fit>,
-        lanes: &Arc<Lanes>,
+        lanes: Lanes,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Solution> {
         let problem = self.text_problem(text, fit)?;
@@ -288,7 +288,7 @@ impl Explainer {
         modality: Modality,
         problem: &Problem,
         readout: &dyn Readout,
-        lanes: &Arc<Lanes>,
+        lanes: Lanes,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Solution> {
         let bottleneck = self.side(modality).bottleneck.clone();
@@ -303,7 +303,7 @@ impl Explainer {
             });
         };
         bottleneck
-            .with_lanes(lanes.clone())
+            .with_lanes(lanes)
             .solve(problem, readout, &self.noise(modality), &mut on_step)
             .map_err(|source| Error::Bottleneck { modality, source })
     }
@@ -364,16 +364,6 @@ fn own_statistics(latent: &Tensor<3>) -> Result<NoiseModel> {
 }
 
 fn warnings(image: &ImageAttribution, text: &TextAttribution) -> Vec<Warning> {
-    let cut = text.caption.cut.as_ref().map(|cut| Warning::CaptionCut {
-        left_out: text
-            .caption
-            .text
-            .get(cut.span.clone())
-            .unwrap_or_default()
-            .into(),
-        tokens: cut.tokens,
-        positions: cut.positions,
-    });
     let share = text.pooled_share();
     let pieces = text
         .caption
@@ -385,5 +375,8 @@ fn warnings(image: &ImageAttribution, text: &TextAttribution) -> Vec<Warning> {
     let dominates = (share > POOLED_SHARE_WARNING && pieces > 2)
         .then_some(Warning::PooledTokenDominates { share });
     let flat = image.is_flat().then_some(Warning::FlatImageMap);
-    [cut, dominates, flat].into_iter().flatten().collect()
+    [text.cut(), dominates, flat]
+        .into_iter()
+        .flatten()
+        .collect()
 }

@@ -56,8 +56,8 @@ impl Explainer {
 
     /// As [`attribute_many`](Self::attribute_many); `done` is handed every result as it is made,
     /// with the pair's index, from whichever thread made it. (A thread that is held up there
-    /// explains nothing meanwhile, and pairs that another thread hands to the same explainer wait
-    /// for these.)
+    /// explains nothing meanwhile, and pairs that another thread hands to any explainer wait for
+    /// these.)
     ///
     /// # Errors
     /// As [`attribute_many`](Self::attribute_many).
@@ -77,7 +77,7 @@ impl Explainer {
         pairs: &[(&EncodedImage, &EncodedText)],
         done: &(dyn Fn(usize, &Result<Attribution>) + Sync),
     ) -> Vec<Result<Attribution>> {
-        let explain = |index: usize, lanes: &Arc<Lanes>| {
+        let explain = |index: usize, lanes: Lanes| {
             let (image, text) = pairs[index];
             let fits = Fits::of_pair(&image.embedding, &text.embedding);
             let result = self.explain(image, text, &fits, lanes, &mut |_| {});
@@ -86,11 +86,11 @@ impl Explainer {
         };
         // Pairs left over when each lane has had as many as every other share out their samples.
         let even = pairs.len() - pairs.len() % self.pair_lanes.count();
-        let alone = Arc::new(Lanes::one());
+        let alone = Lanes::one();
         let mut results = self
             .pair_lanes
-            .map((0..even).collect(), |index| explain(index, &alone));
-        results.extend((even..pairs.len()).map(|index| explain(index, &self.sample_lanes)));
+            .map((0..even).collect(), |index| explain(index, alone));
+        results.extend((even..pairs.len()).map(|index| explain(index, self.sample_lanes)));
         results
     }
 

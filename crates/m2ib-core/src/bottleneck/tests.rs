@@ -2,6 +2,7 @@
 //! f64: embedding = Σ over tokens of tanh(z) W.
 
 use std::ops::Range;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::*;
@@ -183,7 +184,7 @@ fn the_gradient_is_the_slope_of_the_objective_under_either_noise() {
             batch: Batch::new(&[problem(&noise_model)]).unwrap(),
             readout: &Toy::default(),
             noise: &RecordedNoise::new(&recorded, [1, noise.len(), TOKENS, WIDTH]).unwrap(),
-            lanes: &Lanes::one(),
+            lanes: Lanes::one(),
             samples: noise.len(),
             price: beta / (TOKENS * WIDTH) as f64,
         };
@@ -649,9 +650,7 @@ fn a_problem_that_breaks_leaves_the_others_of_its_batch_alone() {
 fn lanes_change_nothing_but_the_order_of_sums() {
     let (noise_model, toy, noise) = (matched(), Toy::default(), SeededNoise::new(5, 0));
     let solve = |lanes: Lanes| {
-        let bottleneck = Bottleneck::new(settings())
-            .unwrap()
-            .with_lanes(lanes.into());
+        let bottleneck = Bottleneck::new(settings()).unwrap().with_lanes(lanes);
         bottleneck
             .solve(&problem(&noise_model), &toy, &noise, &mut |_| {})
             .unwrap()

@@ -46,11 +46,8 @@ pub fn gallery(
     dataset: &Dataset,
     count: usize,
 ) -> Result<Gallery> {
-    let built = plan.methods.iter().map(|choice| {
-        let method = choice.build(model, plan.calibration.as_ref())?;
-        Ok((choice.to_string(), method))
-    });
-    let methods = built.collect::<Result<Vec<_>>>()?;
+    let keys = plan.methods.iter().map(|method| method.key());
+    let methods: Vec<_> = keys.zip(plan.build(model)?).collect();
     let rows = dataset.rows.iter().take(count);
     let pairs = rows.map(|row| {
         let opened = open(model, row);

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use m2ib_data::{Dataset, RowFailure};
-use m2ib_methods::Choice;
+use m2ib_methods::MethodFactory;
 use m2ib_metrics::{Metric, Summary};
 use serde::{Deserialize, Serialize};
 
@@ -33,7 +33,7 @@ pub struct Comparison {
 pub struct Column {
     /// The method with its settings.
     pub method: String,
-    /// Whether it is a [control](m2ib_methods::Choice::is_control).
+    /// Whether it is a [control](MethodFactory::is_control).
     pub control: bool,
     /// Means by metric, over the pairs that it was measured on.
     pub summaries: BTreeMap<Metric, Summary>,
@@ -57,13 +57,13 @@ pub struct Failed {
 impl Plan {
     /// What the journal holds of this plan and data set.
     pub fn compare(&self, model: &str, dataset: &Dataset, journal: &Journal<Trial>) -> Comparison {
-        let methods = self.methods.iter().map(|choice| {
-            let key = self.key(choice);
+        let methods = self.methods.iter().map(|method| {
+            let key = self.key(method.as_ref());
             let outcomes = dataset.rows.iter().filter_map(|row| {
                 let outcome = journal.get(&row.key, &key)?;
                 Some((row.key.as_str(), outcome))
             });
-            self.column(choice, outcomes)
+            self.column(method.as_ref(), outcomes)
         });
         Comparison {
             data: dataset.name.clone(),
@@ -77,7 +77,7 @@ impl Plan {
 
     fn column<'a>(
         &self,
-        choice: &Choice,
+        method: &dyn MethodFactory,
         outcomes: impl Iterator<Item = (&'a str, &'a Outcome<Trial>)>,
     ) -> Column {
         let (mut trials, mut failed) = (Vec::new(), Vec::new());
@@ -104,8 +104,8 @@ impl Plan {
                 true => trials.len() as f64 / seconds,
                 false => 0.0,
             },
-            method: choice.to_string(),
-            control: choice.is_control(),
+            method: method.key(),
+            control: method.is_control(),
             failed,
         }
     }
@@ -144,6 +144,8 @@ impl Comparison {
 
 #[cfg(test)]
 mod tests {
+    use m2ib_methods::Registry;
+
     use super::*;
     use m2ib_metrics::Interval;
 
@@ -160,7 +162,7 @@ mod tests {
         };
         Column {
             method: method.into(),
-            control: method.parse::<Choice>().unwrap().is_control(),
+            control: Registry::standard().parse(method).unwrap().is_control(),
             summaries: [(Metric::ImageDeletion, summary)].into(),
             explained: 1,
             pairs_a_second: 1.0,

@@ -1,18 +1,23 @@
 //! What is compared, on what, and by which metrics.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
 use m2ib::{Calibration, Modality, Pretrained};
-use m2ib_methods::Choice;
+use m2ib_methods::{Method, MethodFactory};
 use serde_json::{Value, json};
 
 use m2ib_data::Dataset;
 use m2ib_files::digest;
 use m2ib_metrics::{FaithfulnessSettings, Metric, SensitivitySettings, TokenFill};
 
+use crate::{Error, Result};
+
 /// A comparison in the making.
 #[derive(Debug, Clone)]
 pub struct Plan {
     /// The methods, in the order of tables.
-    pub methods: Vec<Choice>,
+    pub methods: Vec<Arc<dyn MethodFactory>>,
     /// Feature statistics, for methods that need them.
     pub calibration: Option<Calibration>,
     /// The metrics.
@@ -37,7 +42,7 @@ pub struct Plan {
 
 impl Plan {
     /// All metrics with their usual settings, those that explain anew over the first 20 pairs.
-    pub fn new(methods: Vec<Choice>) -> Self {
+    pub fn new(methods: Vec<Arc<dyn MethodFactory>>) -> Self {
         Self {
             methods,
             calibration: None,
@@ -53,14 +58,15 @@ impl Plan {
     }
 
     /// What a method's results are kept under in a journal: what they depend on and others' don't.
-    pub fn key(&self, choice: &Choice) -> String {
+    pub fn key(&self, method: &dyn MethodFactory) -> String {
+        let key = method.key();
         match &self.calibration {
-            Some(calibration) if choice.needs_calibration() => {
+            Some(calibration) if method.needs_calibration() => {
                 // Numbers and names alone, which JSON always has a text for.
                 let text = serde_json::to_vec(calibration).unwrap_or_default();
-                format!("{choice}, calibration {}", digest([&text[..]]))
+                format!("{key}, calibration {}", digest([&text[..]]))
             }
-            _ => choice.to_string(),
+            _ => key,
         }
     }
 
@@ -83,6 +89,26 @@ impl Plan {
             run["only"] = json!(side);
         }
         run
+    }
+
+    /// The methods for a model, once all of them, and what masked tokens become, were found to fit.
+    pub(super) fn build(&self, model: &Pretrained) -> Result<Vec<Box<dyn Method>>> {
+        let calibration = self.calibration.as_ref();
+        if let TokenFill::Id(id) = self.fill {
+            let known = model.clip.text.ids(&[id]);
+            known.map_err(m2ib::Error::from)?;
+        }
+        let mut keys = BTreeSet::new();
+        for method in &self.methods {
+            method.check(model, calibration)?;
+            if !keys.insert(method.key()) {
+                let method = method.key();
+                return Err(Error::RepeatedMethod { method });
+            }
+        }
+        let methods = self.methods.iter();
+        let built = methods.map(|method| Ok(method.build(model, calibration)?));
+        built.collect()
     }
 
     /// Whether any of these metrics is wanted.

@@ -72,8 +72,8 @@ impl Plan {
         let rows = &explained.rows;
         let pairs = rows.iter().map(|row| pair(model, row));
         let pairs = pairs.collect::<Result<Vec<_>>>()?;
-        let methods = self.methods.iter().map(|choice| {
-            let key = self.key(choice);
+        let methods = self.methods.iter().map(|method| {
+            let key = self.key(method.as_ref());
             let scores = rows
                 .iter()
                 .filter_map(|row| match journal.get(&row.key, &key) {
@@ -81,7 +81,7 @@ impl Plan {
                     _ => None,
                 });
             let scores: Vec<Scores> = scores.collect();
-            (choice.to_string(), key, scores)
+            (method.key(), key, scores)
         });
         // One that explained nothing has no say in which pairs there are.
         let methods: Vec<_> = methods.filter(|(.., scores)| !scores.is_empty()).collect();
@@ -117,7 +117,8 @@ impl Plan {
 
     /// The rows that every method explained that explained any.
     fn explained(&self, dataset: &Dataset, journal: &Journal<Trial>) -> Dataset {
-        let keys: Vec<String> = self.methods.iter().map(|choice| self.key(choice)).collect();
+        let methods = self.methods.iter();
+        let keys: Vec<String> = methods.map(|method| self.key(method.as_ref())).collect();
         let has = |row: &Row, key: &String| {
             matches!(journal.get(&row.key, key), Some(Outcome::Result(_)))
         };

@@ -4,7 +4,6 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use m2ib::clip_input::View;
-use m2ib::m2ib_core::Lanes;
 use m2ib::{Backend, Pretrained};
 use m2ib_data::{Dataset, Row, RowFailure};
 use m2ib_methods::{Method, Subject};
@@ -49,7 +48,8 @@ impl Plan {
     /// there with its reason and ends nothing; the next run tries it again.
     ///
     /// # Errors
-    /// [`Error::Method`](crate::Error::Method) for a method that does not fit the model, before anything is explained;
+    /// [`Error::Method`](crate::Error::Method) for a method that does not fit the model, and
+    /// [`Error::RepeatedMethod`](crate::Error::RepeatedMethod), before anything is explained;
     /// [`Error::Journal`](crate::Error::Journal) if a result cannot be kept.
     pub fn run(
         &self,
@@ -58,7 +58,7 @@ impl Plan {
         journal: &mut Journal<Trial>,
         progress: &(dyn Fn(Progress) + Sync),
     ) -> Result<()> {
-        let calibration = self.calibration.as_ref();
+        let methods = self.build(model)?;
         let sanity = self.wants(&[
             Metric::ImageParameters,
             Metric::TextParameters,
@@ -68,15 +68,19 @@ impl Plan {
             Metric::TextPartner,
         ]);
         let randomised = match sanity {
-            true => Some(Randomised::new(model, calibration, self.seed)?),
+            true => Some(Randomised::new(
+                model,
+                self.calibration.as_ref(),
+                self.seed,
+            )?),
             false => None,
         };
-        let methods = self.methods.iter().map(|choice| {
+        let methods = self.methods.iter().zip(methods).map(|(factory, method)| {
             Ok(Bound {
-                key: self.key(choice),
-                method: choice.build(model, calibration)?,
+                key: self.key(factory.as_ref()),
+                method,
                 randomised: match &randomised {
-                    Some(randomised) => randomised.methods(choice)?,
+                    Some(randomised) => randomised.methods(factory.as_ref())?,
                     None => Vec::new(),
                 },
             })
@@ -89,8 +93,7 @@ impl Plan {
             randomised,
             journal: Mutex::new(journal),
         };
-        let threads = Backend::host_threads(&model.clip.device()).unwrap_or(1);
-        let lanes = Lanes::new(threads, threads).map_err(m2ib::Error::Threads)?;
+        let lanes = Backend::lanes(&model.clip.device(), usize::MAX)?;
         let (done, of) = (AtomicUsize::new(0), dataset.rows.len());
         let results = lanes.map((0..of).collect(), |index| {
             let result = run.row(index);

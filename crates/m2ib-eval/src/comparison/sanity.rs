@@ -2,7 +2,7 @@
 
 use m2ib::clip_model::random_clip;
 use m2ib::{Calibration, Pretrained};
-use m2ib_methods::{Choice, Method, Subject};
+use m2ib_methods::{Method, MethodFactory, Subject};
 use m2ib_metrics::{
     Error, Metric, Partner, Values, parameter_randomisation, partner_randomisation,
 };
@@ -56,10 +56,13 @@ impl Randomised {
     }
 
     /// A method for each of the models, for two seeds: `[from][seed]`.
-    pub(super) fn methods(&self, choice: &Choice) -> crate::Result<Vec<[Box<dyn Method>; 2]>> {
+    pub(super) fn methods(
+        &self,
+        factory: &dyn MethodFactory,
+    ) -> crate::Result<Vec<[Box<dyn Method>; 2]>> {
         let pairs = self.models.iter().zip(&self.calibrations);
         let built = pairs.map(|(model, calibration)| {
-            let build = |seed| choice.seeded(seed).build(model, calibration.as_ref());
+            let build = |seed| factory.with_seed(seed).build(model, calibration.as_ref());
             Ok([build(0)?, build(1)?])
         });
         built.collect()

@@ -3,11 +3,10 @@
 use std::fmt;
 
 use m2ib::Modality;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
-/// A setting of M2IB.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(rename_all = "kebab-case")]
+/// A setting of a method.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Axis {
     /// Where the other settings start from.
     Preset,
@@ -23,21 +22,12 @@ pub enum Axis {
     LearningRate,
     /// Evaluations of the objective.
     Steps,
+    /// One of another method, by its name.
+    Of(&'static str),
 }
 
 impl Axis {
-    /// All, in the order of tables.
-    pub const ALL: [Self; 7] = [
-        Self::Preset,
-        Self::ImageLayer,
-        Self::TextLayer,
-        Self::Sigma,
-        Self::Beta,
-        Self::LearningRate,
-        Self::Steps,
-    ];
-
-    /// Its name in a [`Choice`](m2ib_methods::Choice) and on the command line.
+    /// Its name among a method's [`Settings`](m2ib_methods::Settings) and on the command line.
     pub fn key(self) -> &'static str {
         match self {
             Self::Preset => "preset",
@@ -47,6 +37,7 @@ impl Axis {
             Self::Beta => "beta",
             Self::LearningRate => "learning-rate",
             Self::Steps => "steps",
+            Self::Of(name) => name,
         }
     }
 
@@ -60,6 +51,7 @@ impl Axis {
             Self::Beta => "β",
             Self::LearningRate => "learning rate",
             Self::Steps => "steps",
+            Self::Of(name) => name,
         }
     }
 
@@ -76,5 +68,11 @@ impl Axis {
 impl fmt::Display for Axis {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.key())
+    }
+}
+
+impl Serialize for Axis {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.key())
     }
 }

@@ -2,7 +2,6 @@
 
 use m2ib::{Config, Modality, Overrides};
 use m2ib_data::Dataset;
-use m2ib_methods::Choice;
 use m2ib_metrics::{Direction, Interval, Metric};
 use serde::Serialize;
 
@@ -35,6 +34,8 @@ pub struct Search {
     pub held_out: Vec<HeldOut>,
     /// What ROAR+ found, if it decided.
     pub roar: Option<RoarReport>,
+    #[serde(skip)]
+    config: Option<Config>,
 }
 
 /// A combination and how it did.
@@ -89,8 +90,8 @@ impl Plan {
 
     /// Of each method.
     fn values(&self, metric: Metric, dataset: &Dataset, journal: &Journal<Trial>) -> Vec<Values> {
-        let values = self.methods.iter().map(|choice| {
-            let key = self.key(choice);
+        let values = self.methods.iter().map(|method| {
+            let key = self.key(method.as_ref());
             let rows = dataset.rows.iter();
             let values = rows.map(|row| match journal.get(&row.key, &key) {
                 Some(Outcome::Result(trial)) => trial.values.get(&metric).copied().flatten(),
@@ -144,7 +145,9 @@ impl Search {
         let chosen = best(&intervals, goal.direction());
         let chosen = chosen.ok_or(Error::NothingToChooseBy { goal })?;
         let best = measured[chosen].as_deref().unwrap_or_default();
-        let candidates = grid.candidates()?.into_iter().zip(&comparison.methods);
+        let candidates = grid.candidates()?;
+        let config = candidates[chosen].method.config();
+        let candidates = candidates.into_iter().zip(&comparison.methods);
         let found = intervals.iter().zip(&measured).zip(&values);
         let tried =
             candidates
@@ -170,6 +173,7 @@ impl Search {
             chosen,
             held_out: Vec::new(),
             roar: None,
+            config,
         })
     }
 
@@ -187,10 +191,10 @@ impl Search {
         let measured = on_common_pairs(&plan.values(metric, dataset, journal));
         let chosen = measured.first().cloned().flatten();
         let methods = plan.methods.iter().zip(measured);
-        let held_out = methods.filter_map(|(choice, own)| {
+        let held_out = methods.filter_map(|(method, own)| {
             let (best, own) = (chosen.as_deref()?, own?);
             Some(HeldOut {
-                method: choice.to_string(),
+                method: method.key(),
                 value: Interval::of(&own, plan.seed),
                 behind: behind(self.goal, best, &own, plan.seed),
             })
@@ -204,19 +208,15 @@ impl Search {
         &self.tried[self.chosen]
     }
 
-    /// The best one's settings, of the modalities that the goal judges. Its preset is the other
-    /// modality's as well.
-    ///
-    /// # Errors
-    /// None in practice: the chosen one was a method when it was tried.
-    pub fn config(&self) -> Result<Config> {
-        let choice: Choice = self.chosen().method.parse()?;
-        let config = choice.config().unwrap_or_default();
+    /// The best one's settings, of the modalities that the goal judges, as an explainer's file has
+    /// them; none of a method other than M2IB. Its preset is the other modality's as well.
+    pub fn config(&self) -> Option<Config> {
+        let config = self.config?;
         let judged = |modality, overrides: Overrides| match self.goal.modalities() {
             judged if judged.contains(&modality) => overrides,
             _ => Overrides::default(),
         };
-        Ok(Config {
+        Some(Config {
             image: judged(Modality::Image, config.image),
             text: judged(Modality::Text, config.text),
             ..config
@@ -282,7 +282,7 @@ pub(super) mod tests {
             .vary(Axis::Beta, [0.1, 1.0, 10.0]);
         let candidates = grid.candidates().unwrap();
         let methods = candidates.iter().map(|candidate| Column {
-            method: candidate.choice.to_string(),
+            method: candidate.method.key(),
             control: false,
             summaries: BTreeMap::new(),
             explained: 3,

@@ -7,7 +7,6 @@ use m2ib::draw::{aligned, separated};
 use m2ib_metrics::Interval;
 
 use super::{HeldOut, Search, Tried};
-use crate::Result;
 use crate::roar::RoarReport;
 
 impl Search {
@@ -115,11 +114,9 @@ impl Search {
         separated([heading.collect()].into_iter().chain(lines))
     }
 
-    /// The chosen settings as a file that [`m2ib::Config`] reads, with what they were chosen by.
-    ///
-    /// # Errors
-    /// As [`config`](Self::config).
-    pub fn to_toml(&self) -> Result<String> {
+    /// The chosen settings as a file that [`m2ib::Config`] reads, with what they were chosen by;
+    /// none of a method other than M2IB.
+    pub fn to_toml(&self) -> Option<String> {
         let config = self.config()?;
         let mut toml = String::new();
         let value = self.value(self.chosen().value);
@@ -152,7 +149,7 @@ impl Search {
             );
         }
         toml.push_str(&config.to_toml());
-        Ok(toml)
+        Some(toml)
     }
 }
 

@@ -1,15 +1,17 @@
 //! Chefer et al.'s relevance for transformers.
 
-use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::Arc;
 
 use burn::tensor::Tensor;
 use m2ib::clip_model::{Trace, TraceOptions};
+use m2ib::{Calibration, Modality, Pretrained};
 use ndarray::Array2;
 
 use super::{heads, mean};
 use crate::host::traced;
-use crate::settings::{Given, listed};
-use crate::{Method, Result, Subject};
+use crate::places::{Named, depths};
+use crate::{Method, MethodFactory, Result, Settings, Subject};
 
 /// R ← R + mean over heads of relu(∂y/∂A_l ⊙ A_l) · R from a start block on, R = I at first; the
 /// pooled token's row (Chefer, Gur, Wolf, *Generic Attention-model Explainability*, ICCV 2021).
@@ -20,31 +22,33 @@ pub struct Chefer {
 }
 
 impl Chefer {
-    pub(crate) fn read(mut given: Given) -> Result<Self> {
-        let start = given.take("start", "a block's number", |_| true)?;
-        given.finish("start")?;
-        Ok(Self { start })
+    /// The first block that counts.
+    fn start(&self, modality: Modality, depth: usize) -> Result<usize> {
+        let start = self.start.unwrap_or(depth - 1);
+        let named = Named {
+            method: self.name(),
+            setting: "start",
+        };
+        named.block(start, modality, depth)
     }
 
     fn row(
-        &self,
         trace: &Trace,
-        depth: usize,
+        blocks: Range<usize>,
         value: Tensor<1>,
         position: usize,
     ) -> Result<Vec<f32>> {
         let gradients = value.sum().backward();
-        let start = self.start.unwrap_or(depth - 1).min(depth - 1);
-        let mut blocks = Vec::new();
-        for block in start..depth {
+        let mut relevances = Vec::new();
+        for block in blocks {
             let attention = trace.attention_map(block);
             let attention = traced(attention, "the attention")?.inner();
             let gradient = trace.attention_gradient(block, &gradients);
             let gradient = traced(gradient, "the attention's gradient")?;
             let relevant = (attention * gradient).clamp_min(0.0);
-            blocks.push(mean(&heads(relevant, "relevance")?));
+            relevances.push(mean(&heads(relevant, "relevance")?));
         }
-        Ok(relevance(blocks).row(position).to_vec())
+        Ok(relevance(relevances).row(position).to_vec())
     }
 }
 
@@ -63,14 +67,42 @@ const OPTIONS: TraceOptions = TraceOptions {
     gradients: true,
 };
 
-impl Method for Chefer {
-    fn name(&self) -> &'static str {
+impl MethodFactory for Chefer {
+    fn name(&self) -> &str {
         "chefer"
     }
 
-    fn settings(&self) -> BTreeMap<String, String> {
-        let start = self.start.map_or("last".into(), |block| block.to_string());
-        listed([("start", &start)])
+    fn description(&self) -> &str {
+        "Attention times its gradient from a block on, at the pooled token (Chefer, Gur and Wolf 2021)"
+    }
+
+    fn configure(&self, settings: &mut Settings) -> Arc<dyn MethodFactory> {
+        let takes = "a block's number, or auto for the last";
+        Arc::new(Self {
+            start: settings.optional("start", takes, |_| true, self.start, "auto"),
+        })
+    }
+
+    fn check(&self, model: &Pretrained, _: Option<&Calibration>) -> Result<()> {
+        for (modality, depth) in depths(model) {
+            self.start(modality, depth)?;
+        }
+        Ok(())
+    }
+
+    fn build(
+        &self,
+        model: &Pretrained,
+        calibration: Option<&Calibration>,
+    ) -> Result<Box<dyn Method>> {
+        self.check(model, calibration)?;
+        Ok(Box::new(*self))
+    }
+}
+
+impl Method for Chefer {
+    fn factory(&self) -> &dyn MethodFactory {
+        self
     }
 
     fn patches(&self, subject: &Subject<'_>) -> Result<Array2<f32>> {
@@ -78,7 +110,8 @@ impl Method for Chefer {
         let trace = tower.trace(subject.image_latent(0)?, OPTIONS);
         let embedding = tower.project(tower.pool(trace.output()));
         let value = subject.image_value(embedding)?;
-        let row = self.row(&trace, tower.depth(), value, 0)?;
+        let start = self.start(Modality::Image, tower.depth())?;
+        let row = Self::row(&trace, start..tower.depth(), value, 0)?;
         Ok(subject.grid(&row))
     }
 
@@ -88,7 +121,8 @@ impl Method for Chefer {
         let trace = tower.trace(subject.text_latent(0)?, OPTIONS);
         let embedding = tower.project(tower.pool(trace.output(), position));
         let value = subject.text_value(embedding)?;
-        self.row(&trace, tower.depth(), value, position)
+        let start = self.start(Modality::Text, tower.depth())?;
+        Self::row(&trace, start..tower.depth(), value, position)
     }
 }
 

@@ -1,12 +1,13 @@
 //! Attention rollout.
 
-use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use m2ib::clip_model::{Trace, TraceOptions};
+use m2ib::{Calibration, Pretrained};
 use ndarray::Array2;
 
 use super::{heads, mean};
-use crate::{Method, Result, Subject};
+use crate::{Method, MethodFactory, Result, Settings, Subject};
 
 /// The pooled token's row of Π (I + mean over heads A_l) / 2 (Abnar and Zuidema, *Quantifying
 /// Attention Flow in Transformers*, 2020). It asks the model where it looks, not what for: the
@@ -34,13 +35,27 @@ const OPTIONS: TraceOptions = TraceOptions {
     gradients: false,
 };
 
-impl Method for Rollout {
-    fn name(&self) -> &'static str {
+impl MethodFactory for Rollout {
+    fn name(&self) -> &str {
         "rollout"
     }
 
-    fn settings(&self) -> BTreeMap<String, String> {
-        BTreeMap::new()
+    fn description(&self) -> &str {
+        "Attention followed through all blocks, whatever the other side says (Abnar and Zuidema 2020)"
+    }
+
+    fn configure(&self, _: &mut Settings) -> Arc<dyn MethodFactory> {
+        Arc::new(*self)
+    }
+
+    fn build(&self, _: &Pretrained, _: Option<&Calibration>) -> Result<Box<dyn Method>> {
+        Ok(Box::new(*self))
+    }
+}
+
+impl Method for Rollout {
+    fn factory(&self) -> &dyn MethodFactory {
+        self
     }
 
     fn patches(&self, subject: &Subject<'_>) -> Result<Array2<f32>> {

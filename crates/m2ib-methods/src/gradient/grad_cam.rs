@@ -1,16 +1,16 @@
 //! Grad-CAM on a block's output.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use burn::tensor::Tensor;
-use m2ib::{Layer, Modality};
+use m2ib::{Calibration, Layer, Modality, Pretrained};
 use ndarray::Array2;
 
 use crate::host::host;
-use crate::settings::{Given, listed};
-use crate::{Method, Result, Subject};
+use crate::places::{Named, depths};
+use crate::{Method, MethodFactory, Result, Settings, Subject};
 
 /// relu(Σ_d w_d h_{i,d}) over the features d of token i (Selvaraju et al., *Grad-CAM*, 2017).
 ///
@@ -35,21 +35,14 @@ pub enum Form {
 }
 
 impl GradCam {
-    pub(crate) fn read(mut given: Given) -> Result<Self> {
-        let form = given.take("form", "pooled or elementwise", |_| true)?;
-        let layer = given.take("layer", "embedding or a block's number", |_| true)?;
-        given.finish("form, layer")?;
-        let form = form.unwrap_or_default();
-        Ok(Self { form, layer })
-    }
-
     /// The first block behind the layer.
     fn start(&self, modality: Modality, depth: usize) -> Result<usize> {
+        let named = Named {
+            method: self.name(),
+            setting: "layer",
+        };
         match self.layer {
-            Some(layer) => {
-                layer.check(modality, depth).map_err(m2ib::Error::from)?;
-                Ok(layer.next_block())
-            }
+            Some(layer) => named.layer(layer, modality, depth),
             None => Ok(depth - 1),
         }
     }
@@ -64,14 +57,46 @@ impl GradCam {
     }
 }
 
-impl Method for GradCam {
-    fn name(&self) -> &'static str {
+impl MethodFactory for GradCam {
+    fn name(&self) -> &str {
         "grad-cam"
     }
 
-    fn settings(&self) -> BTreeMap<String, String> {
-        let layer = self.layer.map_or("last".into(), |layer| layer.to_string());
-        listed([("form", &self.form), ("layer", &layer)])
+    fn description(&self) -> &str {
+        "Features of a layer weighed by their gradients (Selvaraju et al. 2017)"
+    }
+
+    fn configure(&self, settings: &mut Settings) -> Arc<dyn MethodFactory> {
+        let (form, layer) = (
+            Form::default(),
+            "embedding, a block's number, or auto for the latest",
+        );
+        Arc::new(Self {
+            form: settings.value("form", "pooled or elementwise", |_| true, self.form, form),
+            layer: settings.optional("layer", layer, |_| true, self.layer, "auto"),
+        })
+    }
+
+    fn check(&self, model: &Pretrained, _: Option<&Calibration>) -> Result<()> {
+        for (modality, depth) in depths(model) {
+            self.start(modality, depth)?;
+        }
+        Ok(())
+    }
+
+    fn build(
+        &self,
+        model: &Pretrained,
+        calibration: Option<&Calibration>,
+    ) -> Result<Box<dyn Method>> {
+        self.check(model, calibration)?;
+        Ok(Box::new(*self))
+    }
+}
+
+impl Method for GradCam {
+    fn factory(&self) -> &dyn MethodFactory {
+        self
     }
 
     fn patches(&self, subject: &Subject<'_>) -> Result<Array2<f32>> {

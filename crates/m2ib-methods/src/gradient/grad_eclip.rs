@@ -1,16 +1,16 @@
 //! Grad-ECLIP.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use burn::tensor::Tensor;
 use m2ib::clip_model::{Block, Projections};
+use m2ib::{Calibration, Pretrained};
 use ndarray::Array2;
 
 use crate::host::{host, traced};
-use crate::settings::{Given, listed};
-use crate::{Method, Result, Subject};
+use crate::{Method, MethodFactory, Result, Settings, Subject};
 
 /// relu(Σ_d g_d v_{i,d} w_i) (Zhao et al., *Gradient-based Visual Explanation for Transformer-based
 /// CLIP*, ICML 2024).
@@ -49,13 +49,6 @@ struct Place<'a> {
 }
 
 impl GradEclip {
-    pub(crate) fn read(mut given: Given) -> Result<Self> {
-        let heads = given.take("heads", "real or one", |_| true)?;
-        given.finish("heads")?;
-        let heads = heads.unwrap_or_default();
-        Ok(Self { heads })
-    }
-
     /// Saliency of all tokens that the pooled one sees, by one block.
     ///
     /// `gradient` is handed the block's output and gives ∂y with respect to it.
@@ -106,13 +99,30 @@ fn weigh(
     host((through * weight).sum_dim(1).clamp_min(0.0), "Grad-ECLIP")
 }
 
-impl Method for GradEclip {
-    fn name(&self) -> &'static str {
+impl MethodFactory for GradEclip {
+    fn name(&self) -> &str {
         "grad-eclip"
     }
 
-    fn settings(&self) -> BTreeMap<String, String> {
-        listed([("heads", &self.heads)])
+    fn description(&self) -> &str {
+        "Values that the pooled token attends to, weighed by gradient and by how alike keys are to its query (Zhao et al. 2024)"
+    }
+
+    fn configure(&self, settings: &mut Settings) -> Arc<dyn MethodFactory> {
+        let usual = Heads::default();
+        Arc::new(Self {
+            heads: settings.value("heads", "real or one", |_| true, self.heads, usual),
+        })
+    }
+
+    fn build(&self, _: &Pretrained, _: Option<&Calibration>) -> Result<Box<dyn Method>> {
+        Ok(Box::new(*self))
+    }
+}
+
+impl Method for GradEclip {
+    fn factory(&self) -> &dyn MethodFactory {
+        self
     }
 
     fn patches(&self, subject: &Subject<'_>) -> Result<Array2<f32>> {

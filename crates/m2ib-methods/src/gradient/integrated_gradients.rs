@@ -1,14 +1,13 @@
 //! Integrated Gradients.
 
-use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use burn::tensor::{Tensor, TensorData};
-use m2ib::Unit;
+use m2ib::{Calibration, Pretrained, Unit};
 use ndarray::Array2;
 
 use crate::host::{host, traced};
-use crate::settings::{Given, listed};
-use crate::{Fill, Method, Result, Subject};
+use crate::{Fill, Method, MethodFactory, Result, Settings, Subject};
 
 /// (x − x₀) ⊙ the mean gradient on the straight way from x₀ to x (Sundararajan, Taly, Yan,
 /// *Axiomatic Attribution for Deep Networks*, 2017), summed over the pixels of a patch and over
@@ -33,12 +32,6 @@ impl Default for IntegratedGradients {
 const BATCH: usize = 10;
 
 impl IntegratedGradients {
-    pub(crate) fn read(mut given: Given) -> Result<Self> {
-        let steps = given.count("steps")?.unwrap_or(Self::default().steps);
-        given.finish("steps")?;
-        Ok(Self { steps })
-    }
-
     /// Midpoints of equal parts of the way, in batches.
     fn points(&self) -> Vec<Vec<f32>> {
         let part = |step| (step as f32 + 0.5) / self.steps as f32;
@@ -71,13 +64,29 @@ impl IntegratedGradients {
     }
 }
 
-impl Method for IntegratedGradients {
-    fn name(&self) -> &'static str {
+impl MethodFactory for IntegratedGradients {
+    fn name(&self) -> &str {
         "integrated-gradients"
     }
 
-    fn settings(&self) -> BTreeMap<String, String> {
-        listed([("steps", &self.steps)])
+    fn description(&self) -> &str {
+        "Mean gradient on the straight way from nothing to the input, times the way (Sundararajan et al. 2017)"
+    }
+
+    fn configure(&self, settings: &mut Settings) -> Arc<dyn MethodFactory> {
+        Arc::new(Self {
+            steps: settings.count("steps", self.steps, Self::default().steps),
+        })
+    }
+
+    fn build(&self, _: &Pretrained, _: Option<&Calibration>) -> Result<Box<dyn Method>> {
+        Ok(Box::new(*self))
+    }
+}
+
+impl Method for IntegratedGradients {
+    fn factory(&self) -> &dyn MethodFactory {
+        self
     }
 
     fn unit(&self) -> Unit {

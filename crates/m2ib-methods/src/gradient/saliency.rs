@@ -1,24 +1,39 @@
 //! Saliency: how steep the similarity is at each patch and token.
 
-use std::collections::BTreeMap;
+use std::sync::Arc;
 
+use m2ib::{Calibration, Pretrained};
 use ndarray::Array2;
 
 use crate::host::host;
-use crate::{Method, Result, Subject};
+use crate::{Method, MethodFactory, Result, Settings, Subject};
 
 /// ‖∂y/∂e‖ over the features of each patch's and token's embedding e, the input of block 0
 /// (Simonyan et al., *Deep Inside Convolutional Networks*, 2013).
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Saliency;
 
-impl Method for Saliency {
-    fn name(&self) -> &'static str {
+impl MethodFactory for Saliency {
+    fn name(&self) -> &str {
         "saliency"
     }
 
-    fn settings(&self) -> BTreeMap<String, String> {
-        BTreeMap::new()
+    fn description(&self) -> &str {
+        "Norm of the gradient at each patch's and token's embedding (Simonyan et al. 2013)"
+    }
+
+    fn configure(&self, _: &mut Settings) -> Arc<dyn MethodFactory> {
+        Arc::new(*self)
+    }
+
+    fn build(&self, _: &Pretrained, _: Option<&Calibration>) -> Result<Box<dyn Method>> {
+        Ok(Box::new(*self))
+    }
+}
+
+impl Method for Saliency {
+    fn factory(&self) -> &dyn MethodFactory {
+        self
     }
 
     fn patches(&self, subject: &Subject<'_>) -> Result<Array2<f32>> {

@@ -1,114 +1,212 @@
 //! M2IB itself, as one method among the others.
 
-use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use m2ib::{
-    Calibration, Config, EncodedImage, EncodedText, Explainer, ImageAttribution, Noise, Overrides,
-    Preset, Pretrained, Provenance, TextAttribution, Unit,
+    Calibration, Config, EncodedImage, EncodedText, Explainer, ImageAttribution, Layer, Modality,
+    ModalitySettings, Noise, Overrides, Preset, Pretrained, Provenance, Sampling, TextAttribution,
+    Unit,
 };
 use ndarray::Array2;
 
-use crate::settings::Given;
-use crate::{Method, Result, Subject};
+use crate::places::{Named, depths};
+use crate::settings::{COUNT, POSITIVE};
+use crate::{Error, Method, MethodFactory, Result, Settings, Subject};
 
-/// The multi-modal information bottleneck, by an explainer with whatever settings.
+/// The multi-modal information bottleneck, by an explainer.
 #[derive(Debug)]
-pub struct M2ib(pub Explainer);
-
-/// A preset with changes.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct M2ibSettings {
-    preset: Preset,
-    image: Overrides,
-    text: Overrides,
-    pub(crate) seed: u64,
+pub struct M2ib {
+    explainer: Explainer,
+    settings: M2ibSettings,
 }
 
-const SETTINGS: &str =
-    "beta, learning-rate, sigma, steps, samples, sampling, image-layer, text-layer, seed";
+/// A preset with changes, most of them for both sides.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct M2ibSettings {
+    /// Where the other settings start from; it is a part of the method's name.
+    pub preset: Preset,
+    /// The image's masked layer, if not the preset's.
+    pub image_layer: Option<Layer>,
+    /// The text's.
+    pub text_layer: Option<Layer>,
+    /// The deviation of isotropic noise, if not the preset's noise.
+    pub sigma: Option<f32>,
+    /// How samples relate to each other, if not as in the preset.
+    pub sampling: Option<Sampling>,
+    /// β, if not the preset's.
+    pub beta: Option<f64>,
+    /// Adam's learning rate, if not the preset's.
+    pub learning_rate: Option<f64>,
+    /// Evaluations of the objective, if not the preset's.
+    pub steps: Option<usize>,
+    /// Noise samples a step, if not the preset's.
+    pub samples: Option<usize>,
+    /// The noise's seed.
+    pub seed: u64,
+}
 
 impl M2ibSettings {
-    pub(crate) fn read(preset: Preset, mut given: Given) -> Result<Self> {
-        let sigma = given.positive("sigma")?;
-        let both = Overrides {
-            layer: None,
-            noise: sigma.map(|sigma| Noise::Isotropic {
-                sigma: sigma as f32,
-            }),
-            sampling: given.take("sampling", "independent or antithetic", |_| true)?,
-            beta: given.positive("beta")?,
-            learning_rate: given.positive("learning-rate")?,
-            steps: given.count("steps")?,
-            samples: given.count("samples")?,
-        };
-        let mut side = |name| {
-            let layer = given.take(name, "embedding or a block's number", |_| true)?;
-            Ok::<_, crate::Error>(Overrides { layer, ..both })
-        };
-        let (image, text) = (side("image-layer")?, side("text-layer")?);
-        let seed = given.seed()?;
-        given.finish(SETTINGS)?;
-        Ok(Self {
+    /// A preset as it is.
+    pub fn new(preset: Preset) -> Self {
+        Self {
             preset,
-            image,
-            text,
-            seed,
-        })
-    }
-
-    pub(crate) fn config(&self) -> Config {
-        Config {
-            preset: Some(self.preset),
-            image: self.image,
-            text: self.text,
+            image_layer: None,
+            text_layer: None,
+            sigma: None,
+            sampling: None,
+            beta: None,
+            learning_rate: None,
+            steps: None,
+            samples: None,
+            seed: 0,
         }
     }
 
-    pub(crate) fn build(
+    /// The same with what is given changed.
+    pub fn configured(&self, settings: &mut Settings) -> Self {
+        // What is not the layer is one for all towers and both sides.
+        let usual = ModalitySettings::preset(self.preset, Modality::Image, 0);
+        let sigma = match usual.noise {
+            Noise::Isotropic { sigma } => sigma.to_string(),
+            Noise::Matched => "matched".into(),
+        };
+        let (sampling, bottleneck) = (usual.sampling, usual.bottleneck);
+        let layer = "embedding, a block's number, or auto for the preset's";
+        let samplings = "independent or antithetic";
+        let positive = |number: &f64| number.is_finite() && *number > 0.0;
+        let deviation = |sigma: &f32| sigma.is_finite() && *sigma > 0.0;
+        let (beta, rate) = (bottleneck.beta, bottleneck.learning_rate);
+        let (steps, samples) = (bottleneck.steps, bottleneck.samples);
+        let count = |count: &usize| *count > 0;
+        Self {
+            preset: self.preset,
+            image_layer: settings.optional(
+                "image-layer",
+                layer,
+                |_| true,
+                self.image_layer,
+                "auto",
+            ),
+            text_layer: settings.optional("text-layer", layer, |_| true, self.text_layer, "auto"),
+            sigma: settings.optional("sigma", POSITIVE, deviation, self.sigma, sigma),
+            sampling: settings.optional("sampling", samplings, |_| true, self.sampling, sampling),
+            beta: settings.optional("beta", POSITIVE, positive, self.beta, beta),
+            learning_rate: settings.optional(
+                "learning-rate",
+                POSITIVE,
+                positive,
+                self.learning_rate,
+                rate,
+            ),
+            steps: settings.optional("steps", COUNT, count, self.steps, steps),
+            samples: settings.optional("samples", COUNT, count, self.samples, samples),
+            seed: settings.seed(self.seed),
+        }
+    }
+
+    fn explainer(
         &self,
         model: &Pretrained,
         calibration: Option<&Calibration>,
-    ) -> Result<M2ib> {
+    ) -> Result<Explainer> {
+        let layers = [
+            ("image-layer", self.image_layer),
+            ("text-layer", self.text_layer),
+        ];
+        for ((setting, layer), (modality, depth)) in layers.into_iter().zip(depths(model)) {
+            let method = self.name();
+            let named = Named { method, setting };
+            layer
+                .map(|layer| named.layer(layer, modality, depth))
+                .transpose()?;
+        }
         let mut builder = Explainer::builder(model.clone())
-            .config(self.config())
+            .config(self.config().unwrap_or_default())
             .seed(self.seed);
         if let Some(calibration) = calibration {
             builder = builder.calibration(calibration.clone());
         }
-        Ok(M2ib(builder.build()?))
+        builder.build().map_err(|source| Error::Unfit {
+            method: self.name().into(),
+            source: source.into(),
+        })
+    }
+}
+
+impl MethodFactory for M2ibSettings {
+    fn name(&self) -> &str {
+        match self.preset {
+            Preset::Matched => "m2ib-matched",
+            Preset::Released => "m2ib-released",
+        }
+    }
+
+    fn description(&self) -> &str {
+        match self.preset {
+            Preset::Matched => "M2IB with noise matched to the model's features",
+            Preset::Released => "M2IB with the paper's settings (Wang, Rudner and Wilson 2023)",
+        }
+    }
+
+    fn configure(&self, settings: &mut Settings) -> Arc<dyn MethodFactory> {
+        Arc::new(self.configured(settings))
+    }
+
+    fn check(&self, model: &Pretrained, calibration: Option<&Calibration>) -> Result<()> {
+        self.explainer(model, calibration).map(drop)
+    }
+
+    fn build(
+        &self,
+        model: &Pretrained,
+        calibration: Option<&Calibration>,
+    ) -> Result<Box<dyn Method>> {
+        Ok(Box::new(M2ib {
+            explainer: self.explainer(model, calibration)?,
+            settings: *self,
+        }))
+    }
+
+    fn config(&self) -> Option<Config> {
+        let side = |layer| Overrides {
+            layer,
+            noise: self.sigma.map(|sigma| Noise::Isotropic { sigma }),
+            sampling: self.sampling,
+            beta: self.beta,
+            learning_rate: self.learning_rate,
+            steps: self.steps,
+            samples: self.samples,
+        };
+        Some(Config {
+            preset: Some(self.preset),
+            image: side(self.image_layer),
+            text: side(self.text_layer),
+        })
+    }
+
+    fn needs_calibration(&self) -> bool {
+        self.sigma.is_none() && self.preset == Preset::Matched
     }
 }
 
 impl M2ib {
     fn encode(&self, subject: &Subject<'_>) -> Result<(EncodedImage, EncodedText)> {
-        let image = self.0.encode_pixels(subject.pixels().clone())?;
+        let image = self.explainer.encode_pixels(subject.pixels().clone())?;
         let embedded = subject.text_latent(0)?;
         let text = self
-            .0
+            .explainer
             .encode_embedded(subject.caption().clone(), embedded)?;
         Ok((image, text))
     }
 }
 
 impl Method for M2ib {
-    fn name(&self) -> &'static str {
-        match self.0.provenance().bottlenecks().map(|made| made.preset) {
-            Some(Preset::Matched) => "m2ib-matched",
-            _ => "m2ib-released",
-        }
-    }
-
-    /// Both modalities' are in the [provenance](Self::provenance).
-    fn settings(&self) -> BTreeMap<String, String> {
-        BTreeMap::new()
+    fn factory(&self) -> &dyn MethodFactory {
+        &self.settings
     }
 
     fn unit(&self) -> Unit {
         Unit::Nats
-    }
-
-    fn seed(&self) -> u64 {
-        self.0.provenance().seed
     }
 
     fn patches(&self, subject: &Subject<'_>) -> Result<Array2<f32>> {
@@ -122,40 +220,46 @@ impl Method for M2ib {
     fn attribute_image(&self, subject: &Subject<'_>) -> Result<ImageAttribution> {
         let (image, _) = self.encode(subject)?;
         Ok(self
-            .0
+            .explainer
             .attribute_image(&image, subject.fits().image.clone())?)
     }
 
     fn attribute_text(&self, subject: &Subject<'_>) -> Result<TextAttribution> {
         let (_, text) = self.encode(subject)?;
-        Ok(self.0.attribute_text(&text, subject.fits().text.clone())?)
+        Ok(self
+            .explainer
+            .attribute_text(&text, subject.fits().text.clone())?)
     }
 
     fn provenance(&self, subject: &Subject<'_>) -> Provenance {
         Provenance {
             fits: subject.fits().record(),
-            ..self.0.provenance().clone()
+            ..self.explainer.provenance().clone()
         }
     }
 
     fn attribute(&self, subject: &Subject<'_>) -> Result<m2ib::Attribution> {
         let (image, text) = self.encode(subject)?;
         let fits = subject.fits();
-        Ok(self.0.attribute_with(&image, &text, fits, &mut |_| {})?)
+        Ok(self
+            .explainer
+            .attribute_with(&image, &text, fits, &mut |_| {})?)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use crate::Choice;
+    use super::*;
+    use crate::Registry;
     use crate::subject::fixture;
 
     #[test]
     fn it_is_the_explainers_and_each_side_can_be_had_alone() {
         let model = fixture::model();
         let subject = fixture::subject(&model);
-        let choice: Choice = "m2ib-released:steps=3:beta=0.2:seed=5".parse().unwrap();
-        let method = choice.build(&model, None).unwrap();
+        let key = "m2ib-released:beta=0.2:steps=3:seed=5";
+        let factory = Registry::standard().parse(key).unwrap();
+        let method = factory.build(&model, None).unwrap();
         let both = method.attribute(&subject).unwrap();
         let made = both.provenance.bottlenecks().unwrap();
         let beta = made.text.bottleneck.beta;
@@ -163,5 +267,17 @@ mod tests {
         assert_eq!(both.provenance.seed, 5);
         assert_eq!(method.attribute_image(&subject).unwrap(), both.image);
         assert_eq!(method.attribute_text(&subject).unwrap(), both.text);
+    }
+
+    #[test]
+    fn a_config_holds_what_was_given_and_nothing_else() {
+        let mut given = Settings::read("m", ["steps=40", "sigma=0.5"].into_iter()).unwrap();
+        let settings = M2ibSettings::new(Preset::Matched).configured(&mut given);
+        let config = settings.config().unwrap();
+        assert_eq!(config.image, config.text);
+        // The preset's as well, but said.
+        assert_eq!((config.image.steps, config.image.samples), (Some(40), None));
+        assert_eq!(config.image.noise, Some(Noise::Isotropic { sigma: 0.5 }));
+        assert_eq!(settings.key(), "m2ib-matched:sigma=0.5");
     }
 }

@@ -3,6 +3,5 @@
 mod m2ib;
 mod nib;
 
-pub use m2ib::M2ib;
-pub(crate) use m2ib::M2ibSettings;
+pub use m2ib::{M2ib, M2ibSettings};
 pub use nib::Nib;

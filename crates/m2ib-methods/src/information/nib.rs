@@ -1,15 +1,15 @@
 //! NIB: a bottleneck without noise.
 
-use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use burn::tensor::{Tensor, TensorData};
-use m2ib::Unit;
 use m2ib::m2ib_core::Fitted;
+use m2ib::{Calibration, Modality, Pretrained, Unit};
 use ndarray::Array2;
 
 use crate::host::host;
-use crate::settings::{Given, listed};
-use crate::{Method, Result, Subject};
+use crate::places::{Named, depths};
+use crate::{Method, MethodFactory, Result, Settings, Subject};
 
 /// h ⊙ (1/n) Σ_{i=1..n} ∂y/∂x at x = (i/n) h, summed over features, signed (Zhu et al., *Narrowing
 /// Information Bottleneck Theory*, ICLR 2025). h is the input of a block.
@@ -31,15 +31,14 @@ impl Default for Nib {
 }
 
 impl Nib {
-    pub(crate) fn read(mut given: Given) -> Result<Self> {
-        let steps = given.count("steps")?.unwrap_or(Self::default().steps);
-        let block = given.take("block", "a block's number", |_| true)?;
-        given.finish("block, steps")?;
-        Ok(Self { block, steps })
-    }
-
-    fn block(&self, depth: usize) -> usize {
-        self.block.unwrap_or(depth.saturating_sub(3)).min(depth - 1)
+    /// The block of a tower of `depth` blocks.
+    fn block(&self, modality: Modality, depth: usize) -> Result<usize> {
+        let block = self.block.unwrap_or(depth.saturating_sub(3));
+        let named = Named {
+            method: self.name(),
+            setting: "block",
+        };
+        named.block(block, modality, depth)
     }
 
     /// `[1, tokens, width]` to `[tokens]`.
@@ -56,16 +55,43 @@ impl Nib {
     }
 }
 
-impl Method for Nib {
-    fn name(&self) -> &'static str {
+impl MethodFactory for Nib {
+    fn name(&self) -> &str {
         "nib"
     }
 
-    fn settings(&self) -> BTreeMap<String, String> {
-        let block = self
-            .block
-            .map_or("depth − 3".into(), |block| block.to_string());
-        listed([("block", &block), ("steps", &self.steps)])
+    fn description(&self) -> &str {
+        "A bottleneck without noise: a block's input times the mean gradient on the way to it, signed (Zhu et al. 2025)"
+    }
+
+    fn configure(&self, settings: &mut Settings) -> Arc<dyn MethodFactory> {
+        let takes = "a block's number, or auto for depth − 3";
+        Arc::new(Self {
+            block: settings.optional("block", takes, |_| true, self.block, "auto"),
+            steps: settings.count("steps", self.steps, Self::default().steps),
+        })
+    }
+
+    fn check(&self, model: &Pretrained, _: Option<&Calibration>) -> Result<()> {
+        for (modality, depth) in depths(model) {
+            self.block(modality, depth)?;
+        }
+        Ok(())
+    }
+
+    fn build(
+        &self,
+        model: &Pretrained,
+        calibration: Option<&Calibration>,
+    ) -> Result<Box<dyn Method>> {
+        self.check(model, calibration)?;
+        Ok(Box::new(*self))
+    }
+}
+
+impl Method for Nib {
+    fn factory(&self) -> &dyn MethodFactory {
+        self
     }
 
     fn unit(&self) -> Unit {
@@ -73,14 +99,14 @@ impl Method for Nib {
     }
 
     fn patches(&self, subject: &Subject<'_>) -> Result<Array2<f32>> {
-        let block = self.block(subject.model().clip.image.depth());
+        let block = self.block(Modality::Image, subject.model().clip.image.depth())?;
         let h = subject.image_latent(block)?;
         let values = self.narrow(h, |x| subject.image_fit(block, x))?;
         Ok(subject.grid(&values))
     }
 
     fn tokens(&self, subject: &Subject<'_>) -> Result<Vec<f32>> {
-        let block = self.block(subject.model().clip.text.depth());
+        let block = self.block(Modality::Text, subject.model().clip.text.depth())?;
         let h = subject.text_latent(block)?;
         self.narrow(h, |x| subject.text_fit(block, x))
     }

@@ -3,15 +3,22 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::Fill;
-use crate::Result;
-use crate::settings::Given;
+use m2ib::Pretrained;
+
+use crate::places::Named;
+use crate::{Fill, Result, Settings};
 
 impl Fill {
-    /// The setting `fill`; zeros if not given.
-    pub(super) fn read(given: &mut Given) -> Result<Self> {
-        let fill = given.take("fill", "zero, mean or a token's id", |_| true)?;
-        Ok(fill.unwrap_or(Self::Zero))
+    /// The setting `fill`, usually zeros.
+    pub(super) fn configure(self, settings: &mut Settings) -> Self {
+        let takes = "zero, mean or a token's id";
+        settings.value("fill", takes, |_| true, self, Self::Zero)
+    }
+
+    /// Whether a model has the token.
+    pub(super) fn check(self, method: &str, model: &Pretrained) -> Result<()> {
+        let setting = "fill";
+        Named { method, setting }.fill(self, model)
     }
 }
 

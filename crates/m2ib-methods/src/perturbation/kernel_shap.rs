@@ -1,14 +1,14 @@
 //! KernelSHAP.
 
-use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use m2ib::Unit;
+use m2ib::{Calibration, Pretrained, Unit};
 use ndarray::Array2;
 
 use super::shapley::shapley;
-use super::{all_tokens, score_patches, score_pieces};
-use crate::settings::{Given, listed};
-use crate::{Error, Fill, Method, Result, Subject};
+use super::{all_tokens, score_patches, score_pieces, subsets};
+use crate::places::{Named, side};
+use crate::{Fill, Method, MethodFactory, Result, Settings, Subject};
 
 /// Shapley values of square groups of patches, and of the caption's tokens, by a regression with
 /// the Shapley kernel (Lundberg and Lee, *A Unified Approach to Interpreting Model Predictions*,
@@ -44,29 +44,15 @@ impl Default for KernelShap {
 const GROUPS: usize = 49;
 
 impl KernelShap {
-    pub(crate) fn read(mut given: Given) -> Result<Self> {
-        let read = Self {
-            group: given.count("group")?,
-            samples: given.count("samples")?.unwrap_or(Self::default().samples),
-            fill: Fill::read(&mut given)?,
-            seed: given.seed()?,
-        };
-        given.finish("group, samples, fill, seed")?;
-        Ok(read)
-    }
-
     fn groups(&self, side: usize) -> Result<Groups> {
         let few = |&group: &usize| side.div_ceil(group).pow(2) <= GROUPS;
         let group = self.group.or_else(|| (1..side).find(few)).unwrap_or(side);
-        match (1..=side).contains(&group) {
-            true => Ok(Groups { side, group }),
-            false => Err(Error::Setting {
-                method: self.name(),
-                setting: "group".into(),
-                found: group.to_string(),
-                expected: format!("1 to {side}, the patches along the image's side"),
-            }),
-        }
+        let named = Named {
+            method: self.name(),
+            setting: "group",
+        };
+        let group = named.patches(group, side)?;
+        Ok(Groups { side, group })
     }
 }
 
@@ -95,26 +81,59 @@ impl Groups {
     }
 }
 
-impl Method for KernelShap {
-    fn name(&self) -> &'static str {
+impl MethodFactory for KernelShap {
+    fn name(&self) -> &str {
         "kernel-shap"
     }
 
-    fn settings(&self) -> BTreeMap<String, String> {
-        let group = self.group.map_or("auto".into(), |group| group.to_string());
-        listed([
-            ("group", &group),
-            ("samples", &self.samples),
-            ("fill", &self.fill),
-        ])
+    fn description(&self) -> &str {
+        "Shapley values of groups of patches and of tokens, by a regression over coalitions (Lundberg and Lee 2017)"
+    }
+
+    fn configure(&self, settings: &mut Settings) -> Arc<dyn MethodFactory> {
+        let usual = Self::default();
+        let group = "patches along a group's side, or auto for the fewest that leave 49 groups";
+        Arc::new(Self {
+            group: settings.optional("group", group, |&group| group > 0, self.group, "auto"),
+            samples: settings.count("samples", self.samples, usual.samples),
+            fill: self.fill.configure(settings),
+            seed: settings.seed(self.seed),
+        })
+    }
+
+    fn check(&self, model: &Pretrained, _: Option<&Calibration>) -> Result<()> {
+        let groups = self.groups(side(model))?.count();
+        // A coalition and its complement are one equation, and the sum of all is known.
+        let enough = subsets::fit(groups, self.samples) || self.samples / 2 >= groups - 1;
+        if !enough {
+            let named = Named {
+                method: self.name(),
+                setting: "samples",
+            };
+            let least = 2 * (groups - 1);
+            let expected = format!("at least {least}, for {groups} groups of patches");
+            return Err(named.wrong(self.samples, expected));
+        }
+        self.fill.check(self.name(), model)
+    }
+
+    fn build(
+        &self,
+        model: &Pretrained,
+        calibration: Option<&Calibration>,
+    ) -> Result<Box<dyn Method>> {
+        self.check(model, calibration)?;
+        Ok(Box::new(*self))
+    }
+}
+
+impl Method for KernelShap {
+    fn factory(&self) -> &dyn MethodFactory {
+        self
     }
 
     fn unit(&self) -> Unit {
         Unit::Cosine
-    }
-
-    fn seed(&self) -> u64 {
-        self.seed
     }
 
     fn patches(&self, subject: &Subject<'_>) -> Result<Array2<f32>> {

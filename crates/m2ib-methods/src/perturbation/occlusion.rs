@@ -1,13 +1,13 @@
 //! Occlusion.
 
-use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use m2ib::Unit;
+use m2ib::{Calibration, Pretrained, Unit};
 use ndarray::Array2;
 
 use super::{all_tokens, score_patches, score_pieces};
-use crate::settings::{Given, listed};
-use crate::{Error, Fill, Method, Result, Subject};
+use crate::places::{Named, side};
+use crate::{Fill, Method, MethodFactory, Result, Settings, Subject};
 
 /// y(x) − y(x without a part) (Zeiler and Fergus, *Visualizing and Understanding Convolutional
 /// Networks*, 2014).
@@ -32,15 +32,6 @@ impl Default for Occlusion {
 }
 
 impl Occlusion {
-    pub(crate) fn read(mut given: Given) -> Result<Self> {
-        let read = Self {
-            window: given.count("window")?.unwrap_or(Self::default().window),
-            fill: Fill::read(&mut given)?,
-        };
-        given.finish("window, fill")?;
-        Ok(read)
-    }
-
     /// The map of side × side patches, where `score` gives the similarities with patches kept.
     fn explain_grid(
         &self,
@@ -69,15 +60,12 @@ impl Occlusion {
 
     /// The patches of each place of the window.
     fn windows(&self, side: usize) -> Result<Vec<Vec<usize>>> {
-        let window = self.window;
-        let Some(last) = side.checked_sub(window).filter(|_| window > 0) else {
-            return Err(Error::Setting {
-                method: self.name(),
-                setting: "window".into(),
-                found: window.to_string(),
-                expected: format!("1 to {side}, the patches along the image's side"),
-            });
+        let named = Named {
+            method: self.name(),
+            setting: "window",
         };
+        let window = named.patches(self.window, side)?;
+        let last = side - window;
         let square = |(top, left): (usize, usize)| {
             let rows = top..top + window;
             let patches = rows.flat_map(|row| (left..left + window).map(move |at| row * side + at));
@@ -88,13 +76,41 @@ impl Occlusion {
     }
 }
 
-impl Method for Occlusion {
-    fn name(&self) -> &'static str {
+impl MethodFactory for Occlusion {
+    fn name(&self) -> &str {
         "occlusion"
     }
 
-    fn settings(&self) -> BTreeMap<String, String> {
-        listed([("window", &self.window), ("fill", &self.fill)])
+    fn description(&self) -> &str {
+        "What the similarity loses when a window of patches, or a token, is masked (Zeiler and Fergus 2014)"
+    }
+
+    fn configure(&self, settings: &mut Settings) -> Arc<dyn MethodFactory> {
+        let usual = Self::default();
+        Arc::new(Self {
+            window: settings.count("window", self.window, usual.window),
+            fill: self.fill.configure(settings),
+        })
+    }
+
+    fn check(&self, model: &Pretrained, _: Option<&Calibration>) -> Result<()> {
+        self.windows(side(model))?;
+        self.fill.check(self.name(), model)
+    }
+
+    fn build(
+        &self,
+        model: &Pretrained,
+        calibration: Option<&Calibration>,
+    ) -> Result<Box<dyn Method>> {
+        self.check(model, calibration)?;
+        Ok(Box::new(*self))
+    }
+}
+
+impl Method for Occlusion {
+    fn factory(&self) -> &dyn MethodFactory {
+        self
     }
 
     fn unit(&self) -> Unit {

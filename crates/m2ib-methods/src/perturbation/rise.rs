@@ -1,7 +1,8 @@
 //! RISE.
 
-use std::collections::BTreeMap;
+use std::sync::Arc;
 
+use m2ib::{Calibration, Pretrained};
 use ndarray::Array2;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -9,8 +10,9 @@ use rand_chacha::ChaCha8Rng;
 use super::grid::Grid;
 use super::soft_masks::SoftMasks;
 use super::{BATCH, all_tokens, score_pieces, score_pixels, subsets};
-use crate::settings::{Given, listed};
-use crate::{Error, Fill, Method, Result, Subject};
+use crate::places::{Named, side};
+use crate::settings::COUNT;
+use crate::{Fill, Method, MethodFactory, Result, Settings, Subject};
 
 /// Mean similarity over random masks m that keep a place: Σ y(m) m / (N · keep) (Petsiuk, Das,
 /// Saenko, *RISE: Randomized Input Sampling for Explanation of Black-box Models*, 2018).
@@ -24,8 +26,8 @@ pub struct Rise {
     pub masks: usize,
     /// Masks on the caption; where it has no more subsets than that, each of them once.
     pub text_masks: usize,
-    /// Cells along a side of the image; at most the patches there.
-    pub cells: usize,
+    /// Cells along a side of the image; if not given, 8, or the patches there if they are fewer.
+    pub cells: Option<usize>,
     /// Probability that a cell or token is kept, between 0 and 1.
     pub keep: f64,
     /// What masked tokens become.
@@ -39,7 +41,7 @@ impl Default for Rise {
         Self {
             masks: 2000,
             text_masks: 500,
-            cells: 8,
+            cells: None,
             keep: 0.5,
             fill: Fill::Zero,
             seed: 0,
@@ -48,40 +50,34 @@ impl Default for Rise {
 }
 
 impl Rise {
-    pub(crate) fn read(mut given: Given) -> Result<Self> {
-        let default = Self::default();
-        let keep = given.take("keep", KEEP, |&keep| inside(keep))?;
-        let read = Self {
-            masks: given.count("masks")?.unwrap_or(default.masks),
-            text_masks: given.count("text-masks")?.unwrap_or(default.text_masks),
-            cells: given.count("cells")?.unwrap_or(default.cells),
-            keep: keep.unwrap_or(default.keep),
-            fill: Fill::read(&mut given)?,
-            seed: given.seed()?,
-        };
-        given.finish("masks, text-masks, cells, keep, fill, seed")?;
-        Ok(read)
+    /// The cells along a side of an image with so many patches.
+    fn cells(&self, side: usize) -> Result<usize> {
+        match self.cells {
+            Some(cells) => self.named("cells").patches(cells, side),
+            None => Ok(CELLS.min(side)),
+        }
     }
 
-    /// Fields can be set without [`read`](Self::read).
-    fn check(&self) -> Result<()> {
+    /// Fields can be set without [`configure`](MethodFactory::configure).
+    fn numbers(&self) -> Result<()> {
+        if !inside(self.keep) {
+            return Err(self.named("keep").wrong(self.keep, KEEP));
+        }
         let counts = [
             ("masks", self.masks),
             ("text-masks", self.text_masks),
-            ("cells", self.cells),
+            ("cells", self.cells.unwrap_or(CELLS)),
         ];
-        let wrong = |setting: &str, found: String, expected: &str| Error::Setting {
-            method: self.name(),
-            setting: setting.into(),
-            found,
-            expected: expected.into(),
-        };
-        if !inside(self.keep) {
-            return Err(wrong("keep", self.keep.to_string(), KEEP));
-        }
         match counts.into_iter().find(|&(_, count)| count == 0) {
-            Some((setting, _)) => Err(wrong(setting, "0".into(), "a whole number above 0")),
+            Some((setting, zero)) => Err(self.named(setting).wrong(zero, COUNT)),
             None => Ok(()),
+        }
+    }
+
+    fn named(&self, setting: &'static str) -> Named<'_> {
+        Named {
+            method: self.name(),
+            setting,
         }
     }
 
@@ -91,8 +87,8 @@ impl Rise {
         grid: Grid,
         mut score: impl FnMut(&[Vec<f32>]) -> Result<Vec<f32>>,
     ) -> Result<Vec<f32>> {
-        self.check()?;
-        let cells = self.cells.min(grid.side);
+        self.numbers()?;
+        let cells = self.cells(grid.side)?;
         let mut masks = SoftMasks::new(cells, self.keep, grid.size, self.seed).take(self.masks);
         let mut mean = Mean::new(grid.side * grid.side);
         loop {
@@ -114,7 +110,7 @@ impl Rise {
         pieces: usize,
         score: impl FnOnce(&[Vec<bool>]) -> Result<Vec<f32>>,
     ) -> Result<Vec<f64>> {
-        self.check()?;
+        self.numbers()?;
         let (masks, weights) = self.pieces_masks(pieces);
         let mut mean = Mean::new(pieces);
         for ((mask, score), weight) in masks.iter().zip(score(&masks)?).zip(weights) {
@@ -143,6 +139,9 @@ impl Rise {
     }
 }
 
+/// Cells along a side when they are not given.
+const CELLS: usize = 8;
+
 /// What `keep` is.
 const KEEP: &str = "a number between 0 and 1";
 
@@ -164,23 +163,47 @@ impl Mean {
     }
 }
 
-impl Method for Rise {
-    fn name(&self) -> &'static str {
+impl MethodFactory for Rise {
+    fn name(&self) -> &str {
         "rise"
     }
 
-    fn settings(&self) -> BTreeMap<String, String> {
-        listed([
-            ("masks", &self.masks),
-            ("text-masks", &self.text_masks),
-            ("cells", &self.cells),
-            ("keep", &self.keep),
-            ("fill", &self.fill),
-        ])
+    fn description(&self) -> &str {
+        "Mean similarity over random masks that keep a place (Petsiuk, Das and Saenko 2018)"
     }
 
-    fn seed(&self) -> u64 {
-        self.seed
+    fn configure(&self, settings: &mut Settings) -> Arc<dyn MethodFactory> {
+        let usual = Self::default();
+        let cells = "cells along the image's side, or auto for 8";
+        Arc::new(Self {
+            masks: settings.count("masks", self.masks, usual.masks),
+            text_masks: settings.count("text-masks", self.text_masks, usual.text_masks),
+            cells: settings.optional("cells", cells, |&cells| cells > 0, self.cells, "auto"),
+            keep: settings.value("keep", KEEP, |&keep| inside(keep), self.keep, usual.keep),
+            fill: self.fill.configure(settings),
+            seed: settings.seed(self.seed),
+        })
+    }
+
+    fn check(&self, model: &Pretrained, _: Option<&Calibration>) -> Result<()> {
+        self.numbers()?;
+        self.cells(side(model))?;
+        self.fill.check(self.name(), model)
+    }
+
+    fn build(
+        &self,
+        model: &Pretrained,
+        calibration: Option<&Calibration>,
+    ) -> Result<Box<dyn Method>> {
+        self.check(model, calibration)?;
+        Ok(Box::new(*self))
+    }
+}
+
+impl Method for Rise {
+    fn factory(&self) -> &dyn MethodFactory {
+        self
     }
 
     fn patches(&self, subject: &Subject<'_>) -> Result<Array2<f32>> {
@@ -293,7 +316,13 @@ mod tests {
                     ..whole
                 },
             ),
-            ("cells", Rise { cells: 0, ..whole }),
+            (
+                "cells",
+                Rise {
+                    cells: Some(0),
+                    ..whole
+                },
+            ),
         ];
         for (setting, rise) in wrong {
             let error = rise.explain_pieces(3, |_| Ok(Vec::new())).unwrap_err();

@@ -47,7 +47,7 @@ impl Measure {
             Scenes::Validation => Split::Validation,
             Scenes::Test => Split::Test,
         };
-        let threads = m2ib_cpu::threads();
+        let threads = m2ib_core::threads();
         let lanes = Lanes::new(threads, threads)?;
         let measures = Examination::new(split)?.measure(&model, &lanes)?;
         anstream::print!("{}", table(&measures));

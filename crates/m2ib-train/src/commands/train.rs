@@ -89,7 +89,7 @@ impl Train {
         let state = self.start(&settings, &model.config)?;
         let mut log = Log::open(&self.out, state.step)?;
         let source = SceneSource::new(model.tokenizer.clone());
-        let threads = m2ib_cpu::threads();
+        let threads = m2ib_core::threads();
         let device = m2ib_cpu::flex();
         let config = model.config.clone();
         let mut trainer = Trainer::new(settings, config, source, state, threads, device)?;
