@@ -25,7 +25,7 @@ pub(crate) fn explained(
         std::fs::create_dir_all(folder)
             .with_context(|| format!("cannot make the folder {}", folder.display()))?;
     }
-    let run = plan.fingerprint(dataset, model);
+    let run = plan.fingerprint(model);
     let mut journal = Journal::<Trial>::open(journal, &run)?;
     let bar = ProgressBar::new(dataset.rows.len() as u64).with_style(ProgressStyle::with_template(
         "{bar:32} {pos}/{len} pairs, {eta} left",

@@ -139,10 +139,11 @@ impl Dataset {
         }
     }
 
-    /// A digest of all keys and captions in their order: a run over other rows has another one.
+    /// A digest of all rows in their order, by key and [identity](Row::identity). It reads the
+    /// images' files.
     pub fn fingerprint(&self) -> String {
-        let texts = self.rows.iter().flat_map(|row| [&row.key, &row.caption]);
-        digest(texts)
+        let rows = self.rows.iter();
+        digest(rows.flat_map(|row| [row.key.clone(), row.identity()]))
     }
 }
 

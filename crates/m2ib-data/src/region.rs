@@ -2,10 +2,13 @@
 
 use std::ops::Range;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use image::DynamicImage;
 use ndarray::Array2;
 use serde::{Deserialize, Serialize};
+
+use crate::row::file_bytes;
 
 /// Where something is seen.
 #[derive(Debug, Clone, PartialEq)]
@@ -15,7 +18,7 @@ pub enum Region {
     /// Where a picture of the image's size is not black and not transparent.
     MaskFile(PathBuf),
     /// Where a mask `[row, column]` of the image's size is true.
-    Mask(Array2<bool>),
+    Mask(Arc<Array2<bool>>),
 }
 
 /// A rectangle in pixels of the original, upright image; (0, 0) is its upper left corner.
@@ -29,6 +32,34 @@ pub struct Rectangle {
     pub width: f64,
     /// Extent downwards.
     pub height: f64,
+}
+
+impl Region {
+    /// What tells it from another region.
+    pub(super) fn bytes(&self) -> Vec<u8> {
+        match self {
+            Self::Box(Rectangle {
+                x,
+                y,
+                width,
+                height,
+            }) => {
+                let edges = [x, y, width, height].map(|edge| edge.to_le_bytes());
+                [&b"box"[..], edges.as_flattened()].concat()
+            }
+            Self::MaskFile(path) => file_bytes(path),
+            Self::Mask(mask) => {
+                let columns = (mask.ncols() as u64).to_le_bytes();
+                let pixels = mask.iter().map(|&on| u8::from(on));
+                b"mask"
+                    .iter()
+                    .copied()
+                    .chain(columns)
+                    .chain(pixels)
+                    .collect()
+            }
+        }
+    }
 }
 
 impl Rectangle {

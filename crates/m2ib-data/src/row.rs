@@ -1,10 +1,12 @@
 //! A pair to explain, and what is known of it.
 
 use std::error::Error;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use image::{DynamicImage, RgbImage};
+use m2ib_files::digest;
 use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 
@@ -23,6 +25,12 @@ pub struct Row {
     pub caption: String,
     /// Where it is what the caption speaks of; none where nobody marked it.
     pub regions: Vec<Region>,
+    /// Where something is that the caption does not speak of.
+    pub others: Vec<Region>,
+    /// Regions of other pictures: what a map has in common with them it has by chance.
+    pub strangers: Vec<Region>,
+    /// The bytes of the caption that name what is in the regions, where that is known.
+    pub name: Option<Range<usize>>,
 }
 
 /// Where a row's image is.
@@ -53,6 +61,17 @@ impl RowImage {
             Self::Picture { name, .. } => Picture::Name(name),
         }
     }
+
+    /// What tells it from another image.
+    fn bytes(&self) -> Vec<u8> {
+        match self {
+            Self::File(path) => file_bytes(path),
+            Self::Picture { pixels, .. } => {
+                let size = [pixels.width(), pixels.height()].map(u32::to_le_bytes);
+                [&b"pixels"[..], size.as_flattened(), pixels.as_raw()].concat()
+            }
+        }
+    }
 }
 
 /// A row that could not be read or used, and why.
@@ -81,12 +100,17 @@ impl Row {
         }
     }
 
-    /// The regions as masks `[height, width]` of the original image, which has this size.
+    /// Some regions as masks `[height, width]` of an image of this size, which the original has.
     ///
     /// # Errors
     /// [`DataError::Mask`] and [`DataError::Region`]; no mask is without a pixel.
-    pub fn masks(&self, width: u32, height: u32) -> DataResult<Vec<Array2<bool>>> {
-        let masks = self.regions.iter().map(|region| {
+    pub fn masks(
+        &self,
+        regions: &[Region],
+        width: u32,
+        height: u32,
+    ) -> DataResult<Vec<Array2<bool>>> {
+        let masks = regions.iter().map(|region| {
             let mask = self.mask_of(region, width, height)?;
             if mask.iter().any(|&on| on) {
                 return Ok(mask);
@@ -96,13 +120,39 @@ impl Row {
         masks.collect()
     }
 
-    /// All regions as one mask, if there are any.
+    /// Some regions as one mask, if there are any.
     ///
     /// # Errors
     /// As [`masks`](Self::masks).
-    pub fn mask(&self, width: u32, height: u32) -> DataResult<Option<Array2<bool>>> {
-        let masks = self.masks(width, height)?.into_iter();
+    pub fn mask(
+        &self,
+        regions: &[Region],
+        width: u32,
+        height: u32,
+    ) -> DataResult<Option<Array2<bool>>> {
+        let masks = self.masks(regions, width, height)?.into_iter();
         Ok(masks.reduce(|all, mask| all | mask))
+    }
+
+    /// A digest of everything that numbers of the pair depend on: the picture, the caption, all
+    /// regions, and the name in the caption. Files count by their content, whatever they are
+    /// called; one that cannot be read differs from all that can.
+    pub fn identity(&self) -> String {
+        let mut parts = vec![self.caption.clone().into_bytes(), self.image.bytes()];
+        if let Some(name) = &self.name {
+            parts.push(format!("{}..{}", name.start, name.end).into_bytes());
+        }
+        for (kind, regions) in [
+            ("regions", &self.regions),
+            ("others", &self.others),
+            ("strangers", &self.strangers),
+        ] {
+            if !regions.is_empty() {
+                parts.push(kind.into());
+                parts.extend(regions.iter().map(Region::bytes));
+            }
+        }
+        digest(parts)
     }
 
     fn mask_of(&self, region: &Region, width: u32, height: u32) -> DataResult<Array2<bool>> {
@@ -112,7 +162,7 @@ impl Row {
                 let mask = rectangle.mask(width, height);
                 return mask.ok_or_else(|| self.misfit(width, height, outside()));
             }
-            Region::Mask(mask) => mask.clone(),
+            Region::Mask(mask) => Array2::clone(mask),
             Region::MaskFile(path) => {
                 let picture = clip_input::open_image(path).map_err(|source| DataError::Mask {
                     row: self.key.clone(),
@@ -136,6 +186,14 @@ impl Row {
             height,
             reason,
         }
+    }
+}
+
+/// A file's content, marked as one, or the mark of none.
+pub(super) fn file_bytes(path: &Path) -> Vec<u8> {
+    match std::fs::read(path) {
+        Ok(content) => [&b"file"[..], &content].concat(),
+        Err(_) => b"unreadable".to_vec(),
     }
 }
 

@@ -93,6 +93,9 @@ impl<'a> Rows<'a> {
             image: RowImage::File(path),
             caption,
             regions: draft.regions,
+            others: Vec::new(),
+            strangers: Vec::new(),
+            name: None,
         });
         Ok(())
     }

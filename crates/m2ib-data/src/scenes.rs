@@ -9,6 +9,9 @@ use rand_chacha::ChaCha8Rng;
 
 use crate::{DataError, DataResult, Dataset, Question, Region, Row, RowImage};
 
+/// Other scenes that each map is held against.
+const STRANGERS: usize = 16;
+
 /// Scenes with one object named in each.
 #[derive(Debug, Clone)]
 pub struct Scenes {
@@ -63,17 +66,28 @@ impl Scenes {
         &self.questions
     }
 
-    /// A row a scene; its region is the named object.
+    /// A row a scene: its region is the named object's, the other's is held against it, and so are
+    /// those of other scenes' named objects.
     pub fn dataset(&self) -> Dataset {
-        let rows = self.questions.iter().map(|question| Row {
-            // The same scene may be asked about another of its objects.
-            key: format!("scenes:test-{}-{}", question.number, question.named),
-            caption: question.caption.clone(),
-            regions: vec![Region::Mask(question.mask().clone())],
-            image: RowImage::Picture {
-                name: format!("scenes:test-{}", question.number),
-                pixels: Arc::new(question.scene.image.clone()),
-            },
+        let questions = self.questions.iter();
+        let masks: Vec<Region> = questions
+            .map(|question| Region::Mask(Arc::new(question.mask().clone())))
+            .collect();
+        let rows = self.questions.iter().enumerate().map(|(place, question)| {
+            let strangers = strangers(&self.questions, place).into_iter();
+            Row {
+                // The same scene may be asked about another of its objects.
+                key: format!("scenes:test-{}-{}", question.number, question.named),
+                caption: question.caption.clone(),
+                regions: vec![masks[place].clone()],
+                others: vec![Region::Mask(Arc::new(question.other_mask().clone()))],
+                strangers: strangers.map(|place| masks[place].clone()).collect(),
+                name: Some(question.name_span()),
+                image: RowImage::Picture {
+                    name: format!("scenes:test-{}", question.number),
+                    pixels: Arc::new(question.scene.image.clone()),
+                },
+            }
         });
         Dataset {
             name: "emoji scenes (test)".into(),
@@ -81,6 +95,27 @@ impl Scenes {
             failures: Vec::new(),
         }
     }
+}
+
+/// The next questions in a circle, by their places, about scenes of as many objects: those set the
+/// objects' size.
+///
+/// IoU has no chance level of its own, since it depends on the shape of the map. Masks of other
+/// scenes keep what maps and masks are like in general (blobs of a certain size, rarely at the
+/// border) and take away what they have to do with each other.
+fn strangers(questions: &[Question], place: usize) -> Vec<usize> {
+    let own = &questions[place];
+    let others = || {
+        let after = (place + 1..questions.len()).chain(0..place);
+        after.filter(|&other| questions[other].number != own.number)
+    };
+    let objects = |question: &Question| question.scene.objects.len();
+    let alike = others().filter(|&other| objects(&questions[other]) == objects(own));
+    let alike: Vec<usize> = alike.take(STRANGERS).collect();
+    if alike.is_empty() {
+        return others().take(STRANGERS).collect();
+    }
+    alike
 }
 
 #[cfg(test)]

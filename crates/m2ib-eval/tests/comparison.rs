@@ -40,8 +40,8 @@ fn plan(methods: &[&str]) -> Plan {
     plan
 }
 
-fn journal(plan: &Plan, data: &Dataset, path: &Path) -> Journal<Trial> {
-    Journal::open(path, &plan.fingerprint(data, &model())).unwrap()
+fn journal(plan: &Plan, path: &Path) -> Journal<Trial> {
+    Journal::open(path, &plan.fingerprint(&model())).unwrap()
 }
 
 #[test]
@@ -52,7 +52,7 @@ fn what_was_explained_stays_and_a_method_added_later_costs_only_itself() {
     let path = folder.path().join("journal.jsonl");
 
     let first = plan(&["saliency", "random"]);
-    let mut kept = journal(&first, &data, &path);
+    let mut kept = journal(&first, &path);
     let told = AtomicUsize::new(0);
     let count = |_| {
         told.fetch_add(1, Ordering::Relaxed);
@@ -64,7 +64,7 @@ fn what_was_explained_stays_and_a_method_added_later_costs_only_itself() {
     drop(kept);
 
     let more = plan(&["saliency", "random", "grad-cam:form=elementwise"]);
-    let mut kept = journal(&more, &data, &path);
+    let mut kept = journal(&more, &path);
     more.run(&model, &data, &mut kept, &|_| {}).unwrap();
     assert_eq!(kept.entries().len(), 12);
     let after = std::fs::read_to_string(&path).unwrap();
@@ -78,6 +78,7 @@ fn what_was_explained_stays_and_a_method_added_later_costs_only_itself() {
         // Those that explain again, over the first two pairs.
         let repeated = &column.summaries[&Metric::ImageSensitivity];
         assert_eq!(repeated.defined + repeated.undefined, 2);
+        assert!(column.summaries[&Metric::Energy].chance.is_some());
     }
     // A random map is the same whatever the weights: they are no part of it.
     let random = &comparison.methods[1].summaries[&Metric::ImageParameters];
@@ -98,6 +99,34 @@ fn what_was_explained_stays_and_a_method_added_later_costs_only_itself() {
 }
 
 #[test]
+fn what_changed_is_measured_again_and_nothing_else_is() {
+    let model = model();
+    let mut data = Scenes::new(4, 0).unwrap().dataset();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("journal.jsonl");
+    let mut plan = plan(&["random"]);
+    plan.metrics = vec![Metric::Energy];
+    plan.repeated = 0;
+    let run = |data: &Dataset| {
+        let mut kept = journal(&plan, &path);
+        plan.run(&model, data, &mut kept, &|_| {}).unwrap();
+        let mean = plan.compare("emoji", data, &kept).methods[0].summaries[&Metric::Energy];
+        (kept.entries().len(), mean.interval.unwrap().mean)
+    };
+    let (entries, energy) = run(&data);
+    assert_eq!((entries, run(&data)), (4, (4, energy)));
+
+    // A row elsewhere on the picture, one that is new; the other rows are as they were.
+    data.rows[3].regions = data.rows[3].others.clone();
+    let (entries, moved) = run(&data);
+    assert_eq!(entries, 5);
+    assert_ne!(moved, energy);
+    let more = Scenes::new(5, 0).unwrap().dataset();
+    data.rows.push(more.rows[4].clone());
+    assert_eq!(run(&data).0, 6);
+}
+
+#[test]
 fn a_pair_that_fails_is_kept_with_its_reason_and_ends_nothing() {
     let model = model();
     let folder = tempfile::tempdir().unwrap();
@@ -109,7 +138,7 @@ fn a_pair_that_fails_is_kept_with_its_reason_and_ends_nothing() {
     let data = Source::new(at("pairs.tsv")).read().unwrap();
 
     let plan = plan(&["saliency"]);
-    let mut kept = journal(&plan, &data, &at("journal.jsonl"));
+    let mut kept = journal(&plan, &at("journal.jsonl"));
     plan.run(&model, &data, &mut kept, &|_| {}).unwrap();
     let comparison = plan.compare("emoji", &data, &kept);
     let column = &comparison.methods[0];
@@ -138,7 +167,7 @@ fn roar_plus_of_a_comparison_is_kept_and_not_done_again() {
     let folder = tempfile::tempdir().unwrap();
     let mut plan = plan(&["saliency", "random"]);
     plan.metrics = vec![Metric::Energy];
-    let mut kept = journal(&plan, &data, &folder.path().join("journal.jsonl"));
+    let mut kept = journal(&plan, &folder.path().join("journal.jsonl"));
     plan.run(&model, &data, &mut kept, &|_| {}).unwrap();
 
     let mut settings = RoarSettings::new(0);
@@ -207,7 +236,7 @@ fn roar_plus_goes_on_when_a_pair_that_failed_is_mended() {
     let data = Source::new(at("pairs.tsv")).read().unwrap();
     let mut plan = plan(&["random"]);
     plan.metrics = Vec::new();
-    let mut kept = journal(&plan, &data, &at("journal.jsonl"));
+    let mut kept = journal(&plan, &at("journal.jsonl"));
 
     let mut settings = RoarSettings::new(0);
     settings.validation = 0.5;

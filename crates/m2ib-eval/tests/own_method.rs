@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use m2ib::ndarray::Array2;
 use m2ib::{Backend, Calibration, Pretrained, emoji};
-use m2ib_data::{Dataset, Scenes};
+use m2ib_data::Scenes;
 use m2ib_eval::comparison::{Plan, Trial};
 use m2ib_eval::journal::Journal;
 use m2ib_methods::{Error, Method, MethodFactory, Registry, Result, Settings, Subject};
@@ -98,8 +98,8 @@ fn plan(registry: &Registry, methods: &[&str]) -> Plan {
     plan
 }
 
-fn journal(plan: &Plan, data: &Dataset, path: &Path) -> Journal<Trial> {
-    Journal::open(path, &plan.fingerprint(data, &model())).unwrap()
+fn journal(plan: &Plan, path: &Path) -> Journal<Trial> {
+    Journal::open(path, &plan.fingerprint(&model())).unwrap()
 }
 
 #[test]
@@ -111,7 +111,7 @@ fn a_method_of_ones_own_is_compared_and_a_stopped_run_goes_on() {
     let path = folder.path().join("journal.jsonl");
     let plan = plan(&registry, &["brightness:channel=2", "random"]);
 
-    let mut kept = journal(&plan, &data, &path);
+    let mut kept = journal(&plan, &path);
     plan.run(&model, &data, &mut kept, &|_| {}).unwrap();
     drop(kept);
     assert_eq!(explained.load(Ordering::Relaxed), 4);
@@ -125,7 +125,7 @@ fn a_method_of_ones_own_is_compared_and_a_stopped_run_goes_on() {
     let left = lines[6..].iter().filter(|line| line.contains("brightness"));
     let left = left.count();
 
-    let mut kept = journal(&plan, &data, &path);
+    let mut kept = journal(&plan, &path);
     plan.run(&model, &data, &mut kept, &|_| {}).unwrap();
     assert_eq!(explained.load(Ordering::Relaxed), 4 + left);
     // And once more: nothing is left to do.
@@ -159,7 +159,7 @@ fn settings_that_fit_no_pair_end_a_run_before_it_starts() {
     ] {
         let plan = plan(&registry, &methods);
         let path = folder.path().join(words[0]);
-        let mut kept = journal(&plan, &data, &path);
+        let mut kept = journal(&plan, &path);
         let error = plan.run(&model, &data, &mut kept, &|_| {}).unwrap_err();
         let error = error.to_string();
         assert!(words.iter().all(|word| error.contains(word)), "{error}");

@@ -63,8 +63,13 @@ pub enum Metric {
     PointingTolerant,
     /// [`energy`](crate::localisation::energy), 0..1. Needs a mask.
     Energy,
+    /// [`energy`](crate::localisation::energy) on what the caption does not name, 0..1. Needs a mask
+    /// of that.
+    OtherEnergy,
     /// [`iou_at`](crate::localisation::iou_at) ½, 0..1. Needs a mask.
     Iou,
+    /// [`iou_best`](crate::localisation::iou_best), 0..1. Needs a mask.
+    IouBest,
     /// [`image_sensitivity`](super::image_sensitivity), 0 and up.
     ImageSensitivity,
     /// [`image_infidelity`](super::image_infidelity), 0..4.
@@ -86,6 +91,12 @@ pub enum Metric {
     TextDeletion,
     /// Area of [`text_insertion`](super::text_insertion), −1..1.
     TextInsertion,
+    /// [`word_on_top`](crate::words::word_on_top), 0 or 1. Needs to be known what names the object.
+    TextWord,
+    /// [`token_on_top`](crate::words::token_on_top), 0 or 1. Needs the same.
+    TextToken,
+    /// [`pooled_share`](m2ib_attribution::TextAttribution::pooled_share), 0..1.
+    TextEndToken,
     /// [`text_sensitivity`](super::text_sensitivity), 0 and up.
     TextSensitivity,
     /// [`text_infidelity`](super::text_infidelity), 0..4.
@@ -99,8 +110,20 @@ pub enum Metric {
 }
 
 impl Metric {
+    /// Those that are asked of pairs of which the truth is known, in the order of tables.
+    pub const TRUTH: [Self; 8] = [
+        Self::Pointing,
+        Self::Energy,
+        Self::OtherEnergy,
+        Self::Iou,
+        Self::IouBest,
+        Self::TextWord,
+        Self::TextToken,
+        Self::TextEndToken,
+    ];
+
     /// All, in the order of tables.
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 32] = [
         Self::ImageDrop,
         Self::ImageIncrease,
         Self::ImageAverageDrop,
@@ -112,7 +135,9 @@ impl Metric {
         Self::Pointing,
         Self::PointingTolerant,
         Self::Energy,
+        Self::OtherEnergy,
         Self::Iou,
+        Self::IouBest,
         Self::ImageSensitivity,
         Self::ImageInfidelity,
         Self::ImageParameters,
@@ -123,6 +148,9 @@ impl Metric {
         Self::TextAverageDrop,
         Self::TextDeletion,
         Self::TextInsertion,
+        Self::TextWord,
+        Self::TextToken,
+        Self::TextEndToken,
         Self::TextSensitivity,
         Self::TextInfidelity,
         Self::TextParameters,
@@ -153,6 +181,9 @@ impl Metric {
             | Self::TextAverageDrop
             | Self::TextDeletion
             | Self::TextInsertion
+            | Self::TextWord
+            | Self::TextToken
+            | Self::TextEndToken
             | Self::TextSensitivity
             | Self::TextInfidelity
             | Self::TextParameters
@@ -176,7 +207,12 @@ impl Metric {
     pub fn needs_mask(self) -> bool {
         matches!(
             self,
-            Self::Pointing | Self::PointingTolerant | Self::Energy | Self::Iou
+            Self::Pointing
+                | Self::PointingTolerant
+                | Self::Energy
+                | Self::OtherEnergy
+                | Self::Iou
+                | Self::IouBest
         )
     }
 
@@ -194,7 +230,9 @@ impl Metric {
             Self::Pointing => ("pointing", "pointing", Higher),
             Self::PointingTolerant => ("pointing_tolerant", "pointing ± 15 px", Higher),
             Self::Energy => ("energy", "energy", Higher),
+            Self::OtherEnergy => ("other_energy", "other's energy", Lower),
             Self::Iou => ("iou", "IoU at 0.5", Higher),
+            Self::IouBest => ("iou_best", "best IoU", Higher),
             Self::ImageSensitivity => ("image_sensitivity", "sensitivity", Lower),
             Self::ImageInfidelity => ("image_infidelity", "infidelity × 10³", Lower),
             Self::ImageParameters => ("image_parameters", "random weights", Lower),
@@ -205,6 +243,9 @@ impl Metric {
             Self::TextAverageDrop => ("text_average_drop", "average drop %", Lower),
             Self::TextDeletion => ("text_deletion", "deletion", Lower),
             Self::TextInsertion => ("text_insertion", "insertion", Higher),
+            Self::TextWord => ("text_word", "word on top", Higher),
+            Self::TextToken => ("text_token", "token on top", Higher),
+            Self::TextEndToken => ("text_end_token", "end token", Lower),
             Self::TextSensitivity => ("text_sensitivity", "sensitivity", Lower),
             Self::TextInfidelity => ("text_infidelity", "infidelity × 10³", Lower),
             Self::TextParameters => ("text_parameters", "random weights", Lower),
@@ -242,6 +283,9 @@ pub struct Summary {
     pub defined: usize,
     /// Pairs without, see each metric for when that is.
     pub undefined: usize,
+    /// The mean that chance would give, where that can be said.
+    #[serde(default)]
+    pub chance: Option<f64>,
 }
 
 impl Summary {
@@ -253,6 +297,7 @@ impl Summary {
             interval: (!defined.is_empty()).then(|| Interval::of(&defined, seed)),
             defined: defined.len(),
             undefined: values.len() - defined.len(),
+            chance: None,
         }
     }
 }

@@ -7,7 +7,7 @@ use super::{assert_failures, captions, keys, path, read};
 
 /// The bounds of a row's masks in its 12 × 8 pixels: left, top, width, height.
 fn bounds(row: &Row) -> Vec<[usize; 4]> {
-    let masks = row.masks(12, 8).unwrap();
+    let masks = row.masks(&row.regions, 12, 8).unwrap();
     let bounds = masks.iter().map(|mask| {
         let bounds = BoundingBox::of(mask).unwrap();
         [bounds.left, bounds.top, bounds.width, bounds.height]
@@ -24,8 +24,13 @@ fn json_lines_have_boxes_and_masks() {
         bounds(&dataset.rows[1]),
         [[2, 1, 2, 4], [4, 1, 2, 4], [2, 1, 4, 4]]
     );
-    let all = dataset.rows[1].mask(12, 8).unwrap().unwrap();
-    let masks = dataset.rows[1].masks(12, 8).unwrap();
+    let all = dataset.rows[1]
+        .mask(&dataset.rows[1].regions, 12, 8)
+        .unwrap()
+        .unwrap();
+    let masks = dataset.rows[1]
+        .masks(&dataset.rows[1].regions, 12, 8)
+        .unwrap();
     assert_eq!(all, masks[2], "both halves and the whole are the whole");
     assert_failures(
         &dataset,
@@ -42,7 +47,7 @@ fn json_lines_have_boxes_and_masks() {
 fn a_region_that_does_not_fit_is_a_failure_when_it_is_used() {
     let dataset = read("pairs.jsonl");
     let reason = |row: &Row, [width, height]: [u32; 2]| {
-        RowFailure::new(row, &row.masks(width, height).unwrap_err()).reason
+        RowFailure::new(row, &row.masks(&row.regions, width, height).unwrap_err()).reason
     };
     let [_, blue, far, none] = dataset.rows.as_slice() else {
         panic!("{dataset:?}");
@@ -121,7 +126,10 @@ fn a_phrase_has_all_its_boxes() {
         let expected = &expected[..dataset.rows.len()];
         assert_eq!(captions(&dataset), expected);
         assert_eq!(bounds(&dataset.rows[0]), [[2, 1, 2, 4], [5, 1, 1, 4]]);
-        let both = dataset.rows[0].mask(12, 8).unwrap().unwrap();
+        let both = dataset.rows[0]
+            .mask(&dataset.rows[0].regions, 12, 8)
+            .unwrap()
+            .unwrap();
         assert_eq!(both.iter().filter(|&&on| on).count(), 12);
         assert_eq!(bounds(&dataset.rows[1]), [[2, 1, 4, 4]]);
         match name {

@@ -153,6 +153,7 @@ impl Comparison {
                         th.number scope="col" title=(metric.key()) {
                             (metric.label()) " " (metric.direction().arrow())
                         }
+                        @if self.has_chance(*metric) { th.number scope="col" { "chance" } }
                     }
                 } }
                 tbody { @for column in &self.methods { tr {
@@ -172,6 +173,7 @@ impl Comparison {
                                 }
                             },
                         }
+                        @if self.has_chance(metric) { td.number { (self.chance(column, metric)) } }
                     }
                 } } }
             }

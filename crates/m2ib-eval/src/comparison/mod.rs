@@ -16,6 +16,7 @@ mod run;
 mod sanity;
 mod table;
 mod trial;
+mod truth;
 
 pub use gallery::{Gallery, gallery};
 pub use outcome::{Column, Comparison, Failed};

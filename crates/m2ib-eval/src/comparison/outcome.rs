@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use m2ib_data::{Dataset, RowFailure};
 use m2ib_methods::MethodFactory;
-use m2ib_metrics::{Metric, Summary};
+use m2ib_metrics::{Metric, Summary, mean};
 use serde::{Deserialize, Serialize};
 
 use super::{Plan, Trial};
@@ -57,10 +57,12 @@ pub struct Failed {
 impl Plan {
     /// What the journal holds of this plan and data set.
     pub fn compare(&self, model: &str, dataset: &Dataset, journal: &Journal<Trial>) -> Comparison {
+        let entries = self.entries(dataset);
         let methods = self.methods.iter().map(|method| {
             let key = self.key(method.as_ref());
-            let outcomes = dataset.rows.iter().filter_map(|row| {
-                let outcome = journal.get(&row.key, &key)?;
+            let rows = dataset.rows.iter().zip(&entries);
+            let outcomes = rows.filter_map(|(row, entry)| {
+                let outcome = journal.get(entry, &key)?;
                 Some((row.key.as_str(), outcome))
             });
             self.column(method.as_ref(), outcomes)
@@ -94,7 +96,14 @@ impl Plan {
             // Some metrics are taken of some pairs only.
             let values = trials.iter().filter_map(|trial| trial.values.get(&metric));
             let values: Vec<Option<f64>> = values.copied().collect();
-            (!values.is_empty()).then(|| (metric, Summary::of(values, self.seed)))
+            let chances = trials.iter().filter_map(|trial| trial.chances.get(&metric));
+            let chance = mean(chances.copied());
+            let chance = chance.is_finite().then_some(chance);
+            let summary = || Summary {
+                chance,
+                ..Summary::of(values.iter().copied(), self.seed)
+            };
+            (!values.is_empty()).then(|| (metric, summary()))
         });
         let seconds: f64 = trials.iter().map(|trial| trial.seconds).sum();
         Column {
@@ -159,6 +168,7 @@ mod tests {
             interval: Some(interval),
             defined: 1,
             undefined: 0,
+            chance: None,
         };
         Column {
             method: method.into(),

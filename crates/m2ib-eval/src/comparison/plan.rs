@@ -7,7 +7,7 @@ use m2ib::{Calibration, Modality, Pretrained};
 use m2ib_methods::{Method, MethodFactory};
 use serde_json::{Value, json};
 
-use m2ib_data::Dataset;
+use m2ib_data::{Dataset, Row};
 use m2ib_files::digest;
 use m2ib_metrics::{FaithfulnessSettings, Metric, SensitivitySettings, TokenFill};
 
@@ -70,13 +70,33 @@ impl Plan {
         }
     }
 
-    /// Everything that all methods' numbers depend on: what a journal is held against.
-    pub fn fingerprint(&self, dataset: &Dataset, model: &Pretrained) -> Value {
+    /// What a row's results are kept under in a journal: its key and everything of it that they
+    /// depend on. A row that changed, be it a box or a pixel, is another one.
+    pub fn entry(&self, dataset: &Dataset, index: usize) -> String {
+        let row = &dataset.rows[index];
+        let identity = row.identity();
+        if index >= self.repeated {
+            return format!("{} {identity}", row.key);
+        }
+        // The sanity checks take the next ones that can be opened; half of these may be broken.
+        let partners = partners(dataset, index).take(2 * self.partners);
+        let partners = partners.map(Row::identity);
+        let identity = digest([identity].into_iter().chain(partners));
+        format!("{} {identity}, repeated", row.key)
+    }
+
+    /// Of each row.
+    pub(crate) fn entries(&self, dataset: &Dataset) -> Vec<String> {
+        let rows = 0..dataset.rows.len();
+        rows.map(|index| self.entry(dataset, index)).collect()
+    }
+
+    /// Everything that all methods' and rows' numbers depend on: what a journal is held against.
+    pub fn fingerprint(&self, model: &Pretrained) -> Value {
         let mut run = json!({
             "version": env!("CARGO_PKG_VERSION"),
             "model": model.clip.fingerprint(),
             "precision": model.clip.precision(),
-            "data": dataset.fingerprint(),
             "metrics": self.metrics,
             "fill": format!("{:?}", self.fill),
             "faithfulness": format!("{:?}", self.faithfulness),
@@ -117,4 +137,11 @@ impl Plan {
         let mut metrics = metrics.iter();
         metrics.any(|metric| explained(metric) && self.metrics.contains(metric))
     }
+}
+
+/// The following rows with other captions, in a circle.
+pub(super) fn partners(dataset: &Dataset, index: usize) -> impl Iterator<Item = &Row> {
+    let rows = &dataset.rows;
+    let following = (1..rows.len()).map(move |step| &rows[(index + step) % rows.len()]);
+    following.filter(move |row| row.caption != rows[index].caption)
 }

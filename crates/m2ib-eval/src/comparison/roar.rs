@@ -1,6 +1,7 @@
 //! ROAR+ as part of a comparison: the model fine-tuned once a method, without what the method calls
 //! important.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use m2ib::clip_input::Caption;
@@ -69,14 +70,17 @@ impl Plan {
             .into());
         }
         let explained = self.explained(dataset, journal);
+        let entries = explained.iter().map(|&place| self.entry(dataset, place));
+        let entries: Vec<String> = entries.collect();
+        let explained = dataset.only(|place| explained.contains(&place));
         let rows = &explained.rows;
         let pairs = rows.iter().map(|row| pair(model, row));
         let pairs = pairs.collect::<Result<Vec<_>>>()?;
         let methods = self.methods.iter().map(|method| {
             let key = self.key(method.as_ref());
-            let scores = rows
+            let scores = entries
                 .iter()
-                .filter_map(|row| match journal.get(&row.key, &key) {
+                .filter_map(|entry| match journal.get(entry, &key) {
                     Some(Outcome::Result(trial)) => Some(trial.scores.clone()),
                     _ => None,
                 });
@@ -87,7 +91,7 @@ impl Plan {
         let methods: Vec<_> = methods.filter(|(.., scores)| !scores.is_empty()).collect();
 
         let run = serde_json::json!({
-            "comparison": self.fingerprint(dataset, model),
+            "comparison": self.fingerprint(model),
             "settings": settings,
         });
         std::fs::create_dir_all(folder).map_err(|source| Error::Folder {
@@ -115,18 +119,21 @@ impl Plan {
         Ok(RoarReport::pooled(reports)?)
     }
 
-    /// The rows that every method explained that explained any.
-    fn explained(&self, dataset: &Dataset, journal: &Journal<Trial>) -> Dataset {
+    /// The places of the rows that every method explained that explained any.
+    fn explained(&self, dataset: &Dataset, journal: &Journal<Trial>) -> BTreeSet<usize> {
+        let entries = self.entries(dataset);
         let methods = self.methods.iter();
         let keys: Vec<String> = methods.map(|method| self.key(method.as_ref())).collect();
-        let has = |row: &Row, key: &String| {
-            matches!(journal.get(&row.key, key), Some(Outcome::Result(_)))
+        let has = |entry: &String, key: &String| {
+            matches!(journal.get(entry, key), Some(Outcome::Result(_)))
         };
         let keys = keys.into_iter();
         let keys: Vec<String> = keys
-            .filter(|key| dataset.rows.iter().any(|row| has(row, key)))
+            .filter(|key| entries.iter().any(|entry| has(entry, key)))
             .collect();
-        dataset.only(|place| keys.iter().all(|key| has(&dataset.rows[place], key)))
+        let places = entries.iter().enumerate();
+        let explained = places.filter(|(_, entry)| keys.iter().all(|key| has(entry, key)));
+        explained.map(|(place, _)| place).collect()
     }
 }
 

@@ -3,14 +3,14 @@
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use m2ib::clip_input::View;
 use m2ib::{Backend, Pretrained};
 use m2ib_data::{Dataset, Row, RowFailure};
 use m2ib_methods::{Method, Subject};
 use m2ib_metrics::Metric;
-use ndarray::Array2;
 
+use super::plan::partners;
 use super::sanity::Randomised;
+use super::truth::Truth;
 use super::{Plan, Trial};
 use crate::Result;
 use crate::journal::{Journal, Outcome};
@@ -109,12 +109,13 @@ impl Run<'_> {
     /// All methods that have not explained a row yet; one that failed may succeed now.
     fn row(&self, index: usize) -> Result<()> {
         let row = &self.dataset.rows[index];
+        let entry = self.plan.entry(self.dataset, index);
         let missing: Vec<&Bound> = {
             let journal = self.journal.lock().expect(UNBROKEN);
             let missing = self.methods.iter();
             missing
                 .filter(|bound| {
-                    let outcome = journal.get(&row.key, &bound.key);
+                    let outcome = journal.get(&entry, &bound.key);
                     !matches!(outcome, Some(Outcome::Result(_)))
                 })
                 .collect()
@@ -122,7 +123,7 @@ impl Run<'_> {
         if missing.is_empty() {
             return Ok(());
         }
-        let opened = self.open(row).and_then(|(subject, mask)| {
+        let opened = self.open(row).and_then(|(subject, truth)| {
             let repeat = index < self.plan.repeated;
             let relatives = match &self.randomised {
                 Some(randomised) if repeat => Some(randomised.subjects(&subject)?),
@@ -132,13 +133,13 @@ impl Run<'_> {
                 Some(_) => self.others(index)?,
                 None => Vec::new(),
             };
-            Ok((subject, mask, repeat, relatives, others))
+            Ok((subject, truth, repeat, relatives, others))
         });
         for bound in missing {
             let trial = opened.as_ref().map_err(|error| reason(row, error));
-            let trial = trial.and_then(|(subject, mask, repeat, relatives, others)| {
+            let trial = trial.and_then(|(subject, truth, repeat, relatives, others)| {
                 let method = bound.method.as_ref();
-                let trial = self.plan.trial(subject, method, mask.as_ref(), *repeat);
+                let trial = self.plan.trial(subject, method, truth, *repeat);
                 let mut trial = trial.map_err(|error| reason(row, &error))?;
                 if let Some(relatives) = relatives {
                     let sane = self.plan.sanity(&bound.randomised, relatives, others);
@@ -153,69 +154,29 @@ impl Run<'_> {
                 Err(reason) => Outcome::Failure(reason),
             };
             let mut journal = self.journal.lock().expect(UNBROKEN);
-            journal.append(&row.key, &bound.key, outcome)?;
+            journal.append(&entry, &bound.key, outcome)?;
         }
         Ok(())
     }
 
-    /// The pair, and its object's mask in the model's input.
-    fn open(&self, row: &Row) -> Result<(Subject<'_>, Option<Array2<bool>>)> {
+    /// The pair, and what is known of it.
+    fn open(&self, row: &Row) -> Result<(Subject<'_>, Truth)> {
         let image = row.open()?;
-        let mask = row.mask(image.width(), image.height())?;
         let subject = Subject::new(self.model, &image, &row.caption)?;
-        let mask = mask.map(|mask| seen(&mask, &subject.pixels().view, subject.input_size()));
-        // An object outside the view can't be pointed at.
-        let mask = mask.filter(|mask| mask.iter().any(|&on| on));
-        Ok((subject, mask))
+        let size = (image.width(), image.height());
+        let truth = Truth::of(row, size, &subject.pixels().view, subject.input_size())?;
+        Ok((subject, truth))
     }
 
-    /// The next pairs with other captions.
+    /// The pairs that this one is held against.
     fn others(&self, index: usize) -> Result<Vec<Subject<'_>>> {
-        let rows = &self.dataset.rows;
-        let following = (1..rows.len()).map(|step| &rows[(index + step) % rows.len()]);
-        let others = following.filter(|row| row.caption != rows[index].caption);
+        let others = partners(self.dataset, index);
         let opened = others.filter_map(|row| self.open(row).ok());
         let subjects = opened.map(|(subject, _)| subject);
         Ok(subjects.take(self.plan.partners).collect())
     }
 }
 
-/// A mask of the original image in the model's input, `[height, width]`, pixel by nearest pixel.
-fn seen(mask: &Array2<bool>, view: &View, [height, width]: [usize; 2]) -> Array2<bool> {
-    let place = |at: usize, count: usize, start: f64, length: f64| {
-        let place = start + (at as f64 + 0.5) / count as f64 * length;
-        (place >= 0.0).then_some(place as usize)
-    };
-    Array2::from_shape_fn((height, width), |(row, column)| {
-        let row = place(row, height, view.top, view.height);
-        let column = place(column, width, view.left, view.width);
-        let at = row.zip(column);
-        at.and_then(|at| mask.get(at)).is_some_and(|&on| on)
-    })
-}
-
 fn reason(row: &Row, error: &dyn std::error::Error) -> String {
     RowFailure::new(row, error).reason
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_mask_is_seen_through_the_crop_and_at_the_models_size() {
-        // Of 6 × 2 pixels, the model sees the square in the middle, at twice the size.
-        let mask = Array2::from_shape_fn((2, 6), |(row, column)| row == 0 && column >= 3);
-        let view = View {
-            image_width: 6,
-            image_height: 2,
-            left: 2.0,
-            top: 0.0,
-            width: 2.0,
-            height: 2.0,
-        };
-        let seen = seen(&mask, &view, [4, 4]);
-        let expected = Array2::from_shape_fn((4, 4), |(row, column)| row < 2 && column >= 2);
-        assert_eq!(seen, expected);
-    }
 }

@@ -19,7 +19,13 @@ impl Comparison {
         let mut tables = Vec::new();
         for modality in [Modality::Image, Modality::Text] {
             let metrics = self.metrics(modality);
-            let parts = metrics.chunks(ACROSS);
+            // Chance takes a column of its own.
+            let truth = |metric: &Metric| self.has_chance(*metric);
+            let parts = metrics.chunk_by(|one, next| truth(one) == truth(next));
+            let parts = parts.flat_map(|part| match truth(&part[0]) {
+                true => part.chunks(ACROSS / 2),
+                false => part.chunks(ACROSS),
+            });
             tables.extend(parts.map(|metrics| self.table(modality, metrics)));
         }
         let speed = |column: &Column| {
@@ -61,12 +67,19 @@ impl Comparison {
     }
 
     fn table(&self, modality: Modality, metrics: &[Metric]) -> String {
-        let heading = metrics
-            .iter()
-            .map(|metric| format!("{} {}", metric.label(), metric.direction().arrow()));
+        let heading = metrics.iter().flat_map(|&metric| {
+            let chance = self.has_chance(metric).then(|| "chance".to_owned());
+            let label = format!("{} {}", metric.label(), metric.direction().arrow());
+            [Some(label), chance].into_iter().flatten()
+        });
         let mut lines = vec![[modality.to_string()].into_iter().chain(heading).collect()];
         lines.extend(self.methods.iter().map(|column| {
-            let cells = metrics.iter().map(|&metric| self.cell(column, metric));
+            let cells = metrics.iter().flat_map(|&metric| {
+                let chance = self.has_chance(metric).then(|| self.chance(column, metric));
+                [Some(self.cell(column, metric)), chance]
+                    .into_iter()
+                    .flatten()
+            });
             [column.method.clone()].into_iter().chain(cells).collect()
         }));
         aligned(&lines)
@@ -86,7 +99,21 @@ impl Comparison {
         }
     }
 
-    /// One line a method and metric: `method,modality,metric,better,mean,low,high,pairs,undefined`.
+    /// Whether anyone's chance level of a metric is known.
+    pub(super) fn has_chance(&self, metric: Metric) -> bool {
+        let columns = self.methods.iter();
+        let mut summaries = columns.filter_map(|column| column.summaries.get(&metric));
+        summaries.any(|summary| summary.chance.is_some())
+    }
+
+    /// What chance would give.
+    pub(super) fn chance(&self, column: &Column, metric: Metric) -> String {
+        let chance = column.summaries.get(&metric).and_then(|s| s.chance);
+        chance.map_or("–".into(), |chance| two(chance * metric.scale()))
+    }
+
+    /// One line a method and metric:
+    /// `method,modality,metric,better,mean,low,high,pairs,undefined,chance`.
     /// ROAR+ judges both modalities at once, and chance beside the methods.
     pub fn to_csv(&self) -> String {
         let heading = [
@@ -99,6 +126,7 @@ impl Comparison {
             "high",
             "pairs",
             "undefined",
+            "chance",
         ];
         let mut lines = vec![heading.map(String::from).to_vec()];
         for column in &self.methods {
@@ -111,12 +139,13 @@ impl Comparison {
                 ];
                 let counts = [summary.defined, summary.undefined].map(|count| count.to_string());
                 let numbers = summary.interval.map(numbers).unwrap_or_default();
-                [&about[..], &numbers, &counts].concat()
+                let chance = summary.chance.map(|chance| chance.to_string());
+                [&about[..], &numbers, &counts, &[chance.unwrap_or_default()]].concat()
             }));
         }
         if let Some(report) = &self.roar {
             let pairs = report.falls(&report.random, RoarMeasure::Loss).len();
-            let pairs = [pairs.to_string(), "0".into()];
+            let pairs = [pairs.to_string(), "0".into(), String::new()];
             for row in [&report.random].into_iter().chain(&report.methods) {
                 lines.extend(RoarMeasure::ALL.map(|measure| {
                     let about = [&row.name, "both", measure.key(), "↑"].map(String::from);

@@ -1,18 +1,20 @@
 //! One pair explained by one method, and measured.
 
+use std::collections::BTreeMap;
 use std::time::Instant;
 
 use m2ib::Modality;
 use m2ib_methods::{Method, Subject};
 use m2ib_metrics::{
-    CaptionTokens, Metric, Values, image_faithfulness, image_sensitivity, localisation,
-    text_faithfulness, text_sensitivity,
+    CaptionTokens, Metric, Values, image_faithfulness, image_sensitivity, text_faithfulness,
+    text_sensitivity,
 };
-use ndarray::{Array2, Array3};
+use ndarray::Array3;
 use serde::{Deserialize, Serialize};
 
 use super::Plan;
 use super::probe::{Explained, Rescored};
+use super::truth::Truth;
 use crate::roar::Scores;
 
 /// What came of a pair.
@@ -20,6 +22,9 @@ use crate::roar::Scores;
 pub struct Trial {
     /// By metric; none where it is not defined for the pair.
     pub values: Values,
+    /// What chance would give, by metric, where that can be said.
+    #[serde(default)]
+    pub chances: BTreeMap<Metric, f64>,
     /// The explanation itself: saliency of patches and tokens; empty for a side that was not asked
     /// for.
     pub scores: Scores,
@@ -28,17 +33,14 @@ pub struct Trial {
     pub seconds: f64,
 }
 
-/// Threshold of IoU.
-const HALF: f32 = 0.5;
-
 impl Plan {
     /// Explains a pair and measures the explanation; `repeat` says whether metrics that explain
-    /// again are taken too. `mask` is the object's in the model's input, where it is known.
+    /// again are taken too.
     pub(super) fn trial(
         &self,
         subject: &Subject<'_>,
         method: &dyn Method,
-        mask: Option<&Array2<bool>>,
+        truth: &Truth,
         repeat: bool,
     ) -> crate::Result<Trial> {
         let start = Instant::now();
@@ -56,17 +58,27 @@ impl Plan {
                 .as_ref()
                 .map(|image| image.saliency().clone())
                 .unwrap_or_default(),
-            text: text.map(|text| text.saliency).unwrap_or_default(),
+            text: text
+                .as_ref()
+                .map(|text| text.saliency.clone())
+                .unwrap_or_default(),
         };
         let mut values = self.faithfulness(subject, &scores)?;
-        if let (Some(image), Some(mask)) = (image, mask) {
-            values.extend(self.localisation(&image.input_heat_map(), mask));
+        let mut chances = BTreeMap::new();
+        let image = image.map(|image| truth.image(&image.input_heat_map()));
+        let text = text.map(|text| truth.text(&text));
+        for (metric, measured) in image.into_iter().chain(text).flatten() {
+            if self.wants(&[metric]) {
+                values.insert(metric, Some(measured.value));
+                chances.extend(measured.chance.map(|chance| (metric, chance)));
+            }
         }
         if repeat {
             values.extend(self.sensitivity(subject, method)?);
         }
         Ok(Trial {
             values,
+            chances,
             scores,
             seconds,
         })
@@ -88,24 +100,6 @@ impl Plan {
             values.extend(text);
         }
         Ok(values)
-    }
-
-    fn localisation(&self, map: &Array2<f32>, mask: &Array2<bool>) -> Values {
-        let measured = [
-            (Metric::Pointing, localisation::pointing(map, mask)),
-            (
-                Metric::PointingTolerant,
-                localisation::pointing_within(map, mask, localisation::TOLERANCE),
-            ),
-            (Metric::Energy, localisation::energy(map, mask)),
-            (Metric::Iou, localisation::iou_at(map, mask, HALF)),
-        ];
-        let wanted = measured
-            .into_iter()
-            .filter(|(metric, _)| self.wants(&[*metric]));
-        wanted
-            .map(|(metric, value)| (metric, Some(value)))
-            .collect()
     }
 
     fn sensitivity(

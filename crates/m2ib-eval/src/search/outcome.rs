@@ -90,10 +90,10 @@ impl Plan {
 
     /// Of each method.
     fn values(&self, metric: Metric, dataset: &Dataset, journal: &Journal<Trial>) -> Vec<Values> {
+        let entries = self.entries(dataset);
         let values = self.methods.iter().map(|method| {
             let key = self.key(method.as_ref());
-            let rows = dataset.rows.iter();
-            let values = rows.map(|row| match journal.get(&row.key, &key) {
+            let values = entries.iter().map(|entry| match journal.get(entry, &key) {
                 Some(Outcome::Result(trial)) => trial.values.get(&metric).copied().flatten(),
                 _ => None,
             });
