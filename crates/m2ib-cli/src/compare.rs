@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
-use m2ib::{Calibration, Modality, Pretrained};
+use m2ib::{Modality, Pretrained};
 use m2ib_data::Dataset;
 use m2ib_eval::comparison::{Comparison, Gallery, Plan, gallery};
 use m2ib_methods::Registry;
@@ -52,29 +52,22 @@ impl Compare {
         !self.methods.is_empty() || !self.metrics.is_empty() || tuned
     }
 
-    /// Whether any method needs feature statistics.
-    pub(crate) fn needs_calibration(&self) -> Result<bool> {
-        let methods = self.methods()?;
-        Ok(methods.iter().any(|method| method.needs_calibration()))
-    }
-
     pub(crate) fn run(
         &self,
+        plan: &Plan,
         model: &Pretrained,
-        calibration: Option<Calibration>,
         dataset: &Dataset,
-        (seed, folder): (u64, &Path),
+        folder: &Path,
     ) -> Result<()> {
         let output = Output::check(folder)?;
-        let plan = self.plan(calibration, seed)?;
         let journal = folder.join("journal.jsonl");
-        let journal = trials::explained(&plan, model, dataset, &journal)?;
-        let pictures = gallery(&plan, model, dataset, self.shown)?;
+        let journal = trials::explained(plan, model, dataset, &journal)?;
+        let pictures = gallery(plan, model, dataset, &journal, self.shown)?;
         let mut comparison = plan.compare(&model.name, dataset, &journal);
         let mut written = write(&output, &comparison, &pictures)?;
         if self.roar {
             let kept = folder.join("roar");
-            let report = self.tuning.run(&plan, model, dataset, &journal, &kept)?;
+            let report = self.tuning.run(plan, model, dataset, &journal, &kept)?;
             comparison.roar = Some(report);
             written = write(&output, &comparison, &pictures)?;
         }
@@ -91,33 +84,31 @@ impl Compare {
         measured(&comparison)
     }
 
-    fn methods(&self) -> Result<Vec<Chosen>> {
-        if self.methods.is_empty() || self.methods == ["all"] {
+    /// Those named; none if none is.
+    pub(crate) fn methods(&self) -> Result<Vec<Chosen>> {
+        if self.methods == ["all"] {
             return Ok(Registry::standard().methods().to_vec());
         }
-        let mut methods = Vec::<Chosen>::new();
-        for text in &self.methods {
-            let method = methods::parse(text).context("--methods")?;
-            let twice = methods.iter().any(|other| other.key() == method.key());
-            ensure!(
-                !twice,
-                "--methods: {} is there twice, expected each once",
-                method.key()
-            );
-            methods.push(method);
-        }
-        Ok(methods)
+        let methods = self.methods.iter().map(|text| methods::parse(text));
+        methods.collect::<Result<_, _>>().context("--methods")
     }
 
-    fn plan(&self, calibration: Option<Calibration>, seed: u64) -> Result<Plan> {
+    pub(crate) fn plan(&self, methods: Vec<Chosen>, seed: u64) -> Result<Plan> {
+        for (place, method) in methods.iter().enumerate() {
+            let twice = methods[..place].iter().any(|m| m.key() == method.key());
+            ensure!(
+                !twice,
+                "--methods, --preset, --config: {} is there twice, expected each once",
+                method.key()
+            );
+        }
         let unused = self.tuning.are_given() && !self.roar;
         ensure!(
             !unused,
             "--roar-runs, --roar-epochs and --roar-rate are settings of --roar, which is not given"
         );
         self.tuning.settings(seed)?;
-        let mut plan = Plan::new(self.methods()?);
-        plan.calibration = calibration;
+        let mut plan = Plan::new(methods);
         if !self.metrics.is_empty() {
             plan.metrics = self.metrics.clone();
         }

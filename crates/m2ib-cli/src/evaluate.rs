@@ -1,41 +1,37 @@
-//! `m2ib evaluate`: explanations held against scenes whose every pixel's owner is known, or methods
-//! against each other.
+//! `m2ib evaluate`: methods held against each other, on scenes whose every pixel's owner is known or
+//! on pairs of one's own.
 
-use std::io::Cursor;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use clap::Args;
-use indicatif::{ProgressBar, ProgressStyle};
-use m2ib::image::ImageFormat;
-use m2ib::{Config, Explainer, Noise, Preset, Pretrained};
-use m2ib_eval::{Evaluation, Yardstick, contact_sheet};
+use m2ib::{Config, Preset};
+use m2ib_methods::{Configured, M2ibSettings, MethodFactory, Registry};
+use m2ib_metrics::Metric;
 
 use crate::calibration::CalibrationArguments;
 use crate::compare::Compare;
+use crate::methods::Chosen;
 use crate::model::ModelArguments;
 use crate::output::Output;
 use crate::pairs::Pairs;
 
 /// Measure explanations: of scenes of emoji, does the map lie on the named object, does its name
 /// score highest? With --methods or --data, compare methods by many metrics, on scenes or on your
-/// own pairs; a run that was stopped goes on when the same command is given again.
+/// own pairs. A run that was stopped goes on when the same command is given again.
 #[derive(Args)]
 pub(crate) struct Evaluate {
-    /// Draws which object each scene's caption names, the presets' noise (methods have seeds of
-    /// their own), and the resamples of the intervals.
+    /// Draws which object each scene's caption names, the noise of --preset and --config (--methods
+    /// have seeds of their own), and the resamples of the intervals.
     #[arg(long, default_value_t = 0)]
     seed: u64,
-    /// Presets to compare, separated by commas.
-    #[arg(
-        long,
-        value_name = "PRESET",
-        value_delimiter = ',',
-        default_values_t = [Preset::Released, Preset::Matched]
-    )]
+    /// M2IB's presets to compare, separated by commas [default: released,matched, if neither
+    /// --methods nor --data asks for more].
+    #[arg(long, value_name = "PRESET", value_delimiter = ',')]
     preset: Vec<Preset>,
-    /// Settings in TOML files to compare with them, as `m2ib sweep` writes them, separated by
-    /// commas.
+    /// Settings of M2IB in TOML files to compare with them, as `m2ib sweep` writes them, separated
+    /// by commas.
     #[arg(long, value_name = "FILES", value_delimiter = ',')]
     config: Vec<PathBuf>,
     /// "emoji" is the embedded model; others should have learnt such scenes.
@@ -54,104 +50,54 @@ pub(crate) struct Evaluate {
 
 impl Evaluate {
     pub(crate) fn run(self) -> Result<()> {
-        if self.compare.is_wanted() || self.pairs.data.is_some() {
-            ensure!(
-                self.config.is_empty(),
-                "--config is for the scenes' own measures; here give settings behind a method's name, as in --methods m2ib-matched:beta=0.3"
-            );
-            let needed = self.compare.needs_calibration()?;
-            let dataset = self.pairs.read(self.seed)?;
-            let model = self.model.load()?;
-            let out = self.out.as_path();
-            let calibration = self.calibration.load(needed, &self.model, &model, out)?;
-            let rest = (self.seed, out);
-            return self.compare.run(&model, calibration, &dataset, rest);
+        let mut plan = self.compare.plan(self.methods()?, self.seed)?;
+        if self.is_of_scenes_alone() {
+            plan.metrics = Metric::TRUTH.to_vec();
         }
-        let scenes = self
-            .pairs
-            .scenes
-            .context("give --scenes N, or --data PATH to compare methods on pairs of your own")?;
-        let output = Output::check(&self.out)?;
+        let dataset = self.pairs.read(self.seed)?;
+        Output::check(&self.out)?;
         let model = self.model.load()?;
-        // Everything that can be wrong with a setting shows before the first scene is explained.
-        let explainers = self.explainers(&model)?;
-        let yardstick = Yardstick::new(scenes as usize, self.seed)?;
-        let bar = ProgressBar::new(scenes * explainers.len() as u64).with_style(
-            ProgressStyle::with_template("{bar:32} {pos}/{len} scenes, {eta} left, {msg}")?,
-        );
-        let mut evaluations: Vec<Evaluation> = Vec::new();
-        let mut sheets = Vec::new();
-        for (name, explainer) in &explainers {
-            bar.set_message(name.clone());
-            let attributions = yardstick.explain(explainer, &|_| bar.inc(1))?;
-            let evaluation = yardstick.judge(name, &attributions)?;
-            let sheet = contact_sheet(&yardstick, &attributions, &evaluation)?;
-            let mut bytes = Cursor::new(Vec::new());
-            sheet.write_to(&mut bytes, ImageFormat::Png)?;
-            sheets.push((format!("cases-{name}.png"), bytes.into_inner()));
-            evaluations.push(evaluation);
-        }
-        bar.finish_and_clear();
-
-        let report = yardstick.report(evaluations);
-        anstream::println!(
-            "{} scenes, seed {}, {}; means with {:.0} % confidence intervals\n\n{}",
-            report.scenes,
-            report.seed,
-            report.evaluations[0].provenance.model,
-            report.confidence * 100.0,
-            report.to_markdown()
-        );
-        let mut files = vec![
-            (
-                "evaluation.json".into(),
-                serde_json::to_vec_pretty(&report)?,
-            ),
-            ("evaluation.csv".into(), report.to_csv().into_bytes()),
-        ];
-        files.extend(sheets);
-        for (name, bytes) in files {
-            anstream::println!("{}", output.write(&name, &bytes)?.display());
-        }
-        Ok(())
+        let needed = plan.methods.iter().any(|method| method.needs_calibration());
+        plan.calibration = self
+            .calibration
+            .load(needed, &self.model, &model, &self.out)?;
+        self.compare.run(&plan, &model, &dataset, &self.out)
     }
 
-    /// Presets and files of settings by name, with their explainers.
-    fn explainers(&self, model: &Pretrained) -> Result<Vec<(String, Explainer)>> {
-        let presets = self.preset.iter().map(|&preset| {
-            let config = Config {
-                preset: Some(preset),
-                ..Default::default()
-            };
-            Ok((preset.to_string(), config))
-        });
-        let files = self.config.iter().map(|file| {
+    /// Whether nothing else is asked than what only scenes can answer.
+    fn is_of_scenes_alone(&self) -> bool {
+        !self.compare.is_wanted() && self.pairs.data.is_none()
+    }
+
+    fn methods(&self) -> Result<Vec<Chosen>> {
+        let mut methods = self.compare.methods()?;
+        let usual = match self.is_of_scenes_alone() {
+            true => vec![Preset::Released, Preset::Matched],
+            false => Vec::new(),
+        };
+        let presets = if self.preset.is_empty() {
+            &usual
+        } else {
+            &self.preset
+        };
+        methods.extend(
+            presets
+                .iter()
+                .map(|&preset| M2ibSettings::new(preset).with_seed(self.seed)),
+        );
+        for file in &self.config {
             let config = Config::load(file).context("--config")?;
             let preset = config.preset.or(Some(self.model.usual_preset()));
-            Ok((self.name(file), Config { preset, ..config }))
-        });
-        let settings = presets.chain(files).collect::<Result<Vec<_>>>()?;
-        for (place, (name, _)) in settings.iter().enumerate() {
-            let twice = settings[..place].iter().any(|(other, _)| other == name);
-            ensure!(
-                !twice,
-                "two settings are called {name}: give each of --preset and --config once"
-            );
+            methods.push(Arc::new(Configured {
+                name: self.name(file),
+                config: Config { preset, ..config },
+                seed: self.seed,
+            }));
         }
-        let needed = settings.iter().any(|(_, config)| is_matched(config));
-        let calibration = self
-            .calibration
-            .load(needed, &self.model, model, &self.out)?;
-        let explainers = settings.into_iter().map(|(name, config)| {
-            let mut builder = Explainer::builder(model.clone())
-                .config(config)
-                .seed(self.seed);
-            if let Some(calibration) = &calibration {
-                builder = builder.calibration(calibration.clone());
-            }
-            Ok((name, builder.build()?))
-        });
-        explainers.collect()
+        Ok(match methods.is_empty() {
+            true => Registry::standard().methods().to_vec(),
+            false => methods,
+        })
     }
 
     /// What a file's settings are called: its name, with its folder's where another has the same.
@@ -165,10 +111,4 @@ impl Evaluate {
             _ => format!("{}-{}", folder.to_string_lossy(), name.to_string_lossy()),
         }
     }
-}
-
-/// Whether noise is matched to the model's features, which takes statistics of them.
-fn is_matched(config: &Config) -> bool {
-    let noises = [config.image.noise, config.text.noise];
-    config.preset == Some(Preset::Matched) || noises.contains(&Some(Noise::Matched))
 }

@@ -388,7 +388,7 @@ fn evaluate_prints_tables_and_writes_numbers_and_pictures() {
     let out = folder.path().join("figures");
     let config = folder.path().join("sharp.toml");
     std::fs::write(&config, "[image]\nbeta = 0.5\nsteps = 3\n").unwrap();
-    let printed = stdout(&m2ib(&[
+    let arguments = [
         "evaluate",
         "--scenes",
         "2",
@@ -400,27 +400,36 @@ fn evaluate_prints_tables_and_writes_numbers_and_pictures() {
         "3",
         "--out",
         path(&out),
-    ]));
+    ];
+    let printed = stdout(&m2ib(&arguments));
     for words in [
-        "2 scenes, seed 3",
+        "2 pairs of emoji scenes",
         "pointing",
         "word on top",
-        "| released |",
+        "| m2ib-released:seed=3 ",
         "| sharp ",
     ] {
         assert!(printed.contains(words), "{printed}");
     }
     for name in [
-        "evaluation.json",
-        "evaluation.csv",
-        "cases-released.png",
-        "cases-sharp.png",
+        "comparison.json",
+        "comparison.csv",
+        "comparison.html",
+        "image-metrics.svg",
     ] {
         assert!(out.join(name).is_file(), "{name} is missing");
     }
-    let json = std::fs::read(out.join("evaluation.json")).unwrap();
+    let json = std::fs::read(out.join("comparison.json")).unwrap();
     let json: serde_json::Value = serde_json::from_slice(&json).unwrap();
-    assert_eq!(json["evaluations"][0]["provenance"]["seed"], 3);
+    let energy = &json["methods"][0]["summaries"]["energy"];
+    let share = |value: &serde_json::Value| (0.0..=1.0).contains(&value.as_f64().unwrap());
+    assert!(share(&energy["chance"]) && share(&energy["interval"]["mean"]));
+
+    // The same command again finds everything done.
+    let journal = || std::fs::read(out.join("journal.jsonl")).unwrap();
+    let before = journal();
+    assert_eq!(stdout(&m2ib(&arguments)), printed);
+    assert_eq!(journal(), before);
 }
 
 #[test]
@@ -459,7 +468,7 @@ fn evaluate_names_the_argument_that_is_wrong() {
         ),
         (
             &["--scenes", "2", "--methods", "random", "--config", "a.toml"],
-            &["--config", "m2ib-matched:beta"],
+            &["--config", "a.toml"],
         ),
         (
             &["--scenes", "2", "--methods", "random", "--metrics", "iuo"],

@@ -4,6 +4,8 @@ mod facts;
 mod picture;
 mod words;
 
+pub use picture::png_uri;
+
 use image::DynamicImage;
 use m2ib_attribution::{Attribution, Warning};
 use m2ib_settings::Modality;

@@ -1,7 +1,7 @@
 //! Everything that is drawn: pictures of explanations, and charts and tables of many.
 //!
 //! - [`overlay`]: the heat map over the image, with boxes and the caption's shaded words if wanted.
-//! - [`html`]: one self-contained page.
+//! - [`html`]: one self-contained page; [`png_uri`]: a picture within a page.
 //! - [`ansi`]: the words for a terminal.
 //! - [`label`]: a piece of text as a picture, for sheets of several pictures.
 //! - [`means`], [`Grid`]: charts of means with intervals, and of two settings' values.
@@ -33,7 +33,7 @@ mod visible;
 pub use color_map::ColorMap;
 pub use error::{Error, Result};
 pub use grid::{Grid, GridAxis, GridCell, GridPanel};
-pub use html::html;
+pub use html::{html, png_uri};
 pub use label::label;
 pub use means::{Mean, Panel, means};
 pub use overlay::{Overlay, overlay};

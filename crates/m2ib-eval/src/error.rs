@@ -7,26 +7,6 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// Explanations that do not belong to the questions.
-    #[error("{found} explanations for {expected} questions: give one for each, in their order")]
-    Count {
-        /// Explanations given.
-        found: usize,
-        /// Questions asked.
-        expected: usize,
-    },
-    /// An explanation of another pair.
-    #[error(
-        "question {index} asks about \"{expected}\", the explanation given for it is of \"{found}\""
-    )]
-    OtherPair {
-        /// Its place in the order.
-        index: usize,
-        /// The caption of the explanation.
-        found: String,
-        /// The caption of the question.
-        expected: String,
-    },
     /// A goal of a search that does not exist.
     #[error("\"{found}\" is no goal, expected one of {expected}")]
     Goal {
@@ -44,17 +24,7 @@ pub enum Error {
         /// What should decide.
         goal: crate::search::Goal,
     },
-    /// An explanation that could not be made; the source says why.
-    #[error("cannot explain scene {scene} with \"{caption}\"")]
-    Explanation {
-        /// The scene's number.
-        scene: u64,
-        /// The caption.
-        caption: String,
-        /// Why.
-        source: Box<m2ib::Error>,
-    },
-    /// A model, a setting or a drawing.
+    /// A model or a setting.
     #[error(transparent)]
     Explainer(Box<m2ib::Error>),
     /// A picture.

@@ -93,7 +93,7 @@ fn what_was_explained_stays_and_a_method_added_later_costs_only_itself() {
     let chart = comparison.to_svg(Modality::Image).unwrap();
     assert!(chart.contains("grad-cam:form=elementwise"));
     assert!(roxmltree::Document::parse(&chart).is_ok());
-    let pictures = gallery(&more, &model, &data, 1).unwrap();
+    let pictures = gallery(&more, &model, &data, &kept, 1).unwrap();
     let page = comparison.to_html(&pictures).unwrap();
     assert_eq!(page.matches("data:image/png;base64,").count(), 4);
 }
@@ -150,7 +150,7 @@ fn a_pair_that_fails_is_kept_with_its_reason_and_ends_nothing() {
     );
     // Nobody marked an object, so nothing can be said of where the map lies.
     assert!(!column.summaries.contains_key(&Metric::Energy));
-    let page = comparison.to_html(&gallery(&plan, &model, &data, 2).unwrap());
+    let page = comparison.to_html(&gallery(&plan, &model, &data, &kept, 2).unwrap());
     assert!(page.unwrap().contains("broken.png"));
 
     // Mended, it is explained when the run goes on.

@@ -43,7 +43,7 @@ pub use control::{CentreGaussian, Random};
 pub use error::{Error, Result};
 pub use factory::MethodFactory;
 pub use gradient::{Form, GradCam, GradEclip, Heads, IntegratedGradients, Saliency};
-pub use information::{M2ib, M2ibSettings, Nib};
+pub use information::{Configured, M2ib, M2ibSettings, Nib};
 pub use method::Method;
 pub use perturbation::{KernelShap, Occlusion, Rise};
 pub use registry::Registry;

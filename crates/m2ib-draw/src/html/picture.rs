@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use clip_input::View;
 use image::codecs::jpeg::JpegEncoder;
 use image::imageops::FilterType;
-use image::{DynamicImage, ImageFormat};
+use image::{DynamicImage, ImageFormat, RgbImage};
 use m2ib_attribution::Attribution;
 use maud::{Markup, html};
 
@@ -171,6 +171,14 @@ fn fitted(width: u32, height: u32, longest: u32) -> (u32, u32) {
     let scale = f64::from(longest) / f64::from(width.max(height));
     let side = |length: u32| ((f64::from(length) * scale).round() as u32).max(1);
     (side(width), side(height))
+}
+
+/// A picture as an address that holds all of it, for a page that needs no other files.
+///
+/// # Errors
+/// [`Error::Drawing`] if it cannot be encoded.
+pub fn png_uri(picture: RgbImage) -> Result<String> {
+    data_uri(&picture.into(), ImageFormat::Png)
 }
 
 fn data_uri(image: &DynamicImage, format: ImageFormat) -> Result<String> {

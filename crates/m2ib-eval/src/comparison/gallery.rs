@@ -1,19 +1,17 @@
 //! The same pairs explained by every method, to look at side by side.
 
-use std::io::Cursor;
-
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use m2ib::image::{DynamicImage, ImageFormat, RgbImage};
+use m2ib::draw::{overlay, png_uri};
+use m2ib::image::{DynamicImage, RgbImage};
 use m2ib::{Modality, Pretrained};
 use m2ib_data::{Dataset, Row};
 use m2ib_methods::Subject;
-use m2ib_metrics::Interval;
+use m2ib_metrics::{Interval, Metric};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::outcome::Standing;
-use super::{Comparison, Plan};
+use super::{Comparison, Plan, Trial};
 use crate::Result;
+use crate::journal::Journal;
 use crate::roar::{RoarMeasure, RoarReport};
 
 /// Longer sides of pictures in pixels.
@@ -35,8 +33,12 @@ struct Pair {
     pictures: Vec<(String, std::result::Result<String, String>)>,
 }
 
-/// Explains the first `count` pairs of a data set by every method of a plan. A pair or a method
-/// that fails leaves its reason in the place of its picture.
+/// Explains `count` pairs of a data set by every method of a plan. A pair or a method that fails
+/// leaves its reason in the place of its picture.
+///
+/// Where objects are known, the pairs reach from the one of which the first method puts most of its
+/// map on the object to the one of which it puts least, since means hide both; else they are the
+/// first.
 ///
 /// # Errors
 /// [`Error::Method`](crate::Error::Method) for a method that does not fit the model.
@@ -44,11 +46,13 @@ pub fn gallery(
     plan: &Plan,
     model: &Pretrained,
     dataset: &Dataset,
+    journal: &Journal<Trial>,
     count: usize,
 ) -> Result<Gallery> {
     let keys = plan.methods.iter().map(|method| method.key());
     let methods: Vec<_> = keys.zip(plan.build(model)?).collect();
-    let rows = dataset.rows.iter().take(count);
+    let rows = shown(plan, dataset, journal, count);
+    let rows = rows.into_iter().map(|place| &dataset.rows[place]);
     let pairs = rows.map(|row| {
         let opened = open(model, row);
         let image = opened.as_ref().map(|(image, _)| image.to_rgb8());
@@ -58,7 +62,7 @@ pub fn gallery(
             let picture = opened.as_ref().map_err(Clone::clone);
             let picture = picture.and_then(|(image, subject)| {
                 let attribution = method.attribute(subject).map_err(|e| e.to_string())?;
-                let drawn = m2ib::draw::overlay(&attribution, image).render_with_caption();
+                let drawn = overlay(&attribution, image).render_with_caption();
                 uri(drawn.map_err(|error| error.to_string())?)
             });
             (name.clone(), picture)
@@ -72,6 +76,24 @@ pub fn gallery(
     Ok(Gallery {
         pairs: pairs.collect(),
     })
+}
+
+/// The places of rows to look at.
+fn shown(plan: &Plan, dataset: &Dataset, journal: &Journal<Trial>, count: usize) -> Vec<usize> {
+    let energies = plan.values(Metric::Energy, dataset, journal);
+    let energies = energies.into_iter().next().unwrap_or_default().into_iter();
+    let known = energies.enumerate();
+    let mut ranked: Vec<(usize, f64)> = known
+        .filter_map(|(place, energy)| Some((place, energy?)))
+        .collect();
+    if ranked.is_empty() {
+        return (0..dataset.rows.len().min(count)).collect();
+    }
+    ranked.sort_by(|a, b| b.1.total_cmp(&a.1));
+    let count = count.min(ranked.len());
+    let steps = count.saturating_sub(1).max(1);
+    let places = (0..count).map(|step| step * (ranked.len() - 1) / steps);
+    places.map(|place| ranked[place].0).collect()
 }
 
 /// The image, small enough to be shown in a row, and the pair.
@@ -90,11 +112,7 @@ fn open<'a>(
 
 /// A picture inside the page.
 fn uri(picture: RgbImage) -> std::result::Result<String, String> {
-    let mut bytes = Cursor::new(Vec::new());
-    let written = picture.write_to(&mut bytes, ImageFormat::Png);
-    written.map_err(|error| error.to_string())?;
-    let encoded = STANDARD.encode(bytes.into_inner());
-    Ok(format!("data:image/png;base64,{encoded}"))
+    png_uri(picture).map_err(|error| error.to_string())
 }
 
 impl Comparison {

@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use m2ib_files::digest;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use sha2::{Digest, Sha256};
 
 use super::{JournalError, JournalResult, line};
 
@@ -72,11 +72,9 @@ impl Header {
     }
 }
 
-/// 16 hexadecimal digits of SHA-256 over the JSON, whose keys are in order.
+/// A digest of the JSON, whose keys are in order.
 fn fingerprint(run: &Value) -> String {
-    let digest = Sha256::digest(run.to_string());
-    let bytes = digest.iter().take(8);
-    bytes.map(|byte| format!("{byte:02x}")).collect()
+    digest([run.to_string()])
 }
 
 /// Says where two runs differ, key by key as deep as both have objects.

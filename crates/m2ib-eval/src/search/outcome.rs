@@ -88,8 +88,13 @@ impl Plan {
         Search::of(Goal::Metric(metric), grid, &comparison, values, self.seed)
     }
 
-    /// Of each method.
-    fn values(&self, metric: Metric, dataset: &Dataset, journal: &Journal<Trial>) -> Vec<Values> {
+    /// A metric's values of each method, row by row.
+    pub(crate) fn values(
+        &self,
+        metric: Metric,
+        dataset: &Dataset,
+        journal: &Journal<Trial>,
+    ) -> Vec<Values> {
         let entries = self.entries(dataset);
         let values = self.methods.iter().map(|method| {
             let key = self.key(method.as_ref());

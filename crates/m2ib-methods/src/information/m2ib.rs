@@ -17,7 +17,7 @@ use crate::{Error, Method, MethodFactory, Result, Settings, Subject};
 #[derive(Debug)]
 pub struct M2ib {
     explainer: Explainer,
-    settings: M2ibSettings,
+    factory: Arc<dyn MethodFactory>,
 }
 
 /// A preset with changes, most of them for both sides.
@@ -161,10 +161,8 @@ impl MethodFactory for M2ibSettings {
         model: &Pretrained,
         calibration: Option<&Calibration>,
     ) -> Result<Box<dyn Method>> {
-        Ok(Box::new(M2ib {
-            explainer: self.explainer(model, calibration)?,
-            settings: *self,
-        }))
+        let explainer = self.explainer(model, calibration)?;
+        Ok(Box::new(M2ib::new(explainer, Arc::new(*self))))
     }
 
     fn config(&self) -> Option<Config> {
@@ -190,6 +188,10 @@ impl MethodFactory for M2ibSettings {
 }
 
 impl M2ib {
+    pub(super) fn new(explainer: Explainer, factory: Arc<dyn MethodFactory>) -> Self {
+        Self { explainer, factory }
+    }
+
     fn encode(&self, subject: &Subject<'_>) -> Result<(EncodedImage, EncodedText)> {
         let image = self.explainer.encode_pixels(subject.pixels().clone())?;
         let embedded = subject.text_latent(0)?;
@@ -202,7 +204,7 @@ impl M2ib {
 
 impl Method for M2ib {
     fn factory(&self) -> &dyn MethodFactory {
-        &self.settings
+        self.factory.as_ref()
     }
 
     fn unit(&self) -> Unit {
