@@ -1,7 +1,7 @@
 //! What comes before a pair: loading a checkpoint from the page cache, and preprocessing.
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use m2ib::Pretrained;
+use m2ib::DualEncoder;
 use m2ib::image::imageops::FilterType;
 use m2ib_benches::{Shape, device, picture};
 
@@ -19,7 +19,8 @@ fn load(criterion: &mut Criterion) {
             .expect("room for the checkpoint");
         group.throughput(Throughput::Bytes(bytes));
         group.bench_function(shape.to_string(), |bencher| {
-            bencher.iter(|| Pretrained::load(folder.path(), &device).expect("it was just written"));
+            bencher
+                .iter(|| DualEncoder::load(folder.path(), &device).expect("it was just written"));
         });
     }
     group.finish();
@@ -27,7 +28,7 @@ fn load(criterion: &mut Criterion) {
 
 fn preprocess(criterion: &mut Criterion) {
     let device = device();
-    let processor = Shape::B32.model(&device).processor;
+    let processor = Shape::B32.model(&device).processor().clone();
     let mut group = criterion.benchmark_group("preprocess");
     for (width, height) in [(640, 480), (4000, 3000)] {
         let picture = picture().resize_exact(width, height, FilterType::Nearest);

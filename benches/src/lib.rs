@@ -10,7 +10,8 @@ use std::path::Path;
 use anyhow::Result;
 use burn::tensor::{Distribution, Tensor};
 use clip_input::{CaptionTokenizer, Content, ImageProcessor};
-use clip_model::{ClipConfig, Pooling, Precision, Pretrained, random_clip};
+use clip_model::clip::{Clip, ClipConfig, random_clip};
+use clip_model::{DualEncoder, Precision};
 use m2ib::image::{DynamicImage, Rgb, RgbImage};
 use m2ib::{Backend, Device};
 use m2ib_core::Lanes;
@@ -62,7 +63,7 @@ impl Shape {
         std::fs::write(folder.join("config.json"), self.json())?;
         std::fs::write(folder.join("preprocessor_config.json"), "{}")?;
         std::fs::write(folder.join("tokenizer.json"), m2ib_emoji::TOKENIZER)?;
-        let clip = self.model(device).clip;
+        let clip = Clip::of(&self.model(device))?;
         let weights = clip.to_safetensors(Precision::F32, HashMap::new())?;
         std::fs::write(folder.join("model.safetensors"), &weights)?;
         Ok(weights.len() as u64)
@@ -70,19 +71,16 @@ impl Shape {
 
     /// A model of the shape with random weights. Its tokeniser is the embedded model's: ids within
     /// the vocabulary are as good as any.
-    pub fn model(self, device: &Device) -> Pretrained {
+    pub fn model(self, device: &Device) -> DualEncoder {
         let config = ClipConfig::from_json(self.json().as_bytes(), "shape");
-        let config = config.expect("the shapes are written out above");
+        let mut config = config.expect("the shapes are written out above");
         let tokenizer = Content::Bytes("embedded tokenizer.json", m2ib_emoji::TOKENIZER);
         let tokenizer = CaptionTokenizer::load(&tokenizer, config.text.max_position_embeddings)
             .expect("the embedded tokenizer loads");
-        Pretrained {
-            name: format!("random {self}"),
-            pooling: Pooling::FirstEos(tokenizer.end_id()),
-            tokenizer,
-            processor: ImageProcessor::from_json(b"{}", "defaults").expect("defaults are valid"),
-            clip: random_clip(config, 0, device),
-        }
+        config.text.eos_token_id = tokenizer.end_id().expect("it has an end token");
+        let processor = ImageProcessor::from_json(b"{}", "defaults").expect("defaults are valid");
+        let clip = random_clip(config, 0, device);
+        clip.into_model(format!("random {self}"), tokenizer, processor)
     }
 }
 

@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use anyhow::{Result, ensure};
 use burn::tensor::{Device, Tensor, TensorData};
-use clip_input::{Caption, Token, TokenKind};
-use clip_model::{Clip, Pooling, TraceOptions};
+use clip_input::{Caption, Role, Token};
+use clip_model::clip::Clip;
+use clip_model::{ImageTower, TextTower, Tower, TraceOptions};
 use m2ib::ndarray::Array2;
-use m2ib::{ImageReadout, Modality, TextAttribution, TextReadout, Unit, normalize, upsample};
+use m2ib::{Modality, TextAttribution, TowerReadout, Unit, normalize, upsample};
 use m2ib_core::{Bottleneck, Cosine, Lanes, Problem, Readout, Solution};
 
 use crate::case::{Case, Values};
@@ -67,15 +68,19 @@ pub fn run(case: &Case, device: &Device, lanes: usize) -> Result<Vec<Check>> {
 
     let pixels = case.tensor("pixel_values")?;
     let pixels = Tensor::<4>::from_data(TensorData::new(pixels.data, pixels.shape), device);
+    let [.., height, width] = pixels.dims();
     let embedded = clip.image.embed(pixels)?;
-    let trace = clip.image.trace(embedded.clone(), HIDDEN);
+    let layout = &clip.image.layout([height, width])?;
+    let trace = clip.image.trace(embedded.clone(), layout, HIDDEN);
     compare_hidden(case, Modality::Image, &trace, &mut checks)?;
-    let whole = clip.image.project(clip.image.pool(trace.output()));
+    let depth = clip.image.depth();
+    let whole = clip.image.read_out(depth, trace.output(), layout);
     let image_start = image.layer()?.next_block();
-    let image_latent = clip.image.blocks(0..image_start, embedded);
-    let image_readout = ImageReadout {
+    let image_latent = clip.image.blocks(0..image_start, embedded, layout);
+    let image_readout = TowerReadout {
         tower: &clip.image,
         start: image_start,
+        layout,
     };
     let image_embedding = image_readout.read(image_latent.clone());
     let expected = case.tensor("expected.image_embeds")?;
@@ -94,17 +99,18 @@ pub fn run(case: &Case, device: &Device, lanes: usize) -> Result<Vec<Check>> {
     )?);
 
     let ids = case.ids()?;
-    let position = Pooling::new(&clip.config.text, None).position(&ids)?;
+    let caption = clip.text.layout_of_ids(&ids)?;
     let embedded = clip.text.embed(clip.text.ids(&ids)?);
-    let trace = clip.text.trace(embedded.clone(), HIDDEN);
+    let trace = clip.text.trace(embedded.clone(), &caption, HIDDEN);
     compare_hidden(case, Modality::Text, &trace, &mut checks)?;
-    let whole = clip.text.project(clip.text.pool(trace.output(), position));
+    let depth = clip.text.depth();
+    let whole = clip.text.read_out(depth, trace.output(), &caption);
     let text_start = text.layer()?.next_block();
-    let text_latent = clip.text.blocks(0..text_start, embedded);
-    let text_readout = TextReadout {
+    let text_latent = clip.text.blocks(0..text_start, embedded, &caption);
+    let text_readout = TowerReadout {
         tower: &clip.text,
         start: text_start,
-        position,
+        layout: &caption,
     };
     let text_embedding = text_readout.read(text_latent.clone());
     let expected = case.tensor("expected.text_embeds")?;
@@ -132,17 +138,15 @@ pub fn run(case: &Case, device: &Device, lanes: usize) -> Result<Vec<Check>> {
     )?;
     compare_solution(case, Modality::Image, &solution, &mut checks)?;
     let saliency = solution.saliency().to_vec();
-    let patches = &saliency[1..];
+    let patches = layout.on_grid(&saliency);
     checks.push(relative(
         "image saliency",
-        patches,
+        &patches,
         &case.tensor("expected.image.saliency")?,
         SOLUTION,
     )?);
-    let side = clip.config.vision.patches_per_side();
-    let nats = Array2::from_shape_vec((side, side), patches.to_vec())?;
-    let size = clip.config.vision.image_size;
-    let (heat_map, _) = normalize(&upsample(&nats, size, size));
+    let nats = Array2::from_shape_vec(layout.grid.unwrap_or_default(), patches)?;
+    let (heat_map, _) = normalize(&upsample(&nats, height, width));
     let heat_map = heat_map.into_raw_vec_and_offset().0;
     checks.push(absolute(
         "image heat map",
@@ -169,6 +173,7 @@ pub fn run(case: &Case, device: &Device, lanes: usize) -> Result<Vec<Check>> {
     let text = TextAttribution {
         caption: caption_of(&ids),
         saliency,
+        read: caption.read,
         unit: Unit::Nats,
         trace: solution.trace,
     };
@@ -338,10 +343,10 @@ fn caption_of(ids: &[i64]) -> Caption {
     let token = |(index, &id): (usize, &i64)| Token {
         id,
         text: id.to_string(),
-        kind: match index {
-            0 => TokenKind::Start,
-            index if index + 1 == ids.len() => TokenKind::End,
-            _ => TokenKind::Text,
+        role: match index {
+            0 => Role::Start,
+            index if index + 1 == ids.len() => Role::End,
+            _ => Role::Piece,
         },
         span: 0..0,
         word: None,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use clip_model::Pretrained;
+use clip_model::DualEncoder;
 use half::{bf16, f16};
 use m2ib::Device;
 use m2ib_core::{NoiseSource, SeededNoise};
@@ -131,10 +131,10 @@ impl Toy {
     ///
     /// # Errors
     /// As [`write`](Self::write), or whatever the loader says.
-    pub fn load(&self, device: &Device) -> Result<Pretrained> {
+    pub fn load(&self, device: &Device) -> Result<DualEncoder> {
         let folder = tempfile::tempdir()?;
         self.write(folder.path())?;
-        Ok(Pretrained::load(folder.path(), device)?)
+        Ok(DualEncoder::load(folder.path(), device)?)
     }
 }
 

@@ -8,8 +8,8 @@ use std::sync::LazyLock;
 
 use m2ib::image::{DynamicImage, ImageFormat, Rgb, RgbImage};
 use m2ib::{
-    Attribution, Backend, Calibration, Explainer, ExplainerBuilder, Layer, Modality, Noise,
-    Overrides, Preset, Pretrained, Warning, decode_image, open_image,
+    Attribution, Backend, Calibration, DualEncoder, Explainer, ExplainerBuilder, Layer, Modality,
+    Noise, Overrides, Preset, Warning, decode_image, open_image,
 };
 use m2ib_tests::case::Values;
 use m2ib_tests::toy::{Toy, encode};
@@ -17,12 +17,12 @@ use rstest::rstest;
 use safetensors::Dtype;
 use serde_json::json;
 
-static MODEL: LazyLock<Pretrained> =
+static MODEL: LazyLock<DualEncoder> =
     LazyLock::new(|| Toy::new(1).load(&Backend::Cpu.device().unwrap()).unwrap());
 
 static CALIBRATION: LazyLock<Calibration> = LazyLock::new(|| calibrate(&MODEL));
 
-fn calibrate(model: &Pretrained) -> Calibration {
+fn calibrate(model: &DualEncoder) -> Calibration {
     let explainer = Explainer::builder(model.clone()).build().unwrap();
     let pictures = [1, 2, 3].map(picture);
     explainer
@@ -60,7 +60,7 @@ fn assert_finite(attribution: &Attribution) {
         .image
         .saliency()
         .iter()
-        .chain([&attribution.image.class_token]);
+        .chain(attribution.image.others.iter().map(|other| &other.saliency));
     let numbers = image
         .chain(&attribution.text.saliency)
         .chain([&attribution.similarity]);
@@ -335,7 +335,7 @@ mod model_folders {
     use super::*;
 
     fn load_error(folder: &Path) -> String {
-        Pretrained::load(folder, &Backend::Cpu.device().unwrap())
+        DualEncoder::load(folder, &Backend::Cpu.device().unwrap())
             .unwrap_err()
             .to_string()
     }
@@ -754,8 +754,13 @@ mod calibrations {
     fn another_models_is_refused_with_both_fingerprints() {
         let other = Toy::new(2).load(&Backend::Cpu.device().unwrap()).unwrap();
         let error = refusal(calibrate(&other));
-        let (other, own) = (other.clip.fingerprint(), MODEL.clip.fingerprint());
-        let words = ["the calibration does not fit", other, own, "m2ib calibrate"];
+        let [other, own] = [other.identity(), MODEL.identity()].map(|it| it.to_string());
+        let words = [
+            "the calibration does not fit",
+            &other,
+            &own,
+            "m2ib calibrate",
+        ];
         assert_says(&error, &words);
     }
 

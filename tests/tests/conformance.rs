@@ -7,7 +7,7 @@
 use std::path::Path;
 
 use burn::tensor::{Device, Tensor, TensorData};
-use clip_model::{Pretrained, TraceOptions};
+use clip_model::{DualEncoder, TraceOptions};
 use m2ib::image::{DynamicImage, Rgb, RgbImage};
 use m2ib::{
     Attribution, Backend, Error, Explainer, ExplainerBuilder, Noise, Precision, Preset, emoji,
@@ -105,7 +105,7 @@ fn close(what: &str, backend: Backend, found: &[f32], expected: &[f32], toleranc
     }
 }
 
-fn toy(device: &Device) -> Pretrained {
+fn toy(device: &Device) -> DualEncoder {
     Toy::new(1).load(device).unwrap()
 }
 
@@ -141,22 +141,23 @@ fn hidden_states_and_embeddings_agree() {
             hidden: true,
             ..Default::default()
         };
-        let pixels = model.clip.pixels(&model.processor.process(&picture()));
-        let tower = &model.clip.image;
-        let trace = tower.trace(tower.embed(pixels).unwrap(), options);
+        let pixels = model.pixels(&model.processor().process(&picture()));
+        let tower = model.image();
+        let layout = &tower.layout([32, 32]).unwrap();
+        let trace = tower.trace(tower.embed(pixels).unwrap(), layout, options);
         let mut states: Vec<_> = (0..trace.hidden_states())
             .map(|index| host(trace.hidden_state(index).unwrap()))
             .collect();
-        states.push(host(tower.project(tower.pool(trace.output()))));
-        let ids = model.tokenizer.encode(CAPTION).unwrap().ids();
-        let tower = &model.clip.text;
-        let trace = tower.trace(tower.embed(tower.ids(&ids).unwrap()), options);
+        states.push(host(tower.read_out(tower.depth(), trace.output(), layout)));
+        let caption = model.tokenizer().encode(CAPTION).unwrap();
+        let ids = caption.ids();
+        let tower = model.text();
+        let layout = tower.layout(&caption).unwrap();
+        let trace = tower.trace(tower.embed(tower.ids(&ids).unwrap()), &layout, options);
         states.extend(
             (0..trace.hidden_states()).map(|index| host(trace.hidden_state(index).unwrap())),
         );
-        states.push(host(
-            tower.project(tower.pool(trace.output(), ids.len() - 1)),
-        ));
+        states.push(host(tower.read_out(tower.depth(), trace.output(), &layout)));
         states
     };
     let expected = states(&reference());
@@ -173,14 +174,15 @@ fn hidden_states_and_embeddings_agree() {
 #[test]
 fn the_way_back_agrees_with_automatic_differentiation_and_with_the_cpu() {
     let gradients = |device: &Device| {
-        let clip = toy(device).clip;
+        let model = toy(device);
+        let tower = model.image();
+        let layout = tower.layout([32, 32]).unwrap();
         let (latent, weight) = (random(2, [2, 17, 32], device), random(3, [2, 16], device));
-        let by_hand = clip
-            .image
-            .read_out_with_pullback(1, latent.clone())
+        let by_hand = tower
+            .read_out_with_pullback(1, latent.clone(), &layout)
             .pull_back(weight.clone());
         let leaf = latent.autodiff().require_grad();
-        let score = (clip.image.read_out(1, leaf.clone()) * weight).sum();
+        let score = (tower.read_out(1, leaf.clone(), &layout) * weight).sum();
         let traced = leaf.grad(&score.backward()).unwrap();
         [host(by_hand), host(traced)]
     };
@@ -291,7 +293,7 @@ fn the_embedded_model_names_the_same_word() {
 fn matrices_of_16_bits_explain_nearly_the_same() {
     let explain = |device: &Device, precision| {
         let mut model = toy(device);
-        model.clip.set_precision(precision)?;
+        model.set_precision(precision)?;
         let explainer = Explainer::builder(model).steps(4).samples(3).seed(5);
         let explainer = explainer.build().unwrap();
         let image = explainer.encode_image(&picture()).unwrap();

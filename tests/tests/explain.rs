@@ -5,7 +5,7 @@
 
 use std::sync::LazyLock;
 
-use m2ib::clip_input::TokenKind;
+use m2ib::clip_input::Role;
 use m2ib::emoji::{self, SCENES, Scene};
 use m2ib::image::{DynamicImage, GrayImage, RgbImage};
 use m2ib::ndarray::Array2;
@@ -236,7 +236,8 @@ fn provenance_says_how_to_make_the_explanation_again() {
         .provenance;
     let made = provenance.bottlenecks().unwrap();
     assert_eq!(provenance.model, "emoji");
-    assert_eq!(provenance.fingerprint, explainer.model().clip.fingerprint());
+    let identity = explainer.model().identity().to_string();
+    assert_eq!(provenance.identity, identity);
     assert_eq!(made.image, *explainer.settings(Modality::Image));
     assert_eq!(made.text, *explainer.settings(Modality::Text));
     assert_eq!(made.image.layer, Layer::Block(1));
@@ -271,8 +272,8 @@ fn a_caption_that_is_cut_is_warned_of() {
     assert_eq!(attribution.text.saliency.len(), 24);
     assert_eq!(attribution.text.caption.text, caption);
     assert_eq!(
-        attribution.text.caption.tokens.last().unwrap().kind,
-        TokenKind::End
+        attribution.text.caption.tokens.last().unwrap().role,
+        Role::End
     );
 }
 
@@ -285,7 +286,7 @@ fn words_are_the_captions_own_bytes() {
         let pieces = caption
             .tokens
             .iter()
-            .filter(|token| token.kind == TokenKind::Text);
+            .filter(|token| token.role == Role::Piece);
         let mut words: Vec<(Option<usize>, String)> = Vec::new();
         for token in pieces {
             let text = &caption.text[token.span.clone()];
@@ -341,7 +342,7 @@ fn the_embedded_calibration_is_the_embedded_models() {
     let captions = captions.iter().map(String::as_str);
     let own = EXPLAINER.calibrate(&pictures, captions).unwrap();
     let embedded = emoji::calibration().unwrap();
-    assert_eq!(embedded.fingerprint, own.fingerprint);
+    assert_eq!(embedded.identity, own.identity);
     for (own, embedded) in [(own.image, embedded.image), (own.text, embedded.text)] {
         assert!(own.keys().eq(embedded.keys()));
         for (layer, own) in own {

@@ -5,7 +5,9 @@
 use std::path::Path;
 
 use burn::tensor::Tensor;
-use clip_model::{Clip, ClipConfig, Pooling, Pretrained};
+use clip_input::Read;
+use clip_model::DualEncoder;
+use clip_model::clip::{Clip, ClipConfig, Pooling};
 use half::{bf16, f16};
 use m2ib::Backend;
 use m2ib::image::{DynamicImage, Rgb, RgbImage};
@@ -16,26 +18,14 @@ use safetensors::Dtype;
 use serde_json::{Value, json};
 
 /// Image and text embeddings of one pair, bit for bit.
-fn embeddings(model: &Pretrained) -> [Vec<u32>; 2] {
+fn embeddings(model: &DualEncoder) -> [Vec<u32>; 2] {
     let picture = RgbImage::from_fn(50, 41, |x, y| {
         Rgb([x as u8 * 5, y as u8 * 6, (x ^ y) as u8])
     });
-    let pixels = model.processor.process(&DynamicImage::ImageRgb8(picture));
-    let image = model
-        .clip
-        .image
-        .forward(model.clip.pixels(&pixels))
-        .unwrap();
-    let ids = model
-        .tokenizer
-        .encode("a photo of a red piano")
-        .unwrap()
-        .ids();
-    let position = model.pooling.position(&ids).unwrap();
-    let text = model
-        .clip
-        .text
-        .forward(model.clip.text.ids(&ids).unwrap(), position);
+    let pixels = model.processor().process(&DynamicImage::ImageRgb8(picture));
+    let image = model.embed_pixels(model.pixels(&pixels)).unwrap();
+    let caption = model.tokenizer().encode("a photo of a red piano").unwrap();
+    let text = model.embed_caption(&caption).unwrap();
     let bits = |tensor: Tensor<2>| {
         let values = tensor.try_into_vec_as::<f32>().unwrap();
         assert!(values.iter().all(|value| value.is_finite()));
@@ -44,18 +34,18 @@ fn embeddings(model: &Pretrained) -> [Vec<u32>; 2] {
     [bits(image), bits(text)]
 }
 
-fn load(folder: &Path) -> Pretrained {
-    Pretrained::load(folder, &Backend::Cpu.device().unwrap()).unwrap()
+fn load(folder: &Path) -> DualEncoder {
+    DualEncoder::load(folder, &Backend::Cpu.device().unwrap()).unwrap()
 }
 
-fn load_toy(toy: &Toy) -> Pretrained {
+fn load_toy(toy: &Toy) -> DualEncoder {
     toy.load(&Backend::Cpu.device().unwrap()).unwrap()
 }
 
-fn assert_same(a: &Pretrained, b: &Pretrained) {
+fn assert_same(a: &DualEncoder, b: &DualEncoder) {
     assert_eq!(embeddings(a), embeddings(b));
-    assert_eq!(a.clip.fingerprint(), b.clip.fingerprint());
-    assert_eq!(a.clip.logit_scale.to_bits(), b.clip.logit_scale.to_bits());
+    assert_eq!(a.identity(), b.identity());
+    assert_eq!(a.scale().to_bits(), b.scale().to_bits());
 }
 
 #[rstest]
@@ -257,18 +247,40 @@ fn buffers_of_positions_and_a_scale_of_one_element_are_nothing_unexpected() {
 }
 
 #[test]
-fn other_weights_have_another_fingerprint() {
-    let toy = Toy::new(5);
-    let mut changed = toy.clone();
-    changed
-        .tensors
-        .get_mut("text_model.encoder.layers.1.mlp.fc2.bias")
-        .unwrap()
-        .data[3] += 1e-3;
-    let fingerprints =
-        [&toy, &changed, &Toy::new(6)].map(|toy| load_toy(toy).clip.fingerprint().to_owned());
-    assert_ne!(fingerprints[0], fingerprints[1]);
-    assert_ne!(fingerprints[0], fingerprints[2]);
+fn whatever_changes_what_a_model_does_changes_its_identity() {
+    let own = load_toy(&Toy::new(5)).identity();
+    assert_eq!(own, load_toy(&Toy::new(5)).identity());
+    let mut identities = vec![own, load_toy(&Toy::new(6)).identity()];
+    let mut add = |change: &dyn Fn(&mut Toy)| {
+        let mut toy = Toy::new(5);
+        change(&mut toy);
+        identities.push(load_toy(&toy).identity());
+    };
+    // The last value of a tensor as well as the first, and of the largest one.
+    for (name, from_end) in [
+        ("text_model.encoder.layers.1.mlp.fc2.bias", true),
+        ("text_model.encoder.layers.1.mlp.fc2.bias", false),
+        ("text_model.embeddings.token_embedding.weight", true),
+        ("vision_model.embeddings.patch_embedding.weight", true),
+        ("logit_scale", false),
+    ] {
+        add(&|toy| {
+            let data = &mut toy.tensors.get_mut(name).unwrap().data;
+            let place = if from_end { data.len() - 1 } else { 0 };
+            data[place] += 1e-3;
+        });
+    }
+    add(&|toy| toy.config["vision_config"]["num_attention_heads"] = json!(2));
+    add(&|toy| toy.config["text_config"]["hidden_act"] = json!("gelu"));
+    add(&|toy| toy.config["text_config"]["layer_norm_eps"] = json!(1e-6));
+    add(&|toy| toy.preprocessor["image_mean"] = json!([0.5, 0.5, 0.5]));
+    add(&|toy| {
+        let mut json: Value = serde_json::from_slice(&toy.tokenizer).unwrap();
+        json["normalizer"] = json!({"type": "NFC"});
+        toy.tokenizer = json.to_string().into_bytes();
+    });
+    let different: std::collections::BTreeSet<_> = identities.iter().collect();
+    assert_eq!(different.len(), identities.len(), "{identities:?}");
 }
 
 #[test]
@@ -331,8 +343,9 @@ fn an_end_token_of_2_means_the_largest_id_in_openai_conversions() {
     let usual = load_toy(&toy);
     toy.config["text_config"]["eos_token_id"] = json!(2);
     let converted = load_toy(&toy);
-    assert_eq!(converted.pooling, Pooling::LargestId);
-    assert_same(&converted, &usual);
+    let pooling = |model| Clip::of(model).unwrap().text.pooling();
+    assert_eq!(pooling(&converted), Pooling::LargestId);
+    assert_eq!(embeddings(&converted), embeddings(&usual));
 }
 
 #[test]
@@ -355,8 +368,9 @@ fn an_end_token_of_2_means_token_2_where_the_tokenizer_says_so() {
     toy.config["text_config"]["eos_token_id"] = json!(2);
     toy.tokenizer = tokenizer.to_string().into_bytes();
     let model = load_toy(&toy);
-    assert_eq!(model.pooling, Pooling::FirstEos(2));
-    let ids = model.tokenizer.encode("a piano").unwrap().ids();
-    assert_eq!(ids, [0, 4, 5, 2]);
-    assert_eq!(model.pooling.position(&ids).unwrap(), 3);
+    let clip = Clip::of(&model).unwrap();
+    assert_eq!(clip.text.pooling(), Pooling::FirstEos(2));
+    let caption = model.tokenizer().encode("a piano").unwrap();
+    assert_eq!(caption.ids(), [0, 4, 5, 2]);
+    assert_eq!(model.text().layout(&caption).unwrap().read, Read::Row(3));
 }

@@ -6,7 +6,9 @@
 use std::path::Path;
 
 use burn::tensor::{Device, Tensor, TensorData};
-use clip_model::{Clip, Pooling};
+use clip_input::Layout;
+use clip_model::clip::Clip;
+use clip_model::{ImageTower, TextTower, Tower};
 use m2ib::Backend;
 use m2ib_metrics::{
     CaptionTokens, Confidence, Error, MaskedText, Result, Scorer, TokenFill, image_confidence,
@@ -39,23 +41,25 @@ struct Figures {
 /// A pair's towers.
 struct Towers {
     clip: Clip,
+    /// What is read out stays, whatever the ids say.
+    caption: Layout,
     device: Device,
     image: Vec<f64>,
     text: Vec<f64>,
 }
 
 impl Towers {
-    fn open(case: &Case, pixels: &Array3<f32>, caption: &CaptionTokens) -> Self {
-        let device = Backend::Cpu.device().unwrap();
-        let clip = Clip::load(case.model(), &device).unwrap();
+    fn open(clip: Clip, layout: Layout, pixels: &Array3<f32>, caption: &CaptionTokens) -> Self {
+        let device = clip.device();
         let mut towers = Self {
             clip,
+            caption: layout,
             device,
             image: Vec::new(),
             text: Vec::new(),
         };
         towers.image = towers.encode_image(pixels).unwrap();
-        towers.text = towers.encode_text(caption.ids(), caption.pooled()).unwrap();
+        towers.text = towers.encode_text(caption.ids()).unwrap();
         towers
     }
 
@@ -64,13 +68,17 @@ impl Towers {
         let values: Vec<f32> = pixels.iter().copied().collect();
         let data = TensorData::new(values, [1, channels, height, width]);
         let pixels = Tensor::from_data(data, &self.device);
-        let embedding = self.clip.image.forward(pixels).map_err(Error::scorer)?;
+        let tower = &self.clip.image;
+        let layout = tower.layout([height, width]).map_err(Error::scorer)?;
+        let embedded = tower.embed(pixels).map_err(Error::scorer)?;
+        let embedding = tower.read_out(0, embedded, &layout);
         Ok(embedding.into_data().iter::<f64>().collect())
     }
 
-    fn encode_text(&self, ids: &[i64], pooled: usize) -> Result<Vec<f64>> {
+    fn encode_text(&self, ids: &[i64]) -> Result<Vec<f64>> {
         let ids = self.clip.text.ids(ids).map_err(Error::scorer)?;
-        let embedding = self.clip.text.forward(ids, pooled);
+        let tower = &self.clip.text;
+        let embedding = tower.read_out(0, tower.embed(ids), &self.caption);
         Ok(embedding.into_data().iter::<f64>().collect())
     }
 }
@@ -86,7 +94,7 @@ impl Scorer for Towers {
             let TokenFill::Id(id) = text.fill() else {
                 return Err(Error::scorer("the reference fills with an id"));
             };
-            let embedding = self.encode_text(&text.ids_with(id), text.caption().pooled())?;
+            let embedding = self.encode_text(&text.ids_with(id))?;
             Ok(cosine(&embedding, &self.image))
         };
         texts.iter().map(score).collect()
@@ -117,12 +125,11 @@ fn confidence_is_the_references(
     let map = Array2::from_shape_vec((height, width), map.data).unwrap();
     let ids = case.ids().unwrap();
     let scores = case.tensor("expected.text.scores").unwrap().data;
-    let config = std::fs::read(case.model().join("config.json")).unwrap();
-    let config = clip_model::ClipConfig::from_json(&config, "config.json").unwrap();
-    let pooled = Pooling::new(&config.text, None).position(&ids).unwrap();
-    let caption = CaptionTokens::new(ids, pooled).unwrap();
+    let clip = Clip::load(case.model(), &Backend::Cpu.device().unwrap()).unwrap();
+    let layout = clip.text.layout_of_ids(&ids).unwrap();
+    let caption = CaptionTokens::new(ids, layout.inputs()).unwrap();
 
-    let towers = Towers::open(&case, &pixels, &caption);
+    let towers = Towers::open(clip, layout, &pixels, &caption);
     let image = image_confidence(&towers, &pixels, &map).unwrap();
     check("image", image, &expected.image);
     let text = text_confidence(&towers, &caption, &scores, TokenFill::Id(0)).unwrap();

@@ -10,7 +10,7 @@ use m2ib::emoji::{self, Scene};
 use m2ib::image::DynamicImage;
 use m2ib::m2ib_core::{Cosine, Fit, Result};
 use m2ib::ndarray::Array2;
-use m2ib::{Attribution, Backend, Explainer, Fits, Preset, Pretrained, decode_image};
+use m2ib::{Attribution, Backend, DualEncoder, Explainer, Fits, Preset, decode_image};
 use m2ib_methods::{
     Chefer, GradCam, GradEclip, IntegratedGradients, KernelShap, Method, Occlusion, Rise, Saliency,
     Subject,
@@ -34,7 +34,7 @@ impl Fit for Rather {
 }
 
 struct Question {
-    model: Pretrained,
+    model: DualEncoder,
     scene: &'static Scene,
     image: DynamicImage,
 }

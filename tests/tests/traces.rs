@@ -5,13 +5,15 @@
 use std::sync::LazyLock;
 
 use burn::tensor::{Tensor, TensorData};
-use clip_model::{Clip, Pretrained, Trace, TraceOptions};
+use clip_input::{Layout, Read, Role};
+use clip_model::clip::Clip;
+use clip_model::{DualEncoder, ImageTower, TextTower, Tower, Trace, TraceOptions};
 use m2ib::Backend;
 use m2ib_core::{NoiseSource, SeededNoise};
 use m2ib_tests::toy::Toy;
 use rstest::rstest;
 
-static MODEL: LazyLock<Pretrained> =
+static MODEL: LazyLock<DualEncoder> =
     LazyLock::new(|| Toy::new(1).load(&Backend::Cpu.device().unwrap()).unwrap());
 
 const DEPTH: usize = 3;
@@ -41,17 +43,33 @@ fn random<const D: usize>(seed: u64, shape: [usize; D]) -> Tensor<D> {
     )
 }
 
+static CLIP: LazyLock<Clip> = LazyLock::new(|| Clip::of(&MODEL).unwrap());
+
 fn clip() -> &'static Clip {
-    &MODEL.clip
+    &CLIP
 }
 
 #[derive(Debug, Clone, Copy)]
-enum Tower {
+enum Side {
     Image,
     Text,
 }
 
-impl Tower {
+impl Side {
+    fn tower(self) -> &'static dyn Tower {
+        match self {
+            Self::Image => &clip().image,
+            Self::Text => &clip().text,
+        }
+    }
+
+    fn layout(self) -> Layout {
+        match self {
+            Self::Image => clip().image.layout([32, 32]).unwrap(),
+            Self::Text => clip().text.layout_of_ids(&IDS).unwrap(),
+        }
+    }
+
     /// Two images, or one caption, as the tower's first hidden state.
     fn embed(self) -> Tensor<3> {
         match self {
@@ -61,38 +79,27 @@ impl Tower {
     }
 
     fn blocks(self, range: std::ops::Range<usize>, x: Tensor<3>) -> Tensor<3> {
-        match self {
-            Self::Image => clip().image.blocks(range, x),
-            Self::Text => clip().text.blocks(range, x),
-        }
+        self.tower().blocks(range, x, &self.layout())
     }
 
     fn finish(self, x: Tensor<3>) -> Tensor<2> {
-        match self {
-            Self::Image => clip().image.project(clip().image.pool(x)),
-            Self::Text => clip().text.project(clip().text.pool(x, END)),
-        }
+        self.read_out(DEPTH, x)
     }
 
     fn read_out(self, start: usize, x: Tensor<3>) -> Tensor<2> {
-        match self {
-            Self::Image => clip().image.read_out(start, x),
-            Self::Text => clip().text.read_out(start, x, END),
-        }
+        self.tower().read_out(start, x, &self.layout())
     }
 
     fn forward(self) -> Tensor<2> {
         match self {
-            Self::Image => clip().image.forward(random(1, [2, 3, 32, 32])).unwrap(),
-            Self::Text => clip().text.forward(clip().text.ids(&IDS).unwrap(), END),
+            Self::Image => MODEL.embed_pixels(random(1, [2, 3, 32, 32])).unwrap(),
+            Self::Text => self.read_out(0, self.embed()),
         }
     }
 
     fn trace(self, options: TraceOptions) -> Trace {
-        match self {
-            Self::Image => clip().image.trace(self.embed(), options),
-            Self::Text => clip().text.trace(self.embed(), options),
-        }
+        let (x, layout) = (self.embed(), self.layout());
+        self.tower().trace(x, &layout, options)
     }
 }
 
@@ -118,17 +125,15 @@ fn distance<const D: usize>(a: Tensor<D>, b: Tensor<D>) -> f64 {
 }
 
 #[rstest]
-fn the_parts_make_the_whole_wherever_it_is_split(
-    #[values(Tower::Image, Tower::Text)] tower: Tower,
-) {
-    let whole = tower.forward();
-    let parts = tower.finish(tower.blocks(0..DEPTH, tower.embed()));
+fn the_parts_make_the_whole_wherever_it_is_split(#[values(Side::Image, Side::Text)] side: Side) {
+    let whole = side.forward();
+    let parts = side.finish(side.blocks(0..DEPTH, side.embed()));
     assert!(distance(parts, whole.clone()) < 1e-5);
     for split in 0..=DEPTH {
-        let first = tower.blocks(0..split, tower.embed());
-        let second = tower.finish(tower.blocks(split..DEPTH, first.clone()));
+        let first = side.blocks(0..split, side.embed());
+        let second = side.finish(side.blocks(split..DEPTH, first.clone()));
         assert!(distance(second, whole.clone()) < 1e-5, "split at {split}");
-        let read = tower.read_out(split, first);
+        let read = side.read_out(split, first);
         assert!(
             distance(read, whole.clone()) < 1e-5,
             "read out from {split}"
@@ -138,12 +143,12 @@ fn the_parts_make_the_whole_wherever_it_is_split(
 
 #[rstest]
 fn a_trace_keeps_what_is_asked_for_and_changes_nothing(
-    #[values(Tower::Image, Tower::Text)] tower: Tower,
+    #[values(Side::Image, Side::Text)] side: Side,
 ) {
-    let trace = tower.trace(ALL);
+    let trace = side.trace(ALL);
     assert_eq!(trace.hidden_states(), DEPTH + 1);
     for index in 0..=DEPTH {
-        let direct = tower.blocks(0..index, tower.embed());
+        let direct = side.blocks(0..index, side.embed());
         assert!(
             distance(trace.hidden_state(index).unwrap(), direct) < 1e-6,
             "{index}"
@@ -151,24 +156,24 @@ fn a_trace_keeps_what_is_asked_for_and_changes_nothing(
     }
     assert!(trace.hidden_state(DEPTH + 1).is_none());
     assert!(trace.attention_map(DEPTH - 1).is_some() && trace.attention_map(DEPTH).is_none());
-    assert!(distance(tower.finish(trace.output()), tower.forward()) < 1e-5);
+    assert!(distance(side.finish(trace.output()), side.forward()) < 1e-5);
 
-    let nothing = tower.trace(TraceOptions::default());
+    let nothing = side.trace(TraceOptions::default());
     assert_eq!(nothing.hidden_states(), 0);
     assert!(nothing.attention_map(0).is_none());
     assert!(distance(nothing.output(), trace.output()) < 1e-6);
-    let tracked = tower.trace(TRACKED);
+    let tracked = side.trace(TRACKED);
     assert!(distance(tracked.output().inner(), trace.output()) < 1e-6);
 }
 
 #[rstest]
-#[case::image(Tower::Image, [2, 4, 17, 17])]
-#[case::text(Tower::Text, [1, 2, 7, 7])]
+#[case::image(Side::Image, [2, 4, 17, 17])]
+#[case::text(Side::Text, [1, 2, 7, 7])]
 fn attention_is_a_distribution_over_the_tokens_that_may_be_seen(
-    #[case] tower: Tower,
+    #[case] side: Side,
     #[case] shape: [usize; 4],
 ) {
-    let trace = tower.trace(ALL);
+    let trace = side.trace(ALL);
     for block in 0..DEPTH {
         let attention = trace.attention_map(block).unwrap();
         assert_eq!(attention.dims(), shape);
@@ -180,9 +185,9 @@ fn attention_is_a_distribution_over_the_tokens_that_may_be_seen(
                 row.iter().all(|share| (0.0..=1.0 + 1e-6).contains(share)),
                 "{row:?}"
             );
-            match tower {
-                Tower::Image => assert!(row.iter().all(|&share| share > 0.0), "{row:?}"),
-                Tower::Text => {
+            match side {
+                Side::Image => assert!(row.iter().all(|&share| share > 0.0), "{row:?}"),
+                Side::Text => {
                     assert!(
                         row[query + 1..].iter().all(|&share| share == 0.0),
                         "{row:?}"
@@ -198,7 +203,8 @@ fn attention_is_a_distribution_over_the_tokens_that_may_be_seen(
 fn a_later_token_changes_nothing_before_it() {
     let tower = &clip().text;
     let hidden = |ids: &[i64]| {
-        let trace = tower.trace(tower.embed(tower.ids(ids).unwrap()), ALL);
+        let x = tower.embed(tower.ids(ids).unwrap());
+        let trace = tower.trace(x, &Side::Text.layout(), ALL);
         (0..=DEPTH)
             .map(|index| trace.hidden_state(index).unwrap())
             .collect::<Vec<_>>()
@@ -212,23 +218,29 @@ fn a_later_token_changes_nothing_before_it() {
         assert_ne!(from(&a), from(&b));
     }
     // What follows the pooled token is not seen either.
-    let shorter = tower.ids(&IDS[..5]).unwrap();
-    let longer = tower.ids(&IDS).unwrap();
-    let (shorter, longer) = (tower.forward(shorter, 4), tower.forward(longer, 4));
+    let read = |ids: &[i64]| {
+        let layout = Layout {
+            tokens: vec![Role::Piece; ids.len()],
+            read: Read::Row(4),
+            ..Side::Text.layout()
+        };
+        tower.read_out(0, tower.embed(tower.ids(ids).unwrap()), &layout)
+    };
+    let (shorter, longer) = (read(&IDS[..5]), read(&IDS));
     assert!(distance(shorter, longer) < 1e-5);
 }
 
 /// A scalar made of the embedding.
-fn score(tower: Tower, x: Tensor<3>) -> Tensor<1> {
-    let embedding = tower.finish(x);
+fn score(side: Side, x: Tensor<3>) -> Tensor<1> {
+    let embedding = side.finish(x);
     let weights = random(2, embedding.dims());
     (embedding * weights).sum()
 }
 
 #[rstest]
-fn gradients_of_hidden_states_are_slopes(#[values(Tower::Image, Tower::Text)] tower: Tower) {
-    let trace = tower.trace(TRACKED);
-    let gradients = score(tower, trace.output()).backward();
+fn gradients_of_hidden_states_are_slopes(#[values(Side::Image, Side::Text)] side: Side) {
+    let trace = side.trace(TRACKED);
+    let gradients = score(side, trace.output()).backward();
     for index in 0..=DEPTH {
         let hidden = trace.hidden_state(index).unwrap().inner();
         let gradient = trace.hidden_gradient(index, &gradients).unwrap();
@@ -243,7 +255,7 @@ fn gradients_of_hidden_states_are_slopes(#[values(Tower::Image, Tower::Text)] to
             let step = 2e-3;
             let at = |step: f64| {
                 let moved = hidden.clone() + direction.clone() * step;
-                host(score(tower, tower.blocks(index..DEPTH, moved)))[0]
+                host(score(side, side.blocks(index..DEPTH, moved)))[0]
             };
             let slope = (at(step) - at(-step)) / (2.0 * step);
             let product = host(gradient.clone() * direction.clone())
@@ -261,17 +273,17 @@ fn gradients_of_hidden_states_are_slopes(#[values(Tower::Image, Tower::Text)] to
 
 #[rstest]
 fn gradients_of_attention_reach_what_the_score_depends_on(
-    #[values(Tower::Image, Tower::Text)] tower: Tower,
+    #[values(Side::Image, Side::Text)] side: Side,
 ) {
-    let trace = tower.trace(TRACKED);
-    let gradients = score(tower, trace.output()).backward();
+    let trace = side.trace(TRACKED);
+    let gradients = score(side, trace.output()).backward();
     for block in 0..DEPTH {
         let gradient = trace.attention_gradient(block, &gradients).unwrap();
         assert_eq!(gradient.dims(), trace.attention_map(block).unwrap().dims());
         let tokens = gradient.dims()[3];
-        let pooled = match tower {
-            Tower::Image => 0,
-            Tower::Text => END,
+        let pooled = match side {
+            Side::Image => 0,
+            Side::Text => END,
         };
         let rows = host(gradient);
         let rows: Vec<_> = rows.chunks_exact(tokens).enumerate().collect();
@@ -283,7 +295,7 @@ fn gradients_of_attention_reach_what_the_score_depends_on(
             assert_eq!(moved(row), matters, "block {block}, row {query}");
         }
     }
-    let untracked = tower.trace(ALL);
+    let untracked = side.trace(ALL);
     assert!(untracked.attention_gradient(0, &gradients).is_none());
     assert!(untracked.hidden_gradient(0, &gradients).is_none());
 }

@@ -10,7 +10,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
-use m2ib::{Attribution, Explainer, ExplainerBuilder, Layer, Pretrained};
+use m2ib::{Attribution, DualEncoder, Explainer, ExplainerBuilder, Layer};
 use m2ib_benches::{CAPTION, Shape, device, picture};
 
 #[global_allocator]
@@ -54,7 +54,7 @@ fn main() -> Result<()> {
 }
 
 impl Arguments {
-    fn pairs(&self, model: Pretrained, many: usize) -> Result<()> {
+    fn pairs(&self, model: DualEncoder, many: usize) -> Result<()> {
         let explainer = Explainer::builder(model).build()?;
         let picture = picture();
         self.row("one pair", 1, || {
@@ -87,7 +87,7 @@ impl Arguments {
         Ok(())
     }
 
-    fn settings(&self, model: &Pretrained) -> Result<()> {
+    fn settings(&self, model: &DualEncoder) -> Result<()> {
         let builder = || Explainer::builder(model.clone());
         for steps in [1, 5, 10, 20, 40] {
             self.pair(&format!("{steps} steps"), builder().steps(steps), CAPTION)?;
@@ -101,7 +101,7 @@ impl Arguments {
             let name = format!("{} tokens of text", words + 2);
             self.pair(&name, builder(), &caption)?;
         }
-        let depth = model.clip.image.depth();
+        let depth = model.image().depth();
         let blocks = [depth - 2, depth - 3, depth / 2 - 1, 0].map(Layer::Block);
         for layer in blocks.into_iter().chain([Layer::Embedding]) {
             let explainer = builder().image_layer(layer);
@@ -163,7 +163,7 @@ fn peak_memory() -> Option<f64> {
     Some(kibibytes * 1024.0 / 1e9)
 }
 
-fn serve(model: Pretrained) -> Result<()> {
+fn serve(model: DualEncoder) -> Result<()> {
     let explainer = Explainer::builder(model).build()?;
     let picture = picture();
     for line in std::io::stdin().lock().lines() {

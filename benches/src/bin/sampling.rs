@@ -7,7 +7,7 @@ use anyhow::Result;
 use clap::Parser;
 use m2ib::image::DynamicImage;
 use m2ib::ndarray::Array2;
-use m2ib::{Explainer, Preset, Pretrained, Sampling, emoji};
+use m2ib::{DualEncoder, Explainer, Preset, Sampling, emoji};
 use m2ib_benches::{CAPTION, Shape, device, picture};
 use ndarray_stats::CorrelationExt;
 
@@ -59,7 +59,7 @@ impl Arguments {
     fn model(
         &self,
         name: &str,
-        model: &Pretrained,
+        model: &DualEncoder,
         preset: Preset,
         pairs: &[(DynamicImage, String)],
     ) -> Result<()> {
@@ -85,7 +85,7 @@ impl Arguments {
     /// The maps of every pair.
     fn maps(
         &self,
-        model: &Pretrained,
+        model: &DualEncoder,
         preset: Preset,
         sampling: Sampling,
         samples: usize,

@@ -5,26 +5,18 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Content, Error, Result};
+use crate::{Content, Digest, Error, Result, Role};
 
-/// CLIP's byte-pair tokenizer, from `tokenizer.json`. A clone shares the vocabulary.
+/// A model's tokenizer, from `tokenizer.json`. A clone shares the vocabulary.
 #[derive(Debug, Clone)]
 pub struct CaptionTokenizer {
     inner: Arc<tokenizers::Tokenizer>,
     positions: usize,
-    end: i64,
-}
-
-/// What a token is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum TokenKind {
-    /// The start token.
-    Start,
-    /// A piece of the caption.
-    Text,
-    /// The end token, whose output is pooled.
-    End,
+    /// Special tokens that come before a caption, and behind it.
+    around: [usize; 2],
+    end: Option<i64>,
+    padding: Option<i64>,
+    file: Digest,
 }
 
 /// One token of a caption.
@@ -35,7 +27,7 @@ pub struct Token {
     /// Its text in the vocabulary, `</w>` marking a word's end.
     pub text: String,
     /// What it is for.
-    pub kind: TokenKind,
+    pub role: Role,
     /// The bytes of the caption it stands for; empty for start and end.
     pub span: Range<usize>,
     /// Which word it belongs to, counted from 0; none for start and end.
@@ -58,7 +50,8 @@ pub struct Cut {
 pub struct Caption {
     /// As given.
     pub text: String,
-    /// Start token, the caption's pieces, end token; never padding.
+    /// Start token, the caption's pieces, end token, and what the tokenizer pads with, each if it
+    /// has one.
     pub tokens: Vec<Token>,
     /// What was left out, if the caption is too long for the model.
     pub cut: Option<Cut>,
@@ -75,17 +68,17 @@ impl CaptionTokenizer {
     /// Loads `tokenizer.json` for a text tower with so many positions.
     ///
     /// # Errors
-    /// [`Error::Read`]; [`Error::Tokenizer`] if the file is malformed or adds no start and end
-    /// tokens.
+    /// [`Error::Read`]; [`Error::Tokenizer`] if the file is malformed.
     pub fn load(content: &Content, positions: usize) -> Result<Self> {
         let file = content.name();
         let invalid = |reason: String| Error::Tokenizer {
             file: file.clone(),
             reason,
         };
-        let mut inner = tokenizers::Tokenizer::from_bytes(content.read()?)
+        let bytes = content.read()?;
+        let mut inner = tokenizers::Tokenizer::from_bytes(&bytes)
             .map_err(|error| invalid(error.to_string()))?;
-        // Captions are cut here, where the cut can be reported, and never padded.
+        // Captions are cut and filled up here, where it can be reported.
         inner.with_padding(None);
         inner
             .with_truncation(None)
@@ -94,24 +87,50 @@ impl CaptionTokenizer {
             .encode("a", true)
             .map_err(|error| invalid(error.to_string()))?;
         let special = probe.get_special_tokens_mask();
-        let end = match (special, probe.get_ids()) {
-            ([1, .., 1], [_, _, .., end]) => i64::from(*end),
-            (_, ids) => {
-                return Err(invalid(format!(
-                    "\"a\" becomes ids {ids:?}, expected a start token before and an end token after it"
-                )));
-            }
+        let count = |special: &mut dyn Iterator<Item = &u32>| {
+            special.take_while(|&&special| special == 1).count()
         };
+        let before = count(&mut special.iter());
+        let after = count(&mut special[before..].iter().rev());
+        let end = probe.get_ids().last().filter(|_| after > 0);
         Ok(Self {
-            inner: Arc::new(inner),
             positions,
-            end,
+            around: [before, after],
+            end: end.map(|&id| i64::from(id)),
+            padding: None,
+            file: Digest::of([&bytes[..]]),
+            inner: Arc::new(inner),
         })
     }
 
-    /// The end token's id.
-    pub fn end_id(&self) -> i64 {
+    /// Fills captions up to the model's positions with this id, for towers whose tokens see the
+    /// padding.
+    pub fn with_padding(self, id: i64) -> Self {
+        Self {
+            padding: Some(id),
+            ..self
+        }
+    }
+
+    /// Whether a token comes before a caption.
+    pub fn has_start(&self) -> bool {
+        self.around[0] > 0
+    }
+
+    /// The id of the token behind a caption, if one comes there.
+    pub fn end_id(&self) -> Option<i64> {
         self.end
+    }
+
+    /// A digest of the file and of how captions are filled up.
+    pub fn digest(&self) -> Digest {
+        let positions = (self.positions as u64).to_le_bytes();
+        let padding = self.padding.map_or([0; 9], |id| {
+            let mut bytes = [1; 9];
+            bytes[1..].copy_from_slice(&id.to_le_bytes());
+            bytes
+        });
+        Digest::of([self.file.as_bytes(), &positions, &padding])
     }
 
     /// Entries of the vocabulary, special tokens included.
@@ -133,6 +152,7 @@ impl CaptionTokenizer {
                 reason: format!("it fails on \"{text}\": {error}"),
             })?;
         let total = encoding.len();
+        let [before, after] = self.around;
         let mut tokens: Vec<Token> = (0..total)
             .map(|index| {
                 let (start, end) = encoding.get_offsets()[index];
@@ -140,17 +160,17 @@ impl CaptionTokenizer {
                 Token {
                     id: i64::from(encoding.get_ids()[index]),
                     text: encoding.get_tokens()[index].clone(),
-                    kind: match (special, index) {
-                        (true, 0) => TokenKind::Start,
-                        (true, index) if index + 1 == total => TokenKind::End,
-                        _ => TokenKind::Text,
+                    role: match (special, index) {
+                        (true, index) if index < before => Role::Start,
+                        (true, index) if index + after >= total => Role::End,
+                        _ => Role::Piece,
                     },
                     span: if special { 0..0 } else { start..end },
                     word: encoding.get_word_ids()[index].map(|word| word as usize),
                 }
             })
             .collect();
-        let pieces = || tokens.iter().filter(|token| token.kind == TokenKind::Text);
+        let pieces = || tokens.iter().filter(|token| token.role == Role::Piece);
         if pieces().next().is_none() {
             return Err(Error::EmptyCaption {
                 caption: text.into(),
@@ -158,7 +178,7 @@ impl CaptionTokenizer {
         }
         // A piece with the end token's id (the vocabulary's stand-in for unknown text, or the end
         // token typed out) would be pooled in place of the caption's end.
-        if let Some(unknown) = pieces().find(|token| token.id == self.end) {
+        if let Some(unknown) = pieces().find(|token| Some(token.id) == self.end) {
             return Err(Error::UnknownText {
                 caption: text.into(),
                 found: text
@@ -167,16 +187,25 @@ impl CaptionTokenizer {
                     .into(),
             });
         }
-        let cut = (total > self.positions).then(|| {
-            let first = &tokens[self.positions - 1];
-            Cut {
-                tokens: total,
-                positions: self.positions,
-                span: first.span.start..text.len(),
-            }
+        let kept = self.positions.saturating_sub(after);
+        let cut = (total > self.positions).then(|| Cut {
+            tokens: total,
+            positions: self.positions,
+            span: tokens[kept].span.start..text.len(),
         });
         if cut.is_some() {
-            tokens.drain(self.positions - 1..total - 1);
+            tokens.drain(kept..total - after);
+        }
+        if let Some(id) = self.padding {
+            let text = self.inner.id_to_token(id as u32).unwrap_or_default();
+            let padding = Token {
+                id,
+                text,
+                role: Role::Padding,
+                span: 0..0,
+                word: None,
+            };
+            tokens.resize(self.positions.max(tokens.len()), padding);
         }
         Ok(Caption {
             text: text.into(),

@@ -9,17 +9,23 @@
 
 mod caption;
 mod content;
+mod digest;
 mod error;
 mod jpeg;
 mod json;
+mod layout;
 mod open_image;
 mod processor;
 mod resize;
+mod role;
 
-pub use caption::{Caption, CaptionTokenizer, Cut, Token, TokenKind};
+pub use caption::{Caption, CaptionTokenizer, Cut, Token};
 pub use content::Content;
+pub use digest::Digest;
 pub use error::{Error, Result};
 pub use json::object as json_object;
+pub use layout::{Layout, Read, Sight};
 pub use open_image::{MAX_PIXELS, decode_image, open_image};
 pub use processor::{ImageProcessor, Pixels, View};
 pub use resize::{Filter, resize};
+pub use role::Role;

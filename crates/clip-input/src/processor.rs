@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::json;
 use crate::resize::resize_part;
-use crate::{Error, Filter, Result};
+use crate::{Digest, Error, Filter, Result};
 
 /// Turns images into the image tower's input.
 #[derive(Debug, Clone, PartialEq)]
@@ -120,6 +120,12 @@ impl ImageProcessor {
             rescale: raw.do_rescale.then_some(raw.rescale_factor),
             normalize: raw.do_normalize.then_some((raw.image_mean, raw.image_std)),
         })
+    }
+
+    /// A digest of everything that is done to images.
+    pub fn digest(&self) -> Digest {
+        // All of it is in what is printed for debugging, numbers with all their digits.
+        Digest::of([format!("{self:?}").as_bytes()])
     }
 
     /// The output's width and height, where they do not depend on the image.

@@ -3,10 +3,9 @@
 use burn::module::Module;
 use burn::tensor::{Tensor, activation::softmax};
 
-use crate::checkpoint::Checkpoint;
 use crate::layer_norm::LayerNorm;
 use crate::linear::Linear;
-use crate::{Activation, Attention, Mlp, Precision};
+use crate::{Activation, Attention, Mlp, Precision, Weights};
 
 /// A block of either tower.
 #[derive(Module, Debug)]
@@ -52,17 +51,22 @@ impl Projections {
 }
 
 /// The dimensions of a tower's blocks.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct BlockShape {
-    pub(crate) width: usize,
-    pub(crate) inner: usize,
-    pub(crate) heads: usize,
-    pub(crate) activation: Activation,
-    pub(crate) epsilon: f64,
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct BlockShape {
+    /// Width of the residual stream.
+    pub width: usize,
+    /// Width of the MLP's inner layer.
+    pub inner: usize,
+    /// Attention heads.
+    pub heads: usize,
+    /// The MLP's nonlinearity.
+    pub activation: Activation,
+    /// ε of the layer norms.
+    pub epsilon: f64,
 }
 
 impl Block {
-    pub(crate) fn load(weights: &mut Checkpoint, name: &str, shape: BlockShape) -> Self {
+    pub(crate) fn load(weights: &mut Weights, name: &str, shape: BlockShape) -> Self {
         let BlockShape {
             width,
             inner,
@@ -98,7 +102,18 @@ impl Block {
         }
     }
 
-    /// See [`Clip::set_precision`](crate::Clip::set_precision).
+    pub(crate) fn shape(&self) -> BlockShape {
+        let [width] = self.layer_norm1.weight.val().dims();
+        BlockShape {
+            width,
+            inner: self.mlp.fc1.outputs(),
+            heads: self.self_attn.heads,
+            activation: self.mlp.activation,
+            epsilon: self.layer_norm1.epsilon,
+        }
+    }
+
+    /// See [`DualEncoder::set_precision`](crate::DualEncoder::set_precision).
     pub(crate) fn set_precision(&mut self, precision: Precision) {
         for layer in self.dense() {
             layer.set_precision(precision);
@@ -118,7 +133,7 @@ impl Block {
         [q_proj, k_proj, v_proj, out_proj, fc1, fc2]
     }
 
-    /// See [`Clip::computes_on_host`](crate::Clip::computes_on_host).
+    /// See [`DualEncoder::computes_on_host`](crate::DualEncoder::computes_on_host).
     pub(crate) fn computes_on_host(&mut self, yes: bool) {
         self.mlp.on_host = yes;
         self.layer_norm1.on_host = yes;

@@ -44,6 +44,22 @@ pub enum Error {
         /// The model type found.
         found: String,
     },
+    /// A model of another family than what was asked of it needs.
+    #[error("{model} is no {expected} model, which this needs: only its towers can be trained")]
+    Family {
+        /// The model.
+        model: String,
+        /// The family.
+        expected: &'static str,
+    },
+    /// Blocks that do not fit a tower.
+    #[error("the other model's blocks are {found}, expected {expected}")]
+    Blocks {
+        /// The dimensions of those given.
+        found: String,
+        /// The tower's.
+        expected: String,
+    },
     /// Weights in a number format that the device does not compute with.
     #[error("{device} does not compute with {found}, expected {expected}")]
     Precision {

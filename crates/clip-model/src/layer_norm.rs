@@ -5,9 +5,9 @@ use burn::tensor::{Tensor, module::layer_norm};
 
 use crate::host;
 
-/// burn's own keeps its ε to itself, and the reverse pass needs it.
+/// A norm with its weights; burn's own keeps its ε to itself, and the reverse pass needs it.
 #[derive(Module, Debug)]
-pub(crate) struct LayerNorm {
+pub struct LayerNorm {
     pub(crate) weight: Param<Tensor<1>>,
     pub(crate) bias: Param<Tensor<1>>,
     pub(crate) epsilon: f64,
@@ -16,9 +16,11 @@ pub(crate) struct LayerNorm {
 }
 
 impl LayerNorm {
+    /// Norms every row.
+    ///
     /// # Shapes
     /// - x and output: `[.., width]`
-    pub(crate) fn forward<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {
+    pub fn forward<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {
         layer_norm(x, self.weight.val(), Some(self.bias.val()), self.epsilon)
     }
 

@@ -1,54 +1,58 @@
-//! CLIP's image and text towers on [burn], open at every block.
+//! Image-text models of two towers on [burn], open at every block.
 //!
-//! [`Pretrained::load`] reads a Hugging Face folder. The towers expose their parts (`embed`,
-//! `blocks`, `pool`, `project`), so that a method can stop at a layer, change what it finds there
-//! and go on:
+//! [`DualEncoder::load`] reads a Hugging Face folder. A tower says what its tokens are, which of
+//! them see which, and how it is read out (its [`Layout`](clip_input::Layout)), so that a method
+//! can stop at a layer, change what it finds there and go on without knowing the family:
 //!
 //! ```text
-//! pixels [B,3,H,W] ─ ImageTower::embed ─► [B,T,D] ─ blocks(..) ─► [B,T,D] ─ pool ─► [B,D] ─ project ─► [B,K]
-//! ids    [B,T]     ─ TextTower::embed  ─► [B,T,D] ─ blocks(..) ─► [B,T,D] ─ pool ─► [B,D] ─ project ─► [B,K]
+//! pixels [B,3,H,W] ─ ImageTower::embed ─► [B,T,D] ─ blocks(..) ─► [B,T,D] ─ read_out ─► [B,K]
+//! ids    [B,T]     ─ TextTower::embed  ─► [B,T,D] ─ blocks(..) ─► [B,T,D] ─ read_out ─► [B,K]
 //! ```
 //!
-//! **What this crate may know:** CLIP, its files, and images and captions as [`clip_input`] gives
-//! them. It knows no attribution method and no backend: every function takes a
+//! A family is a module that names tensors and makes layouts, like [`clip`]; blocks, and what
+//! reads them out, are common to all.
+//!
+//! **What this crate may know:** models, their files, and images and captions as [`clip_input`]
+//! gives them. It knows no attribution method and no backend: every function takes a
 //! [`burn::tensor::Device`] or tensors.
 
+mod activation;
 mod attention;
 mod block;
-mod checkpoint;
-mod clip;
-mod config;
+pub mod clip;
+mod dual_encoder;
 mod encoder;
 mod error;
-mod export;
+mod families;
 mod files;
+mod head;
 mod host;
-mod image_tower;
+mod initial;
 mod layer_norm;
 mod linear;
+mod mask;
 mod mlp;
-mod openai;
+mod pooling;
 mod precision;
-mod pretrained;
 mod pullback;
-mod random;
-mod text_tower;
+mod tower;
 mod trace;
-mod training;
+mod weights;
 
+pub use activation::Activation;
 pub use attention::Attention;
-pub use block::{Block, Projections};
-pub use clip::Clip;
-pub use config::{Activation, ClipConfig, TextConfig, VisionConfig};
+pub use block::{Block, BlockShape, Projections};
+pub use dual_encoder::{DualEncoder, Parts};
 pub use encoder::Encoder;
 pub use error::{Error, Result, TensorProblem};
 pub use files::ModelFiles;
-pub use image_tower::ImageTower;
+pub use head::Head;
+pub use layer_norm::LayerNorm;
+pub use linear::Linear;
+pub use mask::attention_bias;
 pub use mlp::Mlp;
 pub use precision::Precision;
-pub use pretrained::Pretrained;
 pub use pullback::ReadOut;
-pub use random::random_clip;
-pub use text_tower::{Pooling, TextTower};
+pub use tower::{ImageTower, TextTower, Tower};
 pub use trace::{Trace, TraceOptions};
-pub use training::{Gradients, Patches, TrainingPass};
+pub use weights::Weights;

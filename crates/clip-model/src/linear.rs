@@ -7,11 +7,13 @@ use burn::tensor::{DType, Tensor};
 
 use crate::Precision;
 
+/// A dense layer with its weights.
+///
 /// The weight lies in memory as `[input, output]`: seen as a transposed view of the file's
 /// `[output, input]`, a matrix product spends up to half its time on bringing it in order (and
 /// burn's own layer copies it whole for small batches).
 #[derive(Module, Debug)]
-pub(crate) struct Linear {
+pub struct Linear {
     weight: Param<Tensor<2>>,
     bias: Option<Param<Tensor<1>>>,
     #[module(skip)]
@@ -34,9 +36,11 @@ impl Linear {
         }
     }
 
+    /// Multiplies, and adds the bias where there is one.
+    ///
     /// # Shapes
     /// - x: `[.., input]`, output: `[.., output]`
-    pub(crate) fn forward<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {
+    pub fn forward<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {
         self.add_bias(self.product(x))
     }
 
@@ -45,7 +49,22 @@ impl Linear {
         rows_times(x, self.weight.val())
     }
 
-    /// See [`Clip::set_precision`](crate::Clip::set_precision).
+    /// Width of the output.
+    pub(crate) fn outputs(&self) -> usize {
+        let [_, outputs] = self.weight.val().dims();
+        outputs
+    }
+
+    /// The format of the weight.
+    pub(crate) fn precision(&self) -> Precision {
+        match self.weight.val().dtype() {
+            DType::F16 => Precision::F16,
+            DType::BF16 => Precision::Bf16,
+            _ => Precision::F32,
+        }
+    }
+
+    /// See [`DualEncoder::set_precision`](crate::DualEncoder::set_precision).
     pub(crate) fn set_precision(&mut self, precision: Precision) {
         let weight = self.weight.val().cast(precision.dtype());
         self.weight = Param::from_tensor(weight);
@@ -55,11 +74,6 @@ impl Linear {
     /// Forgets the second copy, of a weight that was replaced.
     pub(crate) fn forget_copy(&mut self) {
         self.by_output = Cache::default();
-    }
-
-    /// Whether numbers met by the weight must be kept from leaving the narrow range of f16.
-    pub(crate) fn is_narrow(&self) -> bool {
-        self.weight.val().dtype() == DType::F16
     }
 
     pub(crate) fn bias(&self) -> Option<Tensor<1>> {

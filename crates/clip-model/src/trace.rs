@@ -136,7 +136,8 @@ mod tests {
     use burn::tensor::TensorData;
 
     use super::*;
-    use crate::{Clip, ClipConfig, random_clip};
+    use crate::clip::{Clip, ClipConfig, random_clip};
+    use crate::{ImageTower, Tower};
 
     fn tiny() -> Clip {
         let json = br#"{"projection_dim": 6, "vision_config": {"hidden_size": 8,
@@ -159,13 +160,15 @@ mod tests {
         let clip = tiny();
         let tower = &clip.image;
         let x = tower.embed(scattered([1, 3, 4, 4])).unwrap();
-        let score = |x: Tensor<3>| tower.project(tower.pool(x)).sum();
+        let layout = tower.layout([4, 4]).unwrap();
+        let layout = &layout;
+        let score = |x: Tensor<3>| tower.read_out(tower.depth(), x, layout).sum();
         let options = TraceOptions {
             attention: true,
             gradients: true,
             hidden: false,
         };
-        let trace = tower.trace(x.clone(), options);
+        let trace = tower.trace(x.clone(), layout, options);
         let gradients = score(trace.output()).backward();
         for index in 0..2 {
             let gradient = trace.attention_gradient(index, &gradients).unwrap();

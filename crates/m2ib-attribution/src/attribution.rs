@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use clip_input::{Caption, Token, TokenKind, View};
+use clip_input::{Caption, Read, Role, Token, View};
 use m2ib_settings::Step;
 use ndarray::Array2;
 use serde::{Deserialize, Serialize};
@@ -30,8 +30,8 @@ pub struct Attribution {
 pub struct ImageAttribution {
     #[serde(with = "rows")]
     saliency: Array2<f32>,
-    /// The class token's, which belongs to no patch; 0 where a method gives it none.
-    pub class_token: f32,
+    /// The tokens that are no patch, in order; empty where a method gives them nothing.
+    pub others: Vec<RoleScore>,
     /// What saliency is measured in.
     pub unit: Unit,
     /// Side lengths of the model's input in pixels, `[height, width]`.
@@ -47,7 +47,7 @@ impl ImageAttribution {
     pub fn new(saliency: Array2<f32>, unit: Unit, input_size: [usize; 2], view: View) -> Self {
         Self {
             saliency,
-            class_token: 0.0,
+            others: Vec::new(),
             unit,
             input_size,
             view,
@@ -105,10 +105,35 @@ pub struct TextAttribution {
     /// Saliency per token, in the caption's order, start and end tokens included: M2IB's is the
     /// information in nats.
     pub saliency: Vec<f32>,
+    /// Which tokens' outputs the embedding is read out of.
+    pub read: Read,
     /// What saliency is measured in.
     pub unit: Unit,
     /// The bottleneck's objective, evaluation by evaluation; empty for other methods.
     pub trace: Vec<Step>,
+}
+
+/// A token that stands for no part of the input, or several of one role together.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct RoleScore {
+    /// What it is for.
+    pub role: Role,
+    /// Its saliency, M2IB's in nats.
+    pub saliency: f32,
+}
+
+impl RoleScore {
+    /// One for each role, in the order in which they come first: saliency summed.
+    pub fn by_role(scores: impl IntoIterator<Item = Self>) -> Vec<Self> {
+        let mut sums: Vec<Self> = Vec::new();
+        for score in scores {
+            match sums.iter_mut().find(|sum| sum.role == score.role) {
+                Some(sum) => sum.saliency += score.saliency,
+                None => sums.push(score),
+            }
+        }
+        sums
+    }
 }
 
 /// One token with its score.
@@ -118,7 +143,7 @@ pub struct TokenScore<'a> {
     pub token: &'a Token,
     /// Its saliency, M2IB's in nats.
     pub saliency: f32,
-    /// Its saliency scaled to 0..1 among the caption's pieces; 0 for start and end.
+    /// Its saliency scaled to 0..1 among the caption's pieces; 0 for other tokens.
     pub score: f32,
 }
 
@@ -138,15 +163,12 @@ pub struct WordScore {
 impl TextAttribution {
     /// The tokens with their scores.
     pub fn tokens(&self) -> Vec<TokenScore<'_>> {
-        let pieces = || {
-            self.pairs()
-                .filter(|(token, _)| token.kind == TokenKind::Text)
-        };
+        let pieces = || self.pairs().filter(|(token, _)| token.role == Role::Piece);
         let range = Range::of(pieces().map(|(_, saliency)| saliency));
         self.pairs()
             .map(|(token, saliency)| {
-                let score = match (token.kind, range) {
-                    (TokenKind::Text, Some(range)) => range.scale(saliency),
+                let score = match (token.role, range) {
+                    (Role::Piece, Some(range)) => range.scale(saliency),
                     _ => 0.0,
                 };
                 TokenScore {
@@ -161,10 +183,7 @@ impl TextAttribution {
     /// The words with their scores.
     pub fn words(&self) -> Vec<WordScore> {
         let mut words: Vec<(Option<usize>, WordScore)> = Vec::new();
-        for (token, saliency) in self
-            .pairs()
-            .filter(|(token, _)| token.kind == TokenKind::Text)
-        {
+        for (token, saliency) in self.pairs().filter(|(token, _)| token.role == Role::Piece) {
             match words.last_mut() {
                 Some((word, score)) if *word == token.word && word.is_some() => {
                     score.span.end = token.span.end;
@@ -196,17 +215,30 @@ impl TextAttribution {
         words
     }
 
-    /// The share of all saliency that the end token takes, 0..1 (signed values count by size). Its output is what is pooled: behind
-    /// the first blocks it already holds the whole caption, and then the words' scores are what is
-    /// left over.
-    pub fn pooled_share(&self) -> f32 {
+    /// The tokens that are no piece of the caption, those of one role together.
+    pub fn others(&self) -> Vec<RoleScore> {
+        let others = self.pairs().filter(|(token, _)| !token.role.is_input());
+        RoleScore::by_role(others.map(|(token, saliency)| RoleScore {
+            role: token.role,
+            saliency,
+        }))
+    }
+
+    /// The one token whose output is read out, and the share of all saliency that it takes, 0..1
+    /// (signed values count by size); none where several are read. Behind the first blocks it
+    /// already holds the whole caption, and then the words' scores are what is left over.
+    pub fn pooled_share(&self) -> Option<(Role, f32)> {
+        let &Read::Row(row) = &self.read else {
+            return None;
+        };
+        let (token, pooled) = self.pairs().nth(row)?;
         let total: f32 = self.saliency.iter().map(|value| value.abs()).sum();
-        let pooled: f32 = self
-            .pairs()
-            .filter(|(t, _)| t.kind == TokenKind::End)
-            .map(|(_, value)| value.abs())
-            .sum();
-        if total > 0.0 { pooled / total } else { 0.0 }
+        let share = if total > 0.0 {
+            pooled.abs() / total
+        } else {
+            0.0
+        };
+        Some((token.role, share))
     }
 
     /// What is to be said of a caption that was longer than the model's context.
@@ -252,8 +284,10 @@ pub enum Warning {
         /// Positions of the model.
         positions: usize,
     },
-    /// The end token takes most of the text's nats.
+    /// The one token that is read out takes most of the text's nats.
     PooledTokenDominates {
+        /// What the token is for.
+        role: Role,
         /// Its share, 0..1.
         share: f32,
     },
@@ -272,9 +306,10 @@ impl fmt::Display for Warning {
                 f,
                 "the caption has {tokens} tokens, the model takes {positions}; left out: \"{left_out}\""
             ),
-            Self::PooledTokenDominates { share } => write!(
+            Self::PooledTokenDominates { role, share } => write!(
                 f,
-                "the end token takes {:.0} % of the text's nats, so the words' scores are leftovers; mask the text at an earlier layer (the embedding is best)",
+                "the {} takes {:.0} % of the text's nats, so the words' scores are leftovers; mask the text at an earlier layer (the embedding is best)",
+                role.name(),
                 share * 100.0
             ),
             Self::FlatImageMap => write!(
@@ -312,19 +347,19 @@ mod tests {
     use super::*;
 
     fn text(saliency: &[f32]) -> TextAttribution {
-        let token = |text: &str, kind, span: std::ops::Range<usize>, word| Token {
+        let token = |text: &str, role, span: std::ops::Range<usize>, word| Token {
             id: 0,
             text: text.into(),
-            kind,
+            role,
             span,
             word,
         };
         let tokens = vec![
-            token("<s>", TokenKind::Start, 0..0, None),
-            token("a</w>", TokenKind::Text, 0..1, Some(0)),
-            token("hedge", TokenKind::Text, 2..7, Some(1)),
-            token("hog</w>", TokenKind::Text, 7..10, Some(1)),
-            token("</s>", TokenKind::End, 0..0, None),
+            token("<s>", Role::Start, 0..0, None),
+            token("a</w>", Role::Piece, 0..1, Some(0)),
+            token("hedge", Role::Piece, 2..7, Some(1)),
+            token("hog</w>", Role::Piece, 7..10, Some(1)),
+            token("</s>", Role::End, 0..0, None),
         ];
         let caption = Caption {
             text: "a hedgehog".into(),
@@ -334,6 +369,7 @@ mod tests {
         TextAttribution {
             caption,
             saliency: saliency.into(),
+            read: Read::Row(4),
             unit: Unit::Nats,
             trace: vec![],
         }
@@ -352,8 +388,26 @@ mod tests {
         assert_eq!((words[0].saliency, words[0].score), (1.0, 0.0));
         let scores: Vec<f32> = text.tokens().iter().map(|token| token.score).collect();
         assert_eq!(scores, [0.0, 0.0, 0.5, 1.0, 0.0]);
-        assert_eq!(text.pooled_share(), 0.5);
+        assert_eq!(text.pooled_share(), Some((Role::End, 0.5)));
+        let others = text.others();
+        let others: Vec<_> = others.iter().map(|it| (it.role, it.saliency)).collect();
+        assert_eq!(others, [(Role::Start, 9.0), (Role::End, 15.0)]);
         assert_eq!(text.released_scores()[4], 1.0);
+    }
+
+    #[test]
+    fn where_several_tokens_are_read_none_dominates_and_padding_counts_as_one() {
+        let mut text = text(&[1.0, 2.0, 3.0, 4.0, 5.0]);
+        text.read = Read::Mean(vec![1, 2]);
+        assert_eq!(text.pooled_share(), None);
+        for place in [0, 4] {
+            text.caption.tokens[place].role = Role::Padding;
+        }
+        let padding = RoleScore {
+            role: Role::Padding,
+            saliency: 6.0,
+        };
+        assert_eq!(text.others(), [padding]);
     }
 
     #[test]

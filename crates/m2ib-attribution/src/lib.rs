@@ -9,7 +9,7 @@ mod heat_map;
 mod provenance;
 
 pub use attribution::{
-    Attribution, ImageAttribution, TextAttribution, TokenScore, Warning, WordScore,
+    Attribution, ImageAttribution, RoleScore, TextAttribution, TokenScore, Warning, WordScore,
 };
 pub use heat_map::{HeatMap, Rect, normalize, upsample};
 pub use provenance::{Bottlenecks, FitRecord, Method, Provenance, Unit};

@@ -44,8 +44,8 @@ impl fmt::Display for Unit {
 pub struct Provenance {
     /// The model's name.
     pub model: String,
-    /// Identifies its weights.
-    pub fingerprint: String,
+    /// Tells it from every other: of its weights, tokenizer, preprocessing and pooling.
+    pub identity: String,
     /// The method and its settings.
     pub method: Method,
     /// What was wanted of the embeddings.

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use clap::Args;
-use m2ib::{Calibration, Pretrained};
+use m2ib::{Calibration, DualEncoder};
 use m2ib_eval::calibrate;
 
 use crate::model::ModelArguments;
@@ -44,7 +44,7 @@ impl CalibrationArguments {
         &self,
         needed: bool,
         arguments: &ModelArguments,
-        model: &Pretrained,
+        model: &DualEncoder,
         folder: &Path,
     ) -> Result<Option<Calibration>> {
         let known = self.known(arguments)?;

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
-use m2ib::{Modality, Pretrained};
+use m2ib::{DualEncoder, Modality};
 use m2ib_data::Dataset;
 use m2ib_eval::comparison::{Comparison, Gallery, Plan, gallery};
 use m2ib_methods::Registry;
@@ -55,7 +55,7 @@ impl Compare {
     pub(crate) fn run(
         &self,
         plan: &Plan,
-        model: &Pretrained,
+        model: &DualEncoder,
         dataset: &Dataset,
         folder: &Path,
     ) -> Result<()> {
@@ -63,7 +63,7 @@ impl Compare {
         let journal = folder.join("journal.jsonl");
         let journal = trials::explained(plan, model, dataset, &journal)?;
         let pictures = gallery(plan, model, dataset, &journal, self.shown)?;
-        let mut comparison = plan.compare(&model.name, dataset, &journal);
+        let mut comparison = plan.compare(&model.name(), dataset, &journal);
         let mut written = write(&output, &comparison, &pictures)?;
         if self.roar {
             let kept = folder.join("roar");

@@ -2,7 +2,8 @@
 
 use anyhow::Result;
 use clap::Args;
-use m2ib::clip_input::TokenKind;
+use m2ib::clip_input::Role;
+use m2ib::clip_model::{BlockShape, Tower};
 use m2ib::{Modality, ModalitySettings, Preset};
 
 use crate::model::ModelArguments;
@@ -20,73 +21,53 @@ pub(crate) struct Inspect {
 impl Inspect {
     pub(crate) fn run(self) -> Result<()> {
         let model = self.model.load()?;
-        let (clip, vision, text) = (
-            &model.clip,
-            &model.clip.config.vision,
-            &model.clip.config.text,
-        );
-        let per_side = vision.patches_per_side();
-        anstream::println!("model           {}", model.name);
-        anstream::println!("weights         {}", clip.fingerprint());
-        anstream::println!("parameters      {}", grouped(clip.parameters()));
-        anstream::println!("projection      {}", clip.config.projection_dim);
-        anstream::println!("logit scale     {:.2}", clip.logit_scale);
-        anstream::println!();
-        anstream::println!(
-            "image tower     {} blocks, width {}, {} heads, MLP {}, {}",
-            vision.num_hidden_layers,
-            vision.hidden_size,
-            vision.num_attention_heads,
-            vision.intermediate_size,
-            vision.hidden_act
-        );
-        anstream::println!(
-            "                {0}×{0} pixels, {1}×{1} patches of {2}×{2}, {3} tokens",
-            vision.image_size,
-            per_side,
-            vision.patch_size,
-            vision.tokens()
-        );
-        anstream::println!(
-            "text tower      {} blocks, width {}, {} heads, MLP {}, {}",
-            text.num_hidden_layers,
-            text.hidden_size,
-            text.num_attention_heads,
-            text.intermediate_size,
-            text.hidden_act
-        );
-        anstream::println!(
-            "                {} positions, {} vocabulary entries, pooled {:?}",
-            text.max_position_embeddings,
-            grouped(text.vocab_size),
-            model.pooling
-        );
-        anstream::println!();
-        for (modality, depth) in [
-            (Modality::Image, clip.image.depth()),
-            (Modality::Text, clip.text.depth()),
-        ] {
+        anstream::println!("model           {}", model.name());
+        anstream::println!("identity        {}", model.identity());
+        anstream::println!("parameters      {}", grouped(model.parameters()));
+        anstream::println!("scale           {:.2}", model.scale());
+        let towers: [(Modality, &dyn Tower); 2] = [
+            (Modality::Image, model.image()),
+            (Modality::Text, model.text()),
+        ];
+        for (modality, tower) in towers {
+            let BlockShape {
+                width,
+                inner,
+                heads,
+                activation,
+                ..
+            } = tower.encoder().shape();
+            let depth = tower.depth();
+            anstream::println!();
+            anstream::println!(
+                "{modality:<5} tower     {depth} blocks, width {width}, {heads} heads, MLP {inner}, {activation}"
+            );
+            anstream::println!("                {}", tower.describe());
             let layer = |preset| ModalitySettings::preset(preset, modality, depth).layer;
             let last = match depth {
                 0 | 1 => String::new(),
                 depth => format!(", 0 to {}", depth - 2),
             };
             anstream::println!(
-                "{modality:<5} layers    embedding{last}; released preset: {}, matched: {}",
+                "      layers    embedding{last}; released preset: {}, matched: {}",
                 layer(Preset::Released),
                 layer(Preset::Matched)
             );
         }
         anstream::println!();
-        let caption = model.tokenizer.encode(&self.text)?;
+        let caption = model.tokenizer().encode(&self.text)?;
+        let layout = model.text().layout(&caption)?;
         anstream::println!("\"{}\": {} tokens", caption.text, caption.tokens.len());
-        for token in &caption.tokens {
-            let place = match token.kind {
-                TokenKind::Start => "start".into(),
-                TokenKind::End => "end, pooled".into(),
-                TokenKind::Text => format!("bytes {}..{}", token.span.start, token.span.end),
+        for (position, token) in caption.tokens.iter().enumerate() {
+            let place = match token.role {
+                Role::Piece => format!("bytes {}..{}", token.span.start, token.span.end),
+                role => role.name().into(),
             };
-            anstream::println!("{:>7}  {:<20} {place}", token.id, token.text);
+            let read = match layout.read.rows().contains(&position) {
+                true => ", read out",
+                false => "",
+            };
+            anstream::println!("{:>7}  {:<20} {place}{read}", token.id, token.text);
         }
         if let Some(cut) = &caption.cut {
             crate::warn(format!(

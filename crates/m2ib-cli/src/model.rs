@@ -8,7 +8,7 @@ use anyhow::bail;
 use clap::Args;
 use m2ib::clip_model::ModelFiles;
 use m2ib::m2ib_core::{self, Lanes};
-use m2ib::{Backend, DeviceChoice, Precision, Preset, Pretrained};
+use m2ib::{Backend, DeviceChoice, DualEncoder, Precision, Preset};
 
 /// The embedded model's name.
 pub(crate) const EMOJI: &str = "emoji";
@@ -43,7 +43,7 @@ impl ModelArguments {
     }
 
     /// Loads it.
-    pub(crate) fn load(&self) -> Result<Pretrained> {
+    pub(crate) fn load(&self) -> Result<DualEncoder> {
         let device = match &self.device {
             Some(name) => name.parse::<DeviceChoice>()?.device()?,
             None => Backend::preferred()?.device()?,
@@ -55,10 +55,10 @@ impl ModelArguments {
         let threads = m2ib_core::threads();
         Lanes::new(1, threads)?.together(|| {
             let mut model = match files {
-                Some(files) => Pretrained::from_files(&files, &device)?,
+                Some(files) => DualEncoder::from_files(&files, &device)?,
                 None => m2ib::emoji::pretrained(&device)?,
             };
-            model.clip.set_precision(self.precision)?;
+            model.set_precision(self.precision)?;
             Ok(model)
         })
     }

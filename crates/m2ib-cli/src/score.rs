@@ -43,7 +43,7 @@ impl Score {
             scores.push((caption, score));
         }
         scores.sort_by(|a, b| b.1.total_cmp(&a.1));
-        let scale = explainer.model().clip.logit_scale;
+        let scale = explainer.model().scale();
         let largest = scores[0].1;
         let weight = |score: f32| ((score - largest) * scale).exp();
         let total: f32 = scores.iter().map(|(_, score)| weight(*score)).sum();

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result, ensure};
 use clap::Args;
-use m2ib::{Calibration, Layer, Modality, Preset, Pretrained};
+use m2ib::{Calibration, DualEncoder, Layer, Modality, Preset};
 use m2ib_data::Dataset;
 use m2ib_eval::comparison::Plan;
 use m2ib_eval::search::{Axis, Goal, Grid, Search};
@@ -186,7 +186,7 @@ impl Sweep {
         Ok(())
     }
 
-    fn search(&self, model: &Pretrained, dataset: &Dataset) -> Result<Search> {
+    fn search(&self, model: &DualEncoder, dataset: &Dataset) -> Result<Search> {
         let grid = self.grid(model)?;
         let candidates = grid.candidates()?.into_iter();
         let candidates: Vec<Chosen> = candidates.map(|candidate| candidate.method).collect();
@@ -205,7 +205,7 @@ impl Sweep {
                 let [seen, held_out] = dataset.split(share, self.seed);
                 let all = plan(candidates);
                 let kept = trials::explained(&all, model, &seen, &journal)?;
-                let search = all.search(&grid, metric, &model.name, &seen, &kept)?;
+                let search = all.search(&grid, metric, &model.name(), &seen, &kept)?;
                 if held_out.rows.is_empty() {
                     return Ok(search);
                 }
@@ -219,7 +219,7 @@ impl Sweep {
                 let kept = trials::explained(&plan, model, dataset, &journal)?;
                 let folder = self.out.join("roar");
                 let report = self.tuning.run(&plan, model, dataset, &kept, &folder)?;
-                let comparison = plan.compare(&model.name, dataset, &kept);
+                let comparison = plan.compare(&model.name(), dataset, &kept);
                 Ok(Search::by_roar(&grid, measure, &comparison, report)?)
             }
         }
@@ -270,9 +270,9 @@ impl Sweep {
         Ok([chosen.clone()].into_iter().chain(others).collect())
     }
 
-    fn grid(&self, model: &Pretrained) -> Result<Grid> {
+    fn grid(&self, model: &DualEncoder) -> Result<Grid> {
         let axes = &self.axes;
-        let (image, text) = (model.clip.image.depth(), model.clip.text.depth());
+        let (image, text) = (model.image().depth(), model.text().depth());
         let image_layers = layers(&axes.image_layer, Modality::Image, image)?;
         let text_layers = layers(&axes.text_layer, Modality::Text, text)?;
         if let Some(method) = &self.other.method {

@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
-use m2ib::Pretrained;
+use m2ib::DualEncoder;
 use m2ib_data::Dataset;
 use m2ib_eval::comparison::{Plan, RoarProgress, Trial};
 use m2ib_eval::journal::Journal;
@@ -17,7 +17,7 @@ const PAD: i64 = 0;
 /// Does what of a plan is not yet in a folder's journal.
 pub(crate) fn explained(
     plan: &Plan,
-    model: &Pretrained,
+    model: &DualEncoder,
     dataset: &Dataset,
     journal: &Path,
 ) -> Result<Journal<Trial>> {
@@ -72,7 +72,7 @@ impl RoarArguments {
     pub(crate) fn run(
         &self,
         plan: &Plan,
-        model: &Pretrained,
+        model: &DualEncoder,
         dataset: &Dataset,
         journal: &Journal<Trial>,
         folder: &Path,

@@ -305,8 +305,8 @@ fn inspect_tells_layers_and_tokens() {
         "6 blocks",
         "8×8 patches",
         "embedding, 0 to 4",
-        "start",
-        "end, pooled",
+        "start token",
+        "end token, read out",
     ] {
         assert!(printed.contains(word), "{printed} does not say {word}");
     }

@@ -1,11 +1,11 @@
 //! Explanations made by hand, for the tests of this folder.
 
-use clip_input::{Caption, Cut, Token, TokenKind, View};
+use clip_input::{Caption, Cut, Read, Role, Token, View};
 use ndarray::Array2;
 
 use m2ib_attribution::{
-    Attribution, Bottlenecks, FitRecord, ImageAttribution, Method, Provenance, TextAttribution,
-    Unit,
+    Attribution, Bottlenecks, FitRecord, ImageAttribution, Method, Provenance, RoleScore,
+    TextAttribution, Unit,
 };
 use m2ib_settings::{Layer, ModalitySettings, Noise, Preset, Sampling, Settings, Step};
 
@@ -33,7 +33,10 @@ pub(crate) fn attribution(width: u32, height: u32) -> Attribution {
         },
     };
     let mut image = ImageAttribution::new(nats, Unit::Nats, [96, 96], view);
-    image.class_token = 1.5;
+    image.others = vec![RoleScore {
+        role: Role::Class,
+        saliency: 1.5,
+    }];
     image.trace = trace(10);
     let bottlenecks = Bottlenecks {
         preset: Preset::Matched,
@@ -51,7 +54,7 @@ pub(crate) fn attribution(width: u32, height: u32) -> Attribution {
         warnings: Vec::new(),
         provenance: Provenance {
             model: "clip-by-hand".into(),
-            fingerprint: "sha256:0123".into(),
+            identity: "sha256:0123".into(),
             method: Method::M2ib(Box::new(bottlenecks)),
             fits: FitRecord::default(),
             seed: 7,
@@ -71,21 +74,22 @@ pub(crate) fn text(caption: &str) -> TextAttribution {
 /// The same for a model with room for so many words.
 pub(crate) fn cut(caption: &str, room: usize) -> TextAttribution {
     let start = |word: &str| word.as_ptr() as usize - caption.as_ptr() as usize;
-    let token = |text: &str, kind, span, word| Token {
+    let token = |text: &str, role, span, word| Token {
         id: 100,
         text: text.into(),
-        kind,
+        role,
         span,
         word,
     };
     let words: Vec<&str> = caption.split_whitespace().collect();
-    let mut tokens = vec![token("<start>", TokenKind::Start, 0..0, None)];
+    let mut tokens = vec![token("<start>", Role::Start, 0..0, None)];
     for (index, word) in words.iter().enumerate().take(room) {
         let span = start(word)..start(word) + word.len();
         let text = format!("{word}</w>");
-        tokens.push(token(&text, TokenKind::Text, span, Some(index)));
+        tokens.push(token(&text, Role::Piece, span, Some(index)));
     }
-    tokens.push(token("<end>", TokenKind::End, 0..0, None));
+    tokens.push(token("<end>", Role::End, 0..0, None));
+    let end = tokens.len() - 1;
     let saliency = (0..tokens.len())
         .map(|index| match index {
             0 => 0.5,
@@ -105,6 +109,7 @@ pub(crate) fn cut(caption: &str, room: usize) -> TextAttribution {
             cut,
         },
         saliency,
+        read: Read::Row(end),
         unit: Unit::Nats,
         trace: trace(10),
     }

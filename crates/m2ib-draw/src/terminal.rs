@@ -1,7 +1,6 @@
 //! The caption's words for a terminal: shaded by score, then a table that reads without colours.
 
 use anstyle::{Ansi256Color, Color, Effects, Style};
-use clip_input::TokenKind;
 use m2ib_attribution::{TextAttribution, Unit, WordScore};
 use unicode_width::UnicodeWidthStr;
 
@@ -26,8 +25,8 @@ const LONGEST_QUOTE: usize = 40;
 const DIMMED: Style = Style::new().effects(Effects::DIMMED);
 
 /// The words for a terminal: the caption with each word shaded by its score, and a row for each
-/// with a bar, saliency and score; below, set apart, the start and the end token. Without a line
-/// break at the end.
+/// with a bar, saliency and score; below, set apart, the tokens that are no word. Without a line break at the
+/// end.
 ///
 /// Nothing is lost without colours. Control characters in the caption do not reach the
 /// terminal.
@@ -35,11 +34,14 @@ pub fn ansi(text: &TextAttribution) -> String {
     let words = text.words();
     let mut lines = vec![shaded(text, &words), String::new()];
     lines.extend(table(text, &words));
-    lines.push(dimmed(&format!(
-        "the end token is what is pooled: it holds {:.0} % of the caption's {}",
-        text.pooled_share() * 100.0,
-        text.unit
-    )));
+    if let Some((role, share)) = text.pooled_share() {
+        lines.push(dimmed(&format!(
+            "the {} is what is read out: it holds {:.0} % of the caption's {}",
+            role.name(),
+            share * 100.0,
+            text.unit
+        )));
+    }
     if let Some(cut) = &text.caption.cut {
         let left_out = text.caption.text.get(cut.span.clone()).unwrap_or_default();
         lines.push(dimmed(&format!(
@@ -64,15 +66,8 @@ fn shaded(text: &TextAttribution, words: &[WordScore]) -> String {
 }
 
 fn table(text: &TextAttribution, words: &[WordScore]) -> Vec<String> {
-    let apart: Vec<(&str, f32)> = text
-        .tokens()
-        .into_iter()
-        .filter_map(|token| match token.token.kind {
-            TokenKind::Start => Some(("start token", token.saliency)),
-            TokenKind::End => Some(("end token", token.saliency)),
-            TokenKind::Text => None,
-        })
-        .collect();
+    let apart = text.others().into_iter();
+    let apart: Vec<(&str, f32)> = apart.map(|it| (it.role.name(), it.saliency)).collect();
     let names: Vec<String> = words
         .iter()
         .map(|word| shortened(&visible(&word.text), LONGEST_WORD))

@@ -1,6 +1,6 @@
 //! Feature statistics of a model of scenes that comes without any.
 
-use m2ib::{Calibration, Calibrator, Pretrained};
+use m2ib::{Calibration, Calibrator, DualEncoder};
 use m2ib_scenes::{Generator, Split};
 
 use crate::Result;
@@ -9,7 +9,7 @@ use crate::Result;
 ///
 /// # Errors
 /// If the model does not take scenes or their captions, or there are fewer than two.
-pub fn calibrate(model: &Pretrained, scenes: u64) -> Result<Calibration> {
+pub fn calibrate(model: &DualEncoder, scenes: u64) -> Result<Calibration> {
     let generator = Generator::new();
     let mut calibrator = Calibrator::new(model);
     for number in 0..scenes {

@@ -5,7 +5,7 @@
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use m2ib::{Backend, Modality, Pretrained, emoji};
+use m2ib::{Backend, DualEncoder, Modality, emoji};
 use m2ib_data::{Dataset, Scenes, Source};
 use m2ib_eval::comparison::{Plan, RoarProgress, Trial, gallery};
 use m2ib_eval::journal::Journal;
@@ -24,7 +24,7 @@ const METRICS: [Metric; 8] = [
     Metric::TextDeletion,
 ];
 
-fn model() -> Pretrained {
+fn model() -> DualEncoder {
     emoji::pretrained(&Backend::Cpu.device().unwrap()).unwrap()
 }
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use m2ib::ndarray::Array2;
-use m2ib::{Backend, Calibration, Pretrained, emoji};
+use m2ib::{Backend, Calibration, DualEncoder, emoji};
 use m2ib_data::Scenes;
 use m2ib_eval::comparison::{Plan, Trial};
 use m2ib_eval::journal::Journal;
@@ -39,7 +39,7 @@ impl MethodFactory for Brightness {
         })
     }
 
-    fn check(&self, _: &Pretrained, _: Option<&Calibration>) -> Result<()> {
+    fn check(&self, _: &DualEncoder, _: Option<&Calibration>) -> Result<()> {
         let expected = "0 to 2, the channels of an image";
         match self.channel {
             0..3 => Ok(()),
@@ -47,7 +47,7 @@ impl MethodFactory for Brightness {
         }
     }
 
-    fn build(&self, _: &Pretrained, _: Option<&Calibration>) -> Result<Box<dyn Method>> {
+    fn build(&self, _: &DualEncoder, _: Option<&Calibration>) -> Result<Box<dyn Method>> {
         Ok(Box::new(self.clone()))
     }
 }
@@ -59,15 +59,15 @@ impl Method for Brightness {
 
     fn patches(&self, subject: &Subject<'_>) -> Result<Array2<f32>> {
         self.explained.fetch_add(1, Ordering::Relaxed);
-        let (side, patch) = (subject.side(), subject.patch());
+        let [down, across] = subject.patch();
         let [height, width] = subject.input_size();
         let values = &subject.pixels().values[self.channel * height * width..];
         let mean = |(row, column): (usize, usize)| {
-            let pixels = (0..patch * patch).map(|at| (at / patch, at % patch));
-            let places = pixels.map(|(y, x)| (row * patch + y) * width + column * patch + x);
-            places.map(|place| values[place]).sum::<f32>() / (patch * patch) as f32
+            let pixels = (0..down * across).map(|at| (at / across, at % across));
+            let places = pixels.map(|(y, x)| (row * down + y) * width + column * across + x);
+            places.map(|place| values[place]).sum::<f32>() / (down * across) as f32
         };
-        Ok(Array2::from_shape_fn((side, side), mean))
+        Ok(Array2::from_shape_fn(subject.grid(), mean))
     }
 
     fn tokens(&self, subject: &Subject<'_>) -> Result<Vec<f32>> {
@@ -76,7 +76,7 @@ impl Method for Brightness {
     }
 }
 
-fn model() -> Pretrained {
+fn model() -> DualEncoder {
     emoji::pretrained(&Backend::Cpu.device().unwrap()).unwrap()
 }
 

@@ -3,7 +3,8 @@
 
 #![allow(clippy::unwrap_used)] // A test that cannot go on fails.
 
-use m2ib::{Backend, Pretrained, emoji};
+use m2ib::clip_model::clip::Clip;
+use m2ib::{Backend, DualEncoder, emoji};
 use m2ib_eval::roar::{Fall, Pair, Roar, RoarRow, RoarSettings, Scores, Tuning};
 use m2ib_scenes::{Generator, Split};
 use m2ib_tune::TuneSettings;
@@ -11,12 +12,12 @@ use m2ib_tune::TuneSettings;
 const PAIRS: u64 = 200;
 
 /// Scenes of two objects of which the caption names one, with what an explanation should say.
-fn questions(model: &Pretrained) -> (Vec<Pair>, Vec<Scores>) {
+fn questions(model: &DualEncoder, clip: &Clip) -> (Vec<Pair>, Vec<Scores>) {
     let generator = Generator::new();
-    let side = model.clip.config.vision.image_size;
+    let side = clip.config.vision.image_size;
     let questions = (0..PAIRS).map(|number| {
         let scene = generator.scene_with(Split::Test, number, 2).unwrap();
-        let caption = model.tokenizer.encode(&scene.caption_naming(0).text);
+        let caption = model.tokenizer().encode(&scene.caption_naming(0).text);
         let caption = caption.unwrap();
         let mask = &scene.objects[0].mask;
         assert_eq!(mask.dim(), (side, side));
@@ -30,8 +31,8 @@ fn questions(model: &Pretrained) -> (Vec<Pair>, Vec<Scores>) {
         };
         let ids = caption.ids();
         let pair = Pair {
-            pooled: model.pooling.position(&ids).unwrap(),
-            pixels: model.processor.process(&scene.image.into()).values,
+            pooled: clip.text.layout_of_ids(&ids).unwrap().read.rows()[0],
+            pixels: model.processor().process(&scene.image.into()).values,
             ids,
         };
         (pair, scores)
@@ -50,10 +51,11 @@ fn questions(model: &Pretrained) -> (Vec<Pair>, Vec<Scores>) {
 #[test]
 fn removing_what_is_named_costs_more_than_removing_at_random() {
     let device = Backend::preferred().unwrap().device().unwrap();
-    let mut model = emoji::pretrained(&device).unwrap();
-    model.clip.computes_on_host(true);
-    let (pairs, oracle) = questions(&model);
-    let padding = model.tokenizer.end_id();
+    let model = emoji::pretrained(&device).unwrap();
+    let mut clip = Clip::of(&model).unwrap();
+    clip.computes_on_host(true);
+    let (pairs, oracle) = questions(&model, &clip);
+    let padding = model.tokenizer().end_id().unwrap();
     let settings = RoarSettings {
         // Short and violent, so that a test can wait for it.
         tune: TuneSettings {
@@ -63,7 +65,7 @@ fn removing_what_is_named_costs_more_than_removing_at_random() {
         },
         ..RoarSettings::new(padding)
     };
-    let roar = Roar::new(&model.clip, &pairs, settings, 2).unwrap();
+    let roar = Roar::new(&clip, &pairs, settings, 2).unwrap();
     let degraded = |scores: &[Scores]| roar.degraded(scores, Tuning::default()).unwrap();
     let report = roar.report(
         roar.before().unwrap(),

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use m2ib::{Calibration, Pretrained};
+use m2ib::{Calibration, DualEncoder};
 use ndarray::Array2;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -51,7 +51,7 @@ impl MethodFactory for Random {
         true
     }
 
-    fn build(&self, _: &Pretrained, _: Option<&Calibration>) -> Result<Box<dyn Method>> {
+    fn build(&self, _: &DualEncoder, _: Option<&Calibration>) -> Result<Box<dyn Method>> {
         Ok(Box::new(*self))
     }
 }
@@ -63,8 +63,9 @@ impl Method for Random {
 
     fn patches(&self, subject: &Subject<'_>) -> Result<Array2<f32>> {
         let mut rng = self.generator(subject, 0);
-        let side = subject.side();
-        Ok(Array2::from_shape_simple_fn((side, side), || rng.random()))
+        Ok(Array2::from_shape_simple_fn(subject.grid(), || {
+            rng.random()
+        }))
     }
 
     fn tokens(&self, subject: &Subject<'_>) -> Result<Vec<f32>> {
@@ -96,7 +97,7 @@ impl MethodFactory for CentreGaussian {
         true
     }
 
-    fn build(&self, _: &Pretrained, _: Option<&Calibration>) -> Result<Box<dyn Method>> {
+    fn build(&self, _: &DualEncoder, _: Option<&Calibration>) -> Result<Box<dyn Method>> {
         Ok(Box::new(*self))
     }
 }
@@ -107,10 +108,9 @@ impl Method for CentreGaussian {
     }
 
     fn patches(&self, subject: &Subject<'_>) -> Result<Array2<f32>> {
-        let side = subject.side();
-        let along = bell(side);
-        let at = |(row, column): (usize, usize)| along[row] * along[column];
-        Ok(Array2::from_shape_fn((side, side), at))
+        let [down, across] = subject.grid().map(bell);
+        let at = |(row, column): (usize, usize)| down[row] * across[column];
+        Ok(Array2::from_shape_fn(subject.grid(), at))
     }
 
     fn tokens(&self, subject: &Subject<'_>) -> Result<Vec<f32>> {

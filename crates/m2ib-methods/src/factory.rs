@@ -3,7 +3,7 @@
 use std::fmt::Debug;
 use std::sync::Arc;
 
-use m2ib::{Calibration, Config, Pretrained};
+use m2ib::{Calibration, Config, DualEncoder};
 
 use crate::settings::{SEED, Settings};
 use crate::{Method, Result, Setting};
@@ -25,7 +25,7 @@ pub trait MethodFactory: Debug + Send + Sync {
     /// ```
     /// use std::sync::Arc;
     /// use m2ib_methods::{MethodFactory, Settings};
-    /// # use m2ib::{Calibration, Pretrained};
+    /// # use m2ib::{Calibration, DualEncoder};
     /// # use m2ib_methods::{Method, Result};
     ///
     /// #[derive(Debug, Clone, Copy)]
@@ -41,7 +41,7 @@ pub trait MethodFactory: Debug + Send + Sync {
     ///     // …
     /// #   fn name(&self) -> &str { "blurred" }
     /// #   fn description(&self) -> &str { "Nothing" }
-    /// #   fn build(&self, _: &Pretrained, _: Option<&Calibration>) -> Result<Box<dyn Method>> {
+    /// #   fn build(&self, _: &DualEncoder, _: Option<&Calibration>) -> Result<Box<dyn Method>> {
     /// #       unimplemented!()
     /// #   }
     /// }
@@ -57,7 +57,7 @@ pub trait MethodFactory: Debug + Send + Sync {
     /// # Errors
     /// [`Error::Setting`](crate::Error::Setting) for a value that this model has no place for,
     /// [`Error::Unfit`](crate::Error::Unfit) for a calibration that is missing or another model's.
-    fn check(&self, _model: &Pretrained, _calibration: Option<&Calibration>) -> Result<()> {
+    fn check(&self, _model: &DualEncoder, _calibration: Option<&Calibration>) -> Result<()> {
         Ok(())
     }
 
@@ -67,7 +67,7 @@ pub trait MethodFactory: Debug + Send + Sync {
     /// Those of [`check`](Self::check).
     fn build(
         &self,
-        model: &Pretrained,
+        model: &DualEncoder,
         calibration: Option<&Calibration>,
     ) -> Result<Box<dyn Method>>;
 

@@ -36,7 +36,7 @@ pub trait Method: Debug + Send + Sync {
     /// As [`patches`](Self::patches).
     fn attribute_image(&self, subject: &Subject<'_>) -> Result<ImageAttribution> {
         let (size, view) = (subject.input_size(), subject.pixels().view);
-        let lanes = Backend::lanes(&subject.model().clip.device(), 1)?;
+        let lanes = Backend::lanes(&subject.model().device(), 1)?;
         let patches = lanes.together(|| self.patches(subject))?;
         Ok(ImageAttribution::new(patches, self.unit(), size, view))
     }
@@ -46,10 +46,11 @@ pub trait Method: Debug + Send + Sync {
     /// # Errors
     /// As [`tokens`](Self::tokens).
     fn attribute_text(&self, subject: &Subject<'_>) -> Result<TextAttribution> {
-        let lanes = Backend::lanes(&subject.model().clip.device(), 1)?;
+        let lanes = Backend::lanes(&subject.model().device(), 1)?;
         Ok(TextAttribution {
             caption: subject.caption().clone(),
             saliency: lanes.together(|| self.tokens(subject))?,
+            read: subject.text_layout().read.clone(),
             unit: self.unit(),
             trace: Vec::new(),
         })

@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 
-use m2ib::{Layer, Modality, Pretrained};
+use m2ib::{DualEncoder, Layer, Modality};
 
 use crate::{Error, Fill, Result};
 
@@ -57,8 +57,8 @@ impl Named<'_> {
     }
 
     /// What masked tokens become.
-    pub(crate) fn fill(self, fill: Fill, model: &Pretrained) -> Result<()> {
-        let vocabulary = model.clip.config.text.vocab_size;
+    pub(crate) fn fill(self, fill: Fill, model: &DualEncoder) -> Result<()> {
+        let vocabulary = model.text().vocabulary();
         match fill {
             Fill::Id(id) if usize::try_from(id).map_or(true, |id| id >= vocabulary) => {
                 let last = vocabulary.saturating_sub(1);
@@ -73,14 +73,9 @@ impl Named<'_> {
 }
 
 /// Both towers with their depths.
-pub(crate) fn depths(model: &Pretrained) -> [(Modality, usize); 2] {
+pub(crate) fn depths(model: &DualEncoder) -> [(Modality, usize); 2] {
     [
-        (Modality::Image, model.clip.image.depth()),
-        (Modality::Text, model.clip.text.depth()),
+        (Modality::Image, model.image().depth()),
+        (Modality::Text, model.text().depth()),
     ]
-}
-
-/// Patches along an image's side.
-pub(crate) fn side(model: &Pretrained) -> usize {
-    model.clip.config.vision.patches_per_side()
 }

@@ -135,8 +135,8 @@ mod tests {
             let method = factory.build(&model, Some(&calibration)).unwrap();
             assert_eq!(method.factory().key(), factory.key());
             let attribution = method.attribute(&subject).unwrap();
-            let side = subject.side();
-            assert_eq!(attribution.image.saliency().dim(), (side, side), "{name}");
+            let grid = subject.grid();
+            assert_eq!(attribution.image.saliency().shape(), grid, "{name}");
             let tokens = subject.caption().tokens.len();
             assert_eq!(attribution.text.saliency.len(), tokens, "{name}");
             let image = attribution.image.saliency().iter();
@@ -301,7 +301,7 @@ mod tests {
 
             fn build(
                 &self,
-                _: &m2ib::Pretrained,
+                _: &m2ib::DualEncoder,
                 _: Option<&m2ib::Calibration>,
             ) -> Result<Box<dyn crate::Method>> {
                 Ok(Box::new(Saliency))

@@ -7,10 +7,10 @@ mod scoring;
 pub use scoring::Fill;
 
 use burn::tensor::{Tensor, TensorData};
-use m2ib::clip_input::{Caption, Pixels, Token, TokenKind};
+use m2ib::clip_input::{Caption, Layout, Pixels};
 use m2ib::image::DynamicImage;
-use m2ib::m2ib_core::{Fit, Fitted, Readout, cosine_similarity, fit_latent};
-use m2ib::{Backend, Fits, ImageReadout, Modality, Pretrained, TextReadout};
+use m2ib::m2ib_core::{Fit, Fitted, cosine_similarity, fit_latent};
+use m2ib::{Backend, DualEncoder, Fits, Modality, TowerReadout};
 use ndarray::Array2;
 
 use crate::host::host;
@@ -20,12 +20,13 @@ use crate::{Error, Result};
 /// whatever else [fits](m2ib::Fits) say.
 #[derive(Debug, Clone)]
 pub struct Subject<'a> {
-    model: &'a Pretrained,
+    model: &'a DualEncoder,
     pixels: Pixels,
     caption: Caption,
     /// `[1, tokens, width]`, without positions.
     tokens: Tensor<3>,
-    position: usize,
+    image_layout: Layout,
+    text_layout: Layout,
     image: Tensor<2>,
     text: Tensor<2>,
     similarity: f32,
@@ -39,34 +40,34 @@ impl<'a> Subject<'a> {
     ///
     /// # Errors
     /// [`Error::Explainer`] for a caption without words.
-    pub fn new(model: &'a Pretrained, image: &DynamicImage, text: &str) -> Result<Self> {
-        let caption = model.tokenizer.encode(text)?;
-        Self::from_parts(model, model.processor.process(image), caption)
+    pub fn new(model: &'a DualEncoder, image: &DynamicImage, text: &str) -> Result<Self> {
+        let caption = model.tokenizer().encode(text)?;
+        Self::from_parts(model, model.processor().process(image), caption)
     }
 
     /// Encodes a preprocessed image and a tokenised caption.
     ///
     /// # Errors
     /// [`Error::Explainer`] for what does not fit the model.
-    pub fn from_parts(model: &'a Pretrained, pixels: Pixels, caption: Caption) -> Result<Self> {
-        let text = &model.clip.text;
+    pub fn from_parts(model: &'a DualEncoder, pixels: Pixels, caption: Caption) -> Result<Self> {
+        let text = model.text();
         let tokens = text.look_up(text.ids(&caption.ids())?);
         Self::encode(model, pixels, caption, tokens)
     }
 
     fn encode(
-        model: &'a Pretrained,
+        model: &'a DualEncoder,
         pixels: Pixels,
         caption: Caption,
         tokens: Tensor<3>,
     ) -> Result<Self> {
-        let position = model.pooling.position(&caption.ids())?;
-        let towers = &model.clip;
-        let lanes = Backend::lanes(&towers.device(), 1)?;
+        let image_layout = model.image().layout([pixels.height, pixels.width])?;
+        let text_layout = model.text().layout(&caption)?;
+        let lanes = Backend::lanes(&model.device(), 1)?;
         let (image, text) = lanes.together(|| {
-            let image = towers.image.forward(towers.pixels(&pixels))?;
-            let embedded = towers.text.place(tokens.clone());
-            Ok::<_, Error>((image, towers.text.read_out(0, embedded, position)))
+            let image = model.embed_pixels(model.pixels(&pixels))?;
+            let embedded = model.text().place(tokens.clone());
+            Ok::<_, Error>((image, model.text().read_out(0, embedded, &text_layout)))
         })?;
         let cosine = cosine_similarity(image.clone(), text.clone());
         let fits = Fits::of_pair(&image, &text);
@@ -75,7 +76,8 @@ impl<'a> Subject<'a> {
             pixels,
             caption,
             tokens,
-            position,
+            image_layout,
+            text_layout,
             image,
             text,
             similarity: host(cosine, "the similarity")?[0],
@@ -134,7 +136,7 @@ impl<'a> Subject<'a> {
     }
 
     /// The model.
-    pub fn model(&self) -> &'a Pretrained {
+    pub fn model(&self) -> &'a DualEncoder {
         self.model
     }
 
@@ -181,36 +183,39 @@ impl<'a> Subject<'a> {
         [self.pixels.height, self.pixels.width]
     }
 
-    /// Patches along one side.
-    pub fn side(&self) -> usize {
-        self.model.clip.config.vision.patches_per_side()
+    /// Rows and columns of the patches.
+    pub fn grid(&self) -> [usize; 2] {
+        self.image_layout.grid.unwrap_or_default()
     }
 
-    /// Pixels along a patch's side.
-    pub fn patch(&self) -> usize {
-        self.model.clip.config.vision.patch_size
+    /// Side lengths of a patch in pixels, `[height, width]`.
+    pub fn patch(&self) -> [usize; 2] {
+        self.model.image().patch()
     }
 
-    /// The pooled token's position.
-    pub fn position(&self) -> usize {
-        self.position
+    /// The image's tokens.
+    pub fn image_layout(&self) -> &Layout {
+        &self.image_layout
+    }
+
+    /// The caption's tokens.
+    pub fn text_layout(&self) -> &Layout {
+        &self.text_layout
     }
 
     /// Positions of the caption's own tokens, start and end left out.
     pub fn pieces(&self) -> Vec<usize> {
-        let tokens = self.caption.tokens.iter().enumerate();
-        let pieces = tokens.filter(|(_, token): &(usize, &Token)| token.kind == TokenKind::Text);
-        pieces.map(|(position, _)| position).collect()
+        self.text_layout.inputs()
     }
 
-    /// The image's input of block `block`, `[1, 1 + patches, width]`.
+    /// The image's input of block `block`, `[1, tokens, width]`.
     ///
     /// # Errors
     /// As [`from_parts`](Self::from_parts).
     pub fn image_latent(&self, block: usize) -> Result<Tensor<3>> {
-        let tower = &self.model.clip.image;
-        let embedded = tower.embed(self.model.clip.pixels(&self.pixels))?;
-        Ok(tower.blocks(0..block, embedded))
+        let tower = self.model.image();
+        let embedded = tower.embed(self.model.pixels(&self.pixels))?;
+        Ok(tower.blocks(0..block, embedded, self.image_layout()))
     }
 
     /// The caption's input of block `block`, `[1, tokens, width]`.
@@ -218,8 +223,9 @@ impl<'a> Subject<'a> {
     /// # Errors
     /// As [`from_parts`](Self::from_parts).
     pub fn text_latent(&self, block: usize) -> Result<Tensor<3>> {
-        let tower = &self.model.clip.text;
-        Ok(tower.blocks(0..block, tower.place(self.tokens.clone())))
+        let tower = self.model.text();
+        let embedded = tower.place(self.tokens.clone());
+        Ok(tower.blocks(0..block, embedded, &self.text_layout))
     }
 
     /// What images read out of latents in front of block `block` fit, with the gradients.
@@ -227,11 +233,12 @@ impl<'a> Subject<'a> {
     /// # Errors
     /// [`Error::Explainer`].
     pub fn image_fit(&self, block: usize, latent: Tensor<3>) -> Result<Fitted<3>> {
-        let readout = ImageReadout {
-            tower: &self.model.clip.image,
+        let readout = TowerReadout {
+            tower: self.model.image(),
             start: block,
+            layout: self.image_layout(),
         };
-        fit(&readout, latent, &*self.fits.image, Modality::Image)
+        fit(readout, latent, &*self.fits.image, Modality::Image)
     }
 
     /// The same of captions.
@@ -239,12 +246,12 @@ impl<'a> Subject<'a> {
     /// # Errors
     /// [`Error::Explainer`].
     pub fn text_fit(&self, block: usize, latent: Tensor<3>) -> Result<Fitted<3>> {
-        let readout = TextReadout {
-            tower: &self.model.clip.text,
+        let readout = TowerReadout {
+            tower: self.model.text(),
             start: block,
-            position: self.position,
+            layout: &self.text_layout,
         };
-        fit(&readout, latent, &*self.fits.text, Modality::Text)
+        fit(readout, latent, &*self.fits.text, Modality::Text)
     }
 
     /// What image embeddings `[batch, projection]` fit.
@@ -277,21 +284,24 @@ impl<'a> Subject<'a> {
         ))
     }
 
-    /// Values of `[1 + patches]` or `[patches]` tokens as a grid, the class token dropped.
-    pub(crate) fn grid(&self, values: &[f32]) -> Array2<f32> {
-        let side = self.side();
-        let patches = &values[values.len() - side * side..];
-        Array2::from_shape_fn((side, side), |(row, column)| patches[row * side + column])
+    /// Values of the image's tokens as a map over its patches, `[tokens]` to `[rows, columns]`.
+    pub(crate) fn on_grid(&self, values: &[f32]) -> Array2<f32> {
+        self.map(self.image_layout().on_grid(values))
+    }
+
+    /// Values of the patches, row by row, as a map.
+    pub(crate) fn map(&self, patches: Vec<f32>) -> Array2<f32> {
+        Array2::from_shape_vec(self.grid(), patches).expect("one value a patch")
     }
 }
 
 fn fit(
-    readout: &dyn Readout,
+    readout: TowerReadout<'_>,
     latent: Tensor<3>,
     wanted: &dyn Fit,
     modality: Modality,
 ) -> Result<Fitted<3>> {
-    fit_latent(readout, latent, wanted).map_err(|source| failed(modality, source))
+    fit_latent(&readout, latent, wanted).map_err(|source| failed(modality, source))
 }
 
 fn failed(modality: Modality, source: m2ib::m2ib_core::Error) -> Error {

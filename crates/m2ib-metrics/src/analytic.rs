@@ -39,7 +39,7 @@ impl<'a> Analytic<'a> {
         }
     }
 
-    /// Σ worth of the inner tokens that are not hidden.
+    /// Σ worth of the pieces that are not hidden.
     pub(crate) fn tokens(worth: &'a [f64]) -> Self {
         Self::text(|text| {
             let visible = worth.iter().zip(&text.masked()[1..]);
@@ -60,8 +60,8 @@ impl Scorer for Analytic<'_> {
     }
 }
 
-/// A caption of so many inner tokens.
-pub(crate) fn caption(inner: usize) -> CaptionTokens {
-    let ids = (0..inner as i64 + 2).map(|id| id + 10).collect();
-    CaptionTokens::new(ids, inner + 1).unwrap()
+/// A caption of so many pieces.
+pub(crate) fn caption(pieces: usize) -> CaptionTokens {
+    let ids = (0..pieces as i64 + 2).map(|id| id + 10).collect();
+    CaptionTokens::new(ids, (1..=pieces).collect()).unwrap()
 }

@@ -2,14 +2,14 @@
 
 use crate::{Error, Result};
 
-/// Token ids as the text tower takes them, and which of them it pools.
+/// Token ids as the text tower takes them, and which of them stand for the caption.
 ///
-/// The first token is the start token. Those between it and the pooled (end) token are the
-/// *inner* tokens, the only ones that are ever hidden; what follows the pooled token is padding.
+/// Those are the *pieces*, the only tokens that are ever hidden; the others (start and end, a token
+/// to gather in, padding) are the model's own.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CaptionTokens {
     ids: Vec<i64>,
-    pooled: usize,
+    pieces: Vec<usize>,
 }
 
 /// What a hidden token becomes. Its position embedding stays.
@@ -24,7 +24,7 @@ pub enum TokenFill {
     MeanEmbedding,
 }
 
-/// A caption with some inner tokens hidden.
+/// A caption with some pieces hidden.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MaskedText {
     caption: CaptionTokens,
@@ -33,22 +33,23 @@ pub struct MaskedText {
 }
 
 impl CaptionTokens {
-    /// Start, inner tokens, pooled token at position `pooled`, and padding, if any.
+    /// All tokens, and the positions of the pieces in ascending order.
     ///
     /// # Errors
-    /// [`Error::Setting`] if `pooled` is no position, [`Error::NoTokens`] without inner tokens.
-    pub fn new(ids: Vec<i64>, pooled: usize) -> Result<Self> {
-        if pooled >= ids.len() {
+    /// [`Error::Setting`] for what is no ascending list of positions, [`Error::NoTokens`] for no
+    /// pieces.
+    pub fn new(ids: Vec<i64>, pieces: Vec<usize>) -> Result<Self> {
+        if pieces.is_empty() {
+            return Err(Error::NoTokens { tokens: ids.len() });
+        }
+        if !pieces.is_sorted_by(|a, b| a < b) || pieces.last() >= Some(&ids.len()) {
             return Err(Error::Setting {
-                argument: "pooled",
-                found: pooled.to_string(),
-                expected: "the position of a token",
+                argument: "pieces",
+                found: format!("{pieces:?}"),
+                expected: "positions of tokens in ascending order",
             });
         }
-        if pooled < 2 {
-            return Err(Error::NoTokens { pooled });
-        }
-        Ok(Self { ids, pooled })
+        Ok(Self { ids, pieces })
     }
 
     /// All ids, padding included.
@@ -56,21 +57,16 @@ impl CaptionTokens {
         &self.ids
     }
 
-    /// Position of the token whose output is the caption's embedding.
-    pub fn pooled(&self) -> usize {
-        self.pooled
+    /// Positions of the pieces.
+    pub fn pieces(&self) -> &[usize] {
+        &self.pieces
     }
 
-    /// Positions of the inner tokens.
-    pub fn inner(&self) -> std::ops::Range<usize> {
-        1..self.pooled
-    }
-
-    /// The caption with the inner tokens at `positions` hidden; other positions are left alone.
+    /// The caption with the pieces at `positions` hidden; other positions are left alone.
     pub fn hide(&self, positions: &[usize], fill: TokenFill) -> MaskedText {
         let mut masked = vec![false; self.ids.len()];
         for &position in positions {
-            if self.inner().contains(&position) {
+            if self.pieces.contains(&position) {
                 masked[position] = true;
             }
         }
@@ -81,19 +77,20 @@ impl CaptionTokens {
         }
     }
 
-    /// The scores of the inner tokens, out of one score a token of the caption (those of padding
-    /// may be left out).
-    pub(crate) fn inner_scores<'a>(&self, scores: &'a [f32]) -> Result<&'a [f32]> {
-        if !(self.pooled + 1..=self.ids.len()).contains(&scores.len()) {
+    /// The scores of the pieces, out of one score a token of the caption (those of tokens behind
+    /// the last piece may be left out).
+    pub(crate) fn piece_scores(&self, scores: &[f32]) -> Result<Vec<f32>> {
+        let last = self.pieces.last().copied().unwrap_or_default();
+        if !(last + 1..=self.ids.len()).contains(&scores.len()) {
             return Err(Error::Shape {
                 argument: "scores",
                 found: vec![scores.len()],
                 expected: format!("one score for each of {} tokens", self.ids.len()),
             });
         }
-        let inner = &scores[self.inner()];
-        super::checks::finite("scores", inner)?;
-        Ok(inner)
+        let pieces: Vec<f32> = self.pieces.iter().map(|&piece| scores[piece]).collect();
+        super::checks::finite("scores", &pieces)?;
+        Ok(pieces)
     }
 }
 
@@ -103,7 +100,7 @@ impl MaskedText {
         &self.caption
     }
 
-    /// For each token whether it is hidden; never so for start, pooled token and padding.
+    /// For each token whether it is hidden; never so for one that is no piece.
     pub fn masked(&self) -> &[bool] {
         &self.masked
     }
@@ -114,7 +111,7 @@ impl MaskedText {
     }
 
     /// The ids with `id` in place of hidden ones: what [`TokenFill::Id`] and [`TokenFill::Pad`]
-    /// ask for. The position to pool stays [`CaptionTokens::pooled`], whatever the ids say.
+    /// ask for. What is read out stays where it was, whatever the ids say.
     pub fn ids_with(&self, id: i64) -> Vec<i64> {
         let tokens = self.caption.ids.iter().zip(&self.masked);
         tokens
@@ -128,27 +125,29 @@ mod tests {
     use super::*;
 
     #[test]
-    fn start_pooled_and_padding_are_never_hidden() {
-        let caption = CaptionTokens::new(vec![90, 5, 6, 7, 91, 0, 0], 4).unwrap();
+    fn only_pieces_are_ever_hidden() {
+        let caption = CaptionTokens::new(vec![90, 5, 6, 7, 91, 0, 0], vec![1, 2, 3]).unwrap();
         let text = caption.hide(&[0, 1, 3, 4, 5, 99], TokenFill::Id(0));
         assert_eq!(text.ids_with(8), [90, 8, 6, 8, 91, 0, 0]);
         assert_eq!(text.caption(), &caption);
     }
 
     #[test]
-    fn captions_without_inner_tokens_are_refused() {
-        let error = CaptionTokens::new(vec![90, 91], 1).unwrap_err();
-        assert!(matches!(error, Error::NoTokens { pooled: 1 }));
-        assert!(CaptionTokens::new(vec![90, 5, 91], 3).is_err());
+    fn captions_without_pieces_are_refused() {
+        let error = CaptionTokens::new(vec![90, 91], vec![]).unwrap_err();
+        assert!(matches!(error, Error::NoTokens { tokens: 2 }));
+        for wrong in [vec![3], vec![1, 1], vec![2, 1]] {
+            assert!(CaptionTokens::new(vec![90, 5, 91], wrong).is_err());
+        }
     }
 
     #[test]
-    fn scores_may_leave_padding_out_but_nothing_else() {
-        let caption = CaptionTokens::new(vec![90, 5, 6, 91, 0], 3).unwrap();
+    fn scores_may_leave_out_what_follows_and_nothing_else() {
+        let caption = CaptionTokens::new(vec![90, 5, 6, 91, 0], vec![1, 2]).unwrap();
         let scores = [9.0, 1.0, 2.0, 9.0, 9.0];
-        assert_eq!(caption.inner_scores(&scores).unwrap(), [1.0, 2.0]);
-        assert_eq!(caption.inner_scores(&scores[..4]).unwrap(), [1.0, 2.0]);
-        assert!(caption.inner_scores(&scores[..3]).is_err());
-        assert!(caption.inner_scores(&[0.0, f32::NAN, 0.0, 0.0]).is_err());
+        assert_eq!(caption.piece_scores(&scores).unwrap(), [1.0, 2.0]);
+        assert_eq!(caption.piece_scores(&scores[..3]).unwrap(), [1.0, 2.0]);
+        assert!(caption.piece_scores(&scores[..2]).is_err());
+        assert!(caption.piece_scores(&[0.0, f32::NAN, 0.0]).is_err());
     }
 }

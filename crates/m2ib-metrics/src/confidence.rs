@@ -15,7 +15,7 @@
 //! image by the map's first row: its figures are of another metric.) A constant map is all zeros
 //! after min–max and leaves a plain mean colour.
 //!
-//! Of a caption, the inner tokens strictly above the median of the inner tokens' scores stay.
+//! Of a caption, the pieces strictly above the median of the pieces' scores stay.
 //! Constant scores leave none.
 //!
 //! ```
@@ -85,26 +85,26 @@ pub fn text_confidence(
     fill: TokenFill,
 ) -> Result<Confidence> {
     let kept = kept_tokens(caption, scores)?;
-    let positions = caption.inner().zip(kept);
+    let positions = caption.pieces().iter().zip(kept);
     let hidden: Vec<usize> = positions
-        .filter_map(|(position, kept)| (!kept).then_some(position))
+        .filter_map(|(position, kept)| (!kept).then_some(*position))
         .collect();
     let texts = [caption.hide(&[], fill), caption.hide(&hidden, fill)];
     confidence(score_texts(scorer, texts.into_iter())?)
 }
 
-/// Which inner tokens lie strictly above the median of their scores (the mean of the middle two,
+/// Which pieces lie strictly above the median of their scores (the mean of the middle two,
 /// for an even number). One score a token of the caption.
 ///
 /// # Errors
 /// For a wrong number of scores or non-finite ones.
 pub fn kept_tokens(caption: &CaptionTokens, scores: &[f32]) -> Result<Vec<bool>> {
-    let inner = caption.inner_scores(scores)?;
-    let mut sorted: Vec<f64> = inner.iter().map(|&score| score.into()).collect();
+    let pieces = caption.piece_scores(scores)?;
+    let mut sorted: Vec<f64> = pieces.iter().map(|&score| score.into()).collect();
     sorted.sort_by(f64::total_cmp);
     let (below, above) = (sorted[(sorted.len() - 1) / 2], sorted[sorted.len() / 2]);
     let median = below + (above - below) / 2.0;
-    Ok(inner
+    Ok(pieces
         .iter()
         .map(|&score| f64::from(score) > median)
         .collect())
@@ -152,7 +152,7 @@ mod tests {
 
     #[test]
     fn tokens_above_the_median_stay() {
-        // The score is the sum of the inner tokens' worth.
+        // The score is the sum of the pieces' worth.
         let scorer = Analytic::tokens(&[8.0, 4.0, 2.0, 1.0]);
         let caption = caption(4);
         let scores = [99.0, 0.1, 0.9, 0.5, 0.2, 99.0];

@@ -6,7 +6,7 @@
 //!
 //! - Image, deletion: pixels of the upsampled map, in equal steps, to the mean colour (0 after
 //!   normalisation). Insertion: from a blurred image to the image.
-//! - Text: the inner tokens, one at a time.
+//! - Text: the pieces, one at a time.
 //!
 //! Equally important parts change in a random order, so a constant map gives the area of a random
 //! order. Neither area is normalised by the score of the whole: compare methods on the same pairs.
@@ -110,7 +110,7 @@ pub fn image_insertion(
     image_curve(scorer, start, pixels, &heat, settings)
 }
 
-/// From the caption to one with all inner tokens hidden; one score a token.
+/// From the caption to one with all pieces hidden; one score a token.
 ///
 /// # Errors
 /// For a wrong number of scores or non-finite ones, and if the scorer fails.
@@ -126,7 +126,7 @@ pub fn text_deletion(
     Ok(Curve::even(score_texts(scorer, texts)?))
 }
 
-/// From all inner tokens hidden to the caption; arguments as for [`text_deletion`].
+/// From all pieces hidden to the caption; arguments as for [`text_deletion`].
 ///
 /// # Errors
 /// As [`text_deletion`].
@@ -142,11 +142,11 @@ pub fn text_insertion(
     Ok(Curve::even(score_texts(scorer, texts)?))
 }
 
-/// Positions of the inner tokens, the strongest first.
+/// Positions of the pieces, the strongest first.
 fn token_order(caption: &CaptionTokens, scores: &[f32], seed: u64) -> Result<Vec<usize>> {
-    let order = most_important_first(caption.inner_scores(scores)?, seed);
-    let first = caption.inner().start;
-    Ok(order.into_iter().map(|index| first + index).collect())
+    let order = most_important_first(&caption.piece_scores(scores)?, seed);
+    let pieces = caption.pieces();
+    Ok(order.into_iter().map(|index| pieces[index]).collect())
 }
 
 /// Turns `image` into `goal` pixel by pixel.

@@ -57,12 +57,12 @@ pub enum Error {
     },
     /// A caption without words.
     #[error(
-        "no token stands between the start and the pooled token (position {pooled}), expected at \
-         least one to mask: leave empty captions out"
+        "none of {tokens} tokens is a piece of the caption, expected at least one to mask: leave \
+         empty captions out"
     )]
     NoTokens {
-        /// Position of the pooled token.
-        pooled: usize,
+        /// Tokens there are.
+        tokens: usize,
     },
     /// The linear system of an imputation, given up on.
     #[error(

@@ -5,7 +5,7 @@
 //! better.
 //!
 //! Of the paper's families this is *square removal*: a square of the image goes to the mean colour
-//! (0 after normalisation), of a caption a random part of the inner tokens is hidden. Its noisy
+//! (0 after normalisation), of a caption a random part of the pieces is hidden. Its noisy
 //! baseline multiplies maps by signed pixel differences in three channels; maps here have no
 //! channels, and those of most methods have no sign, so only "how much of the map was removed"
 //! makes sense of them: I·Φ is the map's sum over what was removed. (Captum calls such maps
@@ -102,7 +102,7 @@ pub fn image_infidelity(
 
 /// Of a caption, one score a token; of `settings`, the side plays no part.
 ///
-/// Every draw hides each inner token with probability ½, at least one of them.
+/// Every draw hides each piece with probability ½, at least one of them.
 ///
 /// # Errors
 /// For a wrong number of scores or non-finite ones, no draws, and if the scorer fails.
@@ -113,11 +113,12 @@ pub fn text_infidelity(
     fill: TokenFill,
     settings: &InfidelitySettings,
 ) -> Result<f64> {
-    caption.inner_scores(scores)?;
+    caption.piece_scores(scores)?;
     setting("draws", settings.draws, settings.draws > 0, "at least 1")?;
     let mut rng = ChaCha8Rng::seed_from_u64(settings.seed);
     let mut draw = || loop {
-        let hidden: Vec<usize> = caption.inner().filter(|_| rng.random::<bool>()).collect();
+        let pieces = caption.pieces().iter().copied();
+        let hidden: Vec<usize> = pieces.filter(|_| rng.random::<bool>()).collect();
         if !hidden.is_empty() {
             return hidden;
         }

@@ -17,8 +17,8 @@
 //! | parameter and partner randomisation | ↓ | −1..1 | Adebayo et al. 2018 |
 //!
 //! Maps are `[rows, columns]`, larger is more important, of any size: they are enlarged to the
-//! image. Scores of a caption are one a token, of which the start's, the pooled token's and
-//! padding's are not looked at. Each function says what a constant map gives. Nothing gives NaN:
+//! image. Scores of a caption are one a token, of which only those of the caption's own pieces are
+//! looked at. Each function says what a constant map gives. Nothing gives NaN:
 //! where a metric has no value it is `None`, and input that makes no sense is an [`Error`].
 //!
 //! ```
@@ -38,7 +38,7 @@
 //!     }
 //! }
 //!
-//! let caption = CaptionTokens::new(vec![98, 5, 7, 99], 3)?;
+//! let caption = CaptionTokens::new(vec![98, 5, 7, 99], vec![1, 2])?;
 //! let curve = text_deletion(&Seven, &caption, &[0.0, 0.1, 0.9, 0.0], TokenFill::Id(0), 0)?;
 //! assert_eq!(curve.scores, [1.0, 0.0, 0.0]);
 //! assert_eq!(curve.area(), 0.25);

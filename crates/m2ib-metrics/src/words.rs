@@ -50,27 +50,27 @@ fn on_top(scores: impl Iterator<Item = (f32, bool)>) -> (bool, f64) {
 
 #[cfg(test)]
 mod tests {
-    use clip_input::{Caption, Token, TokenKind};
+    use clip_input::{Caption, Read, Role, Token};
     use m2ib_attribution::Unit;
 
     use super::*;
 
     /// "a money bag" with "money" in two pieces.
     fn text(saliency: [f32; 6]) -> TextAttribution {
-        let token = |kind, span, word| Token {
+        let token = |role, span, word| Token {
             id: 0,
             text: String::new(),
-            kind,
+            role,
             span,
             word,
         };
         let tokens = vec![
-            token(TokenKind::Start, 0..0, None),
-            token(TokenKind::Text, 0..1, Some(0)),
-            token(TokenKind::Text, 2..5, Some(1)),
-            token(TokenKind::Text, 5..7, Some(1)),
-            token(TokenKind::Text, 8..11, Some(2)),
-            token(TokenKind::End, 0..0, None),
+            token(Role::Start, 0..0, None),
+            token(Role::Piece, 0..1, Some(0)),
+            token(Role::Piece, 2..5, Some(1)),
+            token(Role::Piece, 5..7, Some(1)),
+            token(Role::Piece, 8..11, Some(2)),
+            token(Role::End, 0..0, None),
         ];
         let caption = Caption {
             text: "a money bag".into(),
@@ -80,6 +80,7 @@ mod tests {
         TextAttribution {
             caption,
             saliency: saliency.into(),
+            read: Read::Row(5),
             unit: Unit::Nats,
             trace: Vec::new(),
         }

@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use clip_model::{Clip, Precision};
+use clip_model::Precision;
+use clip_model::clip::Clip;
 use m2ib_tune::write_whole;
 
 use crate::Result;
@@ -21,7 +22,7 @@ pub struct Provenance {
 
 /// Writes `model.safetensors` in half precision and beside it the model's other `files` (name and
 /// content: configuration, preprocessing, tokenizer). transformers' `CLIPModel` and
-/// [`Pretrained::load`](clip_model::Pretrained::load) read the folder.
+/// [`DualEncoder::load`](clip_model::DualEncoder::load) read the folder.
 ///
 /// # Errors
 /// [`Error::Tune`](crate::Error::Tune); [`Error::Model`](crate::Error::Model) for weights beyond half precision.
@@ -51,7 +52,8 @@ pub fn export(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clip_model::{ClipConfig, Pretrained, random_clip};
+    use clip_model::DualEncoder;
+    use clip_model::clip::{ClipConfig, random_clip};
 
     #[test]
     fn an_exported_folder_loads_and_says_where_it_comes_from() {
@@ -70,8 +72,8 @@ mod tests {
             ("tokenizer.json", m2ib_emoji::TOKENIZER),
         ];
         export(&clip, &provenance, &files, folder.path()).unwrap();
-        let loaded = Pretrained::load(folder.path(), &device).unwrap();
-        assert_eq!(loaded.clip.parameters(), clip.parameters());
+        let loaded = DualEncoder::load(folder.path(), &device).unwrap();
+        assert_eq!(loaded.parameters(), clip.parameters());
         let bytes = std::fs::read(folder.path().join("model.safetensors")).unwrap();
         let (_, header) = safetensors::SafeTensors::read_metadata(&bytes).unwrap();
         let metadata = header.metadata().clone().unwrap();

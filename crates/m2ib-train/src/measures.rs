@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use burn::tensor::Tensor;
-use clip_model::Pretrained;
+use clip_input::{Caption, Layout};
+use clip_model::DualEncoder;
 use image::{DynamicImage, RgbImage};
 use m2ib_core::Lanes;
 use m2ib_scenes::{Generator, Split, classes};
@@ -76,7 +77,7 @@ impl Examination {
     ///
     /// # Errors
     /// If the model's input is not what its preprocessing gives.
-    pub fn measure(&self, model: &Pretrained, lanes: &Lanes) -> Result<Measures> {
+    pub fn measure(&self, model: &DualEncoder, lanes: &Lanes) -> Result<Measures> {
         let names = embed_names(model)?;
         let images: Vec<&RgbImage> = self.single.iter().map(|(image, _)| image).collect();
         let images = embed_images(model, &images, lanes)?;
@@ -124,24 +125,28 @@ fn with_captions(scenes: Vec<(RgbImage, Vec<usize>)>) -> Vec<(RgbImage, usize)> 
 }
 
 /// Unit embeddings of "a photo of a piano", of every class.
-fn embed_names(model: &Pretrained) -> Result<Vec<Vec<f32>>> {
+fn embed_names(model: &DualEncoder) -> Result<Vec<Vec<f32>>> {
     let captions = classes().iter().map(|class| {
         let text = format!("a photo of {}", class.phrase());
-        Ok(model.tokenizer.encode(&text)?.ids())
+        Ok(model.tokenizer().encode(&text)?)
     });
-    let captions: Vec<Vec<i64>> = captions.collect::<Result<_>>()?;
-    // Captions of one length have their last token at one place and need no padding.
-    let mut lengths: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
-    for (class, ids) in captions.iter().enumerate() {
-        lengths.entry(ids.len()).or_default().push(class);
+    let captions: Vec<Caption> = captions.collect::<Result<_>>()?;
+    let tower = model.text();
+    // Those of one layout go through the tower together.
+    let mut layouts: BTreeMap<Layout, Vec<usize>> = BTreeMap::new();
+    for (class, caption) in captions.iter().enumerate() {
+        layouts
+            .entry(tower.layout(caption)?)
+            .or_default()
+            .push(class);
     }
     let mut embeddings = vec![Vec::new(); captions.len()];
-    for chosen in lengths.into_values() {
-        let tower = &model.clip.text;
-        let rows = chosen.iter().map(|&class| tower.ids(&captions[class]));
+    for (layout, chosen) in layouts {
+        let rows = chosen
+            .iter()
+            .map(|&class| tower.ids(&captions[class].ids()));
         let rows = Tensor::cat(rows.collect::<Result<Vec<_>, _>>()?, 0);
-        let position = model.pooling.position(&captions[chosen[0]])?;
-        let found = units(tower.forward(rows, position));
+        let found = units(tower.read_out(0, tower.embed(rows), &layout));
         for (class, found) in chosen.into_iter().zip(found) {
             embeddings[class] = found;
         }
@@ -149,16 +154,16 @@ fn embed_names(model: &Pretrained) -> Result<Vec<Vec<f32>>> {
     Ok(embeddings)
 }
 
-fn embed_images(model: &Pretrained, images: &[&RgbImage], lanes: &Lanes) -> Result<Vec<Vec<f32>>> {
+fn embed_images(model: &DualEncoder, images: &[&RgbImage], lanes: &Lanes) -> Result<Vec<Vec<f32>>> {
     let found = lanes.map(
         images.chunks(TOGETHER).collect(),
         |images: &[&RgbImage]| {
             let pixels = images.iter().map(|&image| {
                 let image = DynamicImage::ImageRgb8(image.clone());
-                model.clip.pixels(&model.processor.process(&image))
+                model.pixels(&model.processor().process(&image))
             });
             let pixels = Tensor::cat(pixels.collect(), 0);
-            Ok(units(model.clip.image.forward(pixels)?))
+            Ok(units(model.embed_pixels(pixels)?))
         },
     );
     let found: Vec<Vec<Vec<f32>>> = found.into_iter().collect::<Result<_>>()?;

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use burn::tensor::{Tensor, TensorData};
-use clip_model::{Clip, Gradients, Patches, TrainingPass};
+use clip_model::clip::{Clip, Gradients, Patches, TrainingPass};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 

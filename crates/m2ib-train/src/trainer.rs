@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use burn::tensor::Device;
-use clip_model::{Clip, ClipConfig, Gradients};
+use clip_model::clip::{Clip, ClipConfig, Gradients};
 use m2ib_core::Lanes;
 use m2ib_tune::{LOGIT_SCALE, Update, gradient_norm};
 

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use burn::tensor::{Tensor, TensorData};
-use clip_model::{Clip, Gradients, Patches, TrainingPass};
+use clip_model::TextTower;
+use clip_model::clip::{Clip, Gradients, Patches, TrainingPass};
 use m2ib_core::Lanes;
 
 use crate::prefix::{Entered, Prefix};

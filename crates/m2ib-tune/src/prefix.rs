@@ -4,7 +4,8 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use burn::tensor::{Tensor, TensorData};
-use clip_model::Clip;
+use clip_model::clip::Clip;
+use clip_model::{ImageTower, TextTower, Tower};
 
 use crate::{Blocks, Example, Result};
 
@@ -85,9 +86,11 @@ impl Prefix {
         let data = TensorData::new(example.pixels.clone(), shape);
         let image = clip.image.embed(Tensor::from_data(data, &clip.device()))?;
         let text = clip.text.embed(clip.text.ids(&example.ids)?);
+        let whole = clip.image.layout([vision.image_size; 2])?;
+        let layout = clip.text.layout_of_ids(&example.ids)?;
         let entered = Arc::new(Entered {
-            image: values(clip.image.blocks(0..self.starts.0, image)),
-            text: values(clip.text.blocks(0..self.starts.1, text)),
+            image: values(clip.image.blocks(0..self.starts.0, image, &whole)),
+            text: values(clip.text.blocks(0..self.starts.1, text, &layout)),
             meaning: example.meaning,
         });
         self.keep(index, &entered);

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, HashMap};
 
 use burn::tensor::{Device, TensorData};
-use clip_model::{Clip, ClipConfig, Gradients, Precision, random_clip};
+use clip_model::Precision;
+use clip_model::clip::{Clip, ClipConfig, Gradients, random_clip};
 use safetensors::SafeTensors;
 
 use crate::adamw::AdamW;

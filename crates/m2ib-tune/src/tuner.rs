@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use clip_model::{Clip, Gradients};
+use clip_model::clip::{Clip, Gradients};
 use m2ib_core::Lanes;
 use serde::{Deserialize, Serialize};
 
@@ -49,7 +49,7 @@ pub struct StepReport {
 /// latents, nor an interruption change a bit of it.
 ///
 /// ```no_run
-/// # use clip_model::Clip;
+/// # use clip_model::clip::Clip;
 /// # use m2ib_tune::{Blocks, Example, Result, TuneSettings, Tuner};
 /// # fn tune(clip: &Clip, examples: &Vec<Example>) -> Result<Clip> {
 /// let settings = TuneSettings {
@@ -96,7 +96,7 @@ impl<'a> Tuner<'a> {
             prefix,
             run: Run {
                 settings,
-                model: model.fingerprint().into(),
+                model: model.digest().to_string(),
                 examples: examples.identity(),
             },
             base: model,

@@ -1,6 +1,6 @@
 //! Building an [`Explainer`]: a preset, what overrides it, and every check, once.
 
-use clip_model::Pretrained;
+use clip_model::{DualEncoder, Tower};
 use m2ib_core::{Bottleneck, NoiseModel, Sampling};
 
 use crate::{
@@ -12,7 +12,7 @@ use crate::{
 /// whatever they leave out.
 #[derive(Debug)]
 pub struct ExplainerBuilder {
-    model: Pretrained,
+    model: DualEncoder,
     preset: Preset,
     image: Overrides,
     text: Overrides,
@@ -30,7 +30,7 @@ pub(crate) struct Side {
 }
 
 impl ExplainerBuilder {
-    pub(crate) fn new(model: Pretrained) -> Self {
+    pub(crate) fn new(model: DualEncoder) -> Self {
         Self {
             model,
             preset: Preset::default(),
@@ -157,9 +157,9 @@ impl ExplainerBuilder {
         let method = Method::M2ib(Box::new(bottlenecks));
         let provenance = crate::provenance(&self.model, method, self.seed);
         let samples = [&image, &text].map(|side| side.settings.bottleneck.samples);
-        let device = self.model.clip.device();
+        let device = self.model.device();
         let on_host = Backend::host_threads(&device).is_some();
-        self.model.clip.computes_on_host(on_host);
+        self.model.computes_on_host(on_host);
         let most = samples.into_iter().max().unwrap_or(1);
         Ok(Explainer {
             model: self.model,
@@ -179,15 +179,11 @@ impl ExplainerBuilder {
     }
 
     fn side(&self, modality: Modality) -> Result<Side> {
-        let clip = &self.model.clip;
-        let (depth, width, overrides) = match modality {
-            Modality::Image => (
-                clip.image.depth(),
-                clip.config.vision.hidden_size,
-                self.image,
-            ),
-            Modality::Text => (clip.text.depth(), clip.config.text.hidden_size, self.text),
+        let (tower, overrides) = match modality {
+            Modality::Image => (self.model.image() as &dyn Tower, self.image),
+            Modality::Text => (self.model.text() as &dyn Tower, self.text),
         };
+        let (depth, width) = (tower.depth(), tower.width());
         let settings = overrides.apply(ModalitySettings::preset(self.preset, modality, depth));
         let in_side = |source| Error::Bottleneck { modality, source };
         settings.layer.check(modality, depth)?;

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use clip_input::TokenKind;
-use clip_model::{Pretrained, TraceOptions};
+use clip_input::Layout;
+use clip_model::{DualEncoder, TraceOptions};
 use image::DynamicImage;
 use m2ib_core::NoiseModel;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
@@ -13,13 +13,13 @@ use serde::{Deserialize, Serialize};
 use crate::{Backend, Error, Layer, Modality, Result};
 
 /// Mean and deviation of every feature at every layer of both towers, over the patches of some
-/// images (class token left out) and the words of some captions (start and end left out).
+/// images (other tokens left out) and the words of some captions (start, end and padding left out).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Calibration {
     /// The model it was made for.
     pub model: String,
-    /// Its weights' fingerprint.
-    pub fingerprint: String,
+    /// Its [identity](DualEncoder::identity).
+    pub identity: String,
     /// Images seen.
     pub images: usize,
     /// Captions seen.
@@ -48,10 +48,10 @@ impl Statistics {
         }
     }
 
-    /// Statistics of `values`, rows of `width` features.
-    pub(crate) fn of_rows(values: &[f32], width: usize) -> Self {
+    /// Statistics of rows of `width` features.
+    pub(crate) fn of_rows<'a>(rows: impl Iterator<Item = &'a [f32]>, width: usize) -> Self {
         let mut moments = Moments::new(width);
-        values.chunks_exact(width).for_each(|row| moments.add(row));
+        rows.for_each(|row| moments.add(row));
         moments.finish()
     }
 }
@@ -103,7 +103,7 @@ impl Moments {
 /// Gathers statistics image by image and caption by caption.
 #[derive(Debug)]
 pub struct Calibrator<'a> {
-    model: &'a Pretrained,
+    model: &'a DualEncoder,
     images: usize,
     captions: usize,
     image: Vec<Moments>,
@@ -112,15 +112,14 @@ pub struct Calibrator<'a> {
 
 impl<'a> Calibrator<'a> {
     /// Starts with nothing seen.
-    pub fn new(model: &'a Pretrained) -> Self {
+    pub fn new(model: &'a DualEncoder) -> Self {
         let layers = |depth: usize, width| vec![Moments::new(width); depth + 1];
-        let config = &model.clip.config;
         Self {
             model,
             images: 0,
             captions: 0,
-            image: layers(model.clip.image.depth(), config.vision.hidden_size),
-            text: layers(model.clip.text.depth(), config.text.hidden_size),
+            image: layers(model.image().depth(), model.image().width()),
+            text: layers(model.text().depth(), model.text().width()),
         }
     }
 
@@ -129,12 +128,16 @@ impl<'a> Calibrator<'a> {
     /// # Errors
     /// [`Error::Model`] if the image does not go through the tower.
     pub fn add_image(&mut self, image: &DynamicImage) -> Result<()> {
-        let tower = &self.model.clip.image;
-        let pixels = self.model.clip.pixels(&self.model.processor.process(image));
-        let lanes = Backend::lanes(&self.model.clip.device(), 1)?;
-        let trace = lanes.together(|| Ok::<_, Error>(tower.trace(tower.embed(pixels)?, HIDDEN)))?;
-        let patches = |token: usize| token > 0;
-        add_states(&mut self.image, &trace, patches, Modality::Image)?;
+        let tower = self.model.image();
+        let pixels = self.model.pixels(&self.model.processor().process(image));
+        let [.., height, width] = pixels.dims();
+        let layout = tower.layout([height, width])?;
+        let lanes = Backend::lanes(&self.model.device(), 1)?;
+        let trace = lanes.together(|| {
+            let embedded = tower.embed(pixels)?;
+            Ok::<_, Error>(tower.trace(embedded, &layout, HIDDEN))
+        })?;
+        add_states(&mut self.image, &trace, &layout, Modality::Image)?;
         self.images += 1;
         Ok(())
     }
@@ -144,13 +147,13 @@ impl<'a> Calibrator<'a> {
     /// # Errors
     /// [`Error::Model`] if the caption cannot be tokenised.
     pub fn add_caption(&mut self, caption: &str) -> Result<()> {
-        let tower = &self.model.clip.text;
-        let caption = self.model.tokenizer.encode(caption)?;
+        let tower = self.model.text();
+        let caption = self.model.tokenizer().encode(caption)?;
+        let layout = tower.layout(&caption)?;
         let ids = tower.ids(&caption.ids())?;
-        let lanes = Backend::lanes(&self.model.clip.device(), 1)?;
-        let trace = lanes.together(|| tower.trace(tower.embed(ids), HIDDEN));
-        let words = |token: usize| caption.tokens[token].kind == TokenKind::Text;
-        add_states(&mut self.text, &trace, words, Modality::Text)?;
+        let lanes = Backend::lanes(&self.model.device(), 1)?;
+        let trace = lanes.together(|| tower.trace(tower.embed(ids), &layout, HIDDEN));
+        add_states(&mut self.text, &trace, &layout, Modality::Text)?;
         self.captions += 1;
         Ok(())
     }
@@ -177,8 +180,8 @@ impl<'a> Calibrator<'a> {
                 .collect()
         };
         Ok(Calibration {
-            model: self.model.name.clone(),
-            fingerprint: self.model.clip.fingerprint().into(),
+            model: self.model.name().into(),
+            identity: self.model.identity().to_string(),
             images: self.images,
             captions: self.captions,
             image: layers(&self.image),
@@ -201,7 +204,7 @@ fn hidden_state(index: usize) -> Layer {
 fn add_states(
     moments: &mut [Moments],
     trace: &clip_model::Trace,
-    keep: impl Fn(usize) -> bool,
+    layout: &Layout,
     modality: Modality,
 ) -> Result<()> {
     for (index, moments) in moments.iter_mut().enumerate() {
@@ -210,8 +213,8 @@ fn add_states(
             .expect("hidden states were asked for");
         let [_, _, width] = state.dims();
         let values = crate::encoded::host(state, modality)?;
-        for (token, row) in values.chunks_exact(width).enumerate() {
-            if keep(token) {
+        for (role, row) in layout.tokens.iter().zip(values.chunks_exact(width)) {
+            if role.is_input() {
                 moments.add(row);
             }
         }
@@ -226,16 +229,15 @@ impl Calibration {
     /// [`Error::Calibration`] for another model's, or a layer that is absent or has another width.
     pub fn statistics(
         &self,
-        model: &Pretrained,
+        model: &DualEncoder,
         modality: Modality,
         layer: Layer,
     ) -> Result<&Statistics> {
         self.check_model(model)?;
         let fail = |reason| Err(Error::Calibration { reason });
-        let config = &model.clip.config;
         let (layers, width) = match modality {
-            Modality::Image => (&self.image, config.vision.hidden_size),
-            Modality::Text => (&self.text, config.text.hidden_size),
+            Modality::Image => (&self.image, model.image().width()),
+            Modality::Text => (&self.text, model.text().width()),
         };
         let Some(statistics) = layers.get(&layer) else {
             let known: Vec<_> = layers.keys().map(ToString::to_string).collect();
@@ -256,14 +258,15 @@ impl Calibration {
     }
 
     /// Whether these are statistics of this model.
-    pub(crate) fn check_model(&self, model: &Pretrained) -> Result<()> {
-        let (found, expected) = (&self.fingerprint, model.clip.fingerprint());
-        if found == expected {
+    pub(crate) fn check_model(&self, model: &DualEncoder) -> Result<()> {
+        let (found, expected) = (&self.identity, model.identity().to_string());
+        if *found == expected {
             return Ok(());
         }
         let reason = format!(
-            "it was made for {} (weights {found}), the model is {} (weights {expected})",
-            self.model, model.name
+            "it was made for {} (identity {found}), the model is {} (identity {expected})",
+            self.model,
+            model.name()
         );
         Err(Error::Calibration { reason })
     }
@@ -330,7 +333,7 @@ impl Calibration {
             .collect::<Result<Vec<_>, safetensors::SafeTensorError>>()?;
         let metadata = [
             ("model", self.model.clone()),
-            ("fingerprint", self.fingerprint.clone()),
+            ("identity", self.identity.clone()),
             ("images", self.images.to_string()),
             ("captions", self.captions.to_string()),
         ];
@@ -363,7 +366,7 @@ impl Calibration {
         };
         let mut calibration = Self {
             model: entry("model")?,
-            fingerprint: entry("fingerprint")?,
+            identity: entry("identity")?,
             images: number("images")?,
             captions: number("captions")?,
             image: BTreeMap::new(),
@@ -399,7 +402,12 @@ mod tests {
 
     #[test]
     fn moments_are_mean_and_deviation_with_a_floor() {
-        let statistics = Statistics::of_rows(&[1.0, 5.0, 3.0, 5.0, 5.0, 5.0], 2);
+        let statistics = Statistics::of_rows(
+            [[1.0, 5.0], [3.0, 5.0], [5.0, 5.0]]
+                .iter()
+                .map(|row| &row[..]),
+            2,
+        );
         assert_eq!(statistics.mean, [3.0, 5.0]);
         assert_eq!(statistics.std[0], 2.0);
         assert!(
@@ -418,7 +426,7 @@ mod tests {
         };
         let calibration = Calibration {
             model: "m".into(),
-            fingerprint: "f00".into(),
+            identity: "f00".into(),
             images: 3,
             captions: 4,
             image: [

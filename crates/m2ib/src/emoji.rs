@@ -2,7 +2,7 @@
 
 use burn::tensor::Device;
 use clip_input::Content;
-use clip_model::{ModelFiles, Pretrained};
+use clip_model::{DualEncoder, ModelFiles};
 pub use m2ib_emoji::{SCENES, Scene, class_names};
 
 use crate::{Calibration, Error, Result};
@@ -11,7 +11,7 @@ use crate::{Calibration, Error, Result};
 ///
 /// # Errors
 /// None in practice: the files are part of the binary.
-pub fn pretrained(device: &Device) -> Result<Pretrained> {
+pub fn pretrained(device: &Device) -> Result<DualEncoder> {
     let files = ModelFiles {
         name: "emoji".into(),
         config: Content::Bytes("embedded config.json", m2ib_emoji::CONFIG),
@@ -25,7 +25,7 @@ pub fn pretrained(device: &Device) -> Result<Pretrained> {
             m2ib_emoji::WEIGHTS,
         )],
     };
-    Ok(Pretrained::from_files(&files, device)?)
+    Ok(DualEncoder::from_files(&files, device)?)
 }
 
 /// Its feature statistics, over 512 scenes and 512 captions.

@@ -1,12 +1,12 @@
 //! Images and captions that went through their towers once.
 
 use burn::tensor::{Device, Tensor};
-use clip_input::{Caption, Pixels, View};
-use clip_model::Precision;
+use clip_input::{Caption, Layout, Pixels, View};
+use clip_model::{Precision, Tower};
 use image::DynamicImage;
 use m2ib_core::{Readout, cosine_similarity};
 
-use crate::readout::{ImageReadout, TextReadout};
+use crate::readout::TowerReadout;
 use crate::{Error, Explainer, Layer, Modality, Result};
 
 /// An image that went through its tower once, ready to be explained against many captions.
@@ -16,6 +16,7 @@ pub struct EncodedImage {
     pub embedding: Tensor<2>,
     pub(crate) latent: Tensor<3>,
     origin: Origin,
+    pub(crate) layout: Layout,
     pub(crate) input_size: [usize; 2],
     pub(crate) view: View,
 }
@@ -27,7 +28,7 @@ pub struct EncodedText {
     pub embedding: Tensor<2>,
     pub(crate) latent: Tensor<3>,
     origin: Origin,
-    pub(crate) position: usize,
+    pub(crate) layout: Layout,
     pub(crate) caption: Caption,
 }
 
@@ -38,10 +39,10 @@ impl EncodedText {
     }
 }
 
-/// Which weights and layer a latent belongs to, in which format they were, and where it lies.
+/// Which model and layer a latent belongs to, in which format they were, and where it lies.
 #[derive(Debug, Clone, PartialEq)]
 struct Origin {
-    fingerprint: String,
+    identity: String,
     layer: Layer,
     precision: Precision,
     device: Device,
@@ -53,7 +54,7 @@ impl Explainer {
     /// # Errors
     /// [`Error::Model`] if the preprocessed image does not fit the tower.
     pub fn encode_image(&self, image: &DynamicImage) -> Result<EncodedImage> {
-        self.encode_pixels(self.model.processor.process(image))
+        self.encode_pixels(self.model.processor().process(image))
     }
 
     /// Runs a preprocessed image through its tower.
@@ -67,19 +68,19 @@ impl Explainer {
             view,
             ..
         } = pixels;
-        let tower = &self.model.clip.image;
+        let tower = self.model.image();
         let start = self.image.settings.layer.next_block();
+        let layout = tower.layout([height, width])?;
         let (latent, embedding) = self.pair_lanes.together(|| {
-            let embedded = tower.embed(self.model.clip.pixels(&pixels))?;
-            let latent = tower.blocks(0..start, embedded);
-            let embedding = ImageReadout { tower, start }.read(latent.clone());
-            Ok::<_, Error>((latent, embedding))
+            let embedded = tower.embed(self.model.pixels(&pixels))?;
+            Ok::<_, Error>(begin(tower, start, embedded, &layout))
         })?;
         let origin = self.origin(Modality::Image);
         Ok(EncodedImage {
             embedding,
             latent,
             origin,
+            layout,
             input_size: [height, width],
             view,
         })
@@ -90,7 +91,7 @@ impl Explainer {
     /// # Errors
     /// [`Error::Model`] for a caption without words or with text outside the vocabulary.
     pub fn encode_text(&self, text: &str) -> Result<EncodedText> {
-        self.encode_caption(self.model.tokenizer.encode(text)?)
+        self.encode_caption(self.model.tokenizer().encode(text)?)
     }
 
     /// Runs a tokenised caption through its tower.
@@ -98,7 +99,7 @@ impl Explainer {
     /// # Errors
     /// [`Error::Model`] for ids outside the vocabulary or without an end token.
     pub fn encode_caption(&self, caption: Caption) -> Result<EncodedText> {
-        let tower = &self.model.clip.text;
+        let tower = self.model.text();
         let ids = tower.ids(&caption.ids())?;
         let embedded = self.pair_lanes.together(|| tower.embed(ids));
         self.encode_embedded(caption, embedded)
@@ -112,25 +113,17 @@ impl Explainer {
     /// # Errors
     /// As [`encode_caption`](Self::encode_caption).
     pub fn encode_embedded(&self, caption: Caption, embedded: Tensor<3>) -> Result<EncodedText> {
-        let position = self.model.pooling.position(&caption.ids())?;
-        let tower = &self.model.clip.text;
+        let tower = self.model.text();
+        let layout = tower.layout(&caption)?;
         let start = self.text.settings.layer.next_block();
-        let readout = TextReadout {
-            tower,
-            start,
-            position,
-        };
-        let (latent, embedding) = self.pair_lanes.together(|| {
-            let latent = tower.blocks(0..start, embedded);
-            let embedding = readout.read(latent.clone());
-            (latent, embedding)
-        });
+        let begin = || begin(tower, start, embedded, &layout);
+        let (latent, embedding) = self.pair_lanes.together(begin);
         let origin = self.origin(Modality::Text);
         Ok(EncodedText {
             embedding,
             latent,
             origin,
-            position,
+            layout,
             caption,
         })
     }
@@ -156,12 +149,12 @@ impl Explainer {
     }
 
     fn origin(&self, modality: Modality) -> Origin {
-        let fingerprint = self.model.clip.fingerprint().into();
+        let identity = self.model.identity().to_string();
         Origin {
-            fingerprint,
+            identity,
             layer: self.settings(modality).layer,
-            precision: self.model.clip.precision(),
-            device: self.model.clip.device(),
+            precision: self.model.precision(),
+            device: self.model.device(),
         }
     }
 
@@ -172,13 +165,13 @@ impl Explainer {
         }
         let name = |origin: &Origin| {
             let Origin {
-                fingerprint,
+                identity,
                 layer,
                 precision,
                 device,
             } = origin;
             format!(
-                "weights {fingerprint} in {precision} at {layer} on {:?}",
+                "model {identity} in {precision} at {layer} on {:?}",
                 device.as_dispatch()
             )
         };
@@ -188,6 +181,23 @@ impl Explainer {
             expected: name(&expected),
         })
     }
+}
+
+/// Runs a tower up to block `start`, and from there on: the latent and the embedding.
+fn begin(
+    tower: &dyn Tower,
+    start: usize,
+    embedded: Tensor<3>,
+    layout: &Layout,
+) -> (Tensor<3>, Tensor<2>) {
+    let latent = tower.blocks(0..start, embedded, layout);
+    let readout = TowerReadout {
+        tower,
+        start,
+        layout,
+    };
+    let embedding = readout.read(latent.clone());
+    (latent, embedding)
 }
 
 /// A tensor's values on the host, all of them finite.

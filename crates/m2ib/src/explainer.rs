@@ -3,9 +3,8 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use burn::tensor::Tensor;
-use clip_input::TokenKind;
-use clip_model::Pretrained;
+use clip_input::Layout;
+use clip_model::DualEncoder;
 use image::DynamicImage;
 use m2ib_core::{Fit, Lanes, NoiseModel, Problem, Readout, SeededNoise, Solution, Step};
 use ndarray::Array2;
@@ -13,19 +12,19 @@ use ndarray::Array2;
 use crate::builder::{ExplainerBuilder, Side};
 use crate::calibration::Statistics;
 use crate::encoded::{EncodedImage, EncodedText, host};
-use crate::readout::{ImageReadout, TextReadout};
+use crate::readout::TowerReadout;
 use crate::{
     Attribution, Backend, Calibration, Calibrator, Error, Fits, ImageAttribution, Modality,
-    ModalitySettings, Provenance, Result, TextAttribution, Unit, Warning,
+    ModalitySettings, Provenance, Result, RoleScore, TextAttribution, Unit, Warning,
 };
 
-/// Above this share of the text's nats on the end token, a warning is given.
+/// Above this share of the text's nats on the token that is read out, a warning is given.
 const POOLED_SHARE_WARNING: f32 = 0.5;
 
 /// Explains image–caption pairs with one model and fixed settings.
 #[derive(Debug)]
 pub struct Explainer {
-    pub(crate) model: Pretrained,
+    pub(crate) model: DualEncoder,
     pub(crate) image: Side,
     pub(crate) text: Side,
     pub(crate) seed: u64,
@@ -51,7 +50,7 @@ pub struct Progress {
 
 impl Explainer {
     /// Starts from a loaded model; see [`ExplainerBuilder`].
-    pub fn builder(model: Pretrained) -> ExplainerBuilder {
+    pub fn builder(model: DualEncoder) -> ExplainerBuilder {
         ExplainerBuilder::new(model)
     }
 
@@ -61,7 +60,7 @@ impl Explainer {
     /// [`Error::Model`] for whatever is wrong with the folder, by file.
     pub fn from_folder(folder: impl AsRef<Path>) -> Result<Self> {
         let device = Backend::preferred()?.device()?;
-        Self::builder(Pretrained::load(folder, &device)?).build()
+        Self::builder(DualEncoder::load(folder, &device)?).build()
     }
 
     /// Downloads a model from the Hugging Face hub, or finds it in the cache, and loads it on the
@@ -70,7 +69,7 @@ impl Explainer {
     ///
     /// The environment is heeded as by Hugging Face's own tools: `HF_ENDPOINT`, `HF_HOME`,
     /// `HF_TOKEN`, `HF_HUB_OFFLINE`. For a progress bar or other settings, use
-    /// [`hub::fetch`](crate::hub::fetch) and [`Pretrained::from_files`].
+    /// [`hub::fetch`](crate::hub::fetch) and [`DualEncoder::from_files`].
     ///
     /// # Errors
     /// [`Error::Hub`] if it cannot be had, [`Error::Model`] if it cannot be loaded.
@@ -78,7 +77,7 @@ impl Explainer {
     pub fn from_pretrained(id: &str) -> Result<Self> {
         let device = Backend::preferred()?.device()?;
         let files = crate::hub::fetch(id, &crate::hub::HubOptions::from_env(), None)?;
-        Self::builder(Pretrained::from_files(&files, &device)?).build()
+        Self::builder(DualEncoder::from_files(&files, &device)?).build()
     }
 
     /// The embedded emoji model on the preferred backend, with the matched preset and its
@@ -96,7 +95,7 @@ impl Explainer {
     }
 
     /// The model.
-    pub fn model(&self) -> &Pretrained {
+    pub fn model(&self) -> &DualEncoder {
         &self.model
     }
 
@@ -226,7 +225,7 @@ impl Explainer {
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Solution> {
         let problem = self.image_problem(image, fit)?;
-        let readout = self.image_readout();
+        let readout = self.readout(Modality::Image, &image.layout);
         self.solve(Modality::Image, &problem, &readout, lanes, progress)
     }
 
@@ -238,29 +237,29 @@ impl Explainer {
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Solution> {
         let problem = self.text_problem(text, fit)?;
-        let readout = self.text_readout(text);
+        let readout = self.readout(Modality::Text, &text.layout);
         self.solve(Modality::Text, &problem, &readout, lanes, progress)
     }
 
-    pub(crate) fn image_readout(&self) -> ImageReadout<'_> {
-        ImageReadout {
-            tower: &self.model.clip.image,
-            start: self.image.settings.layer.next_block(),
-        }
-    }
-
-    pub(crate) fn text_readout(&self, text: &EncodedText) -> TextReadout<'_> {
-        TextReadout {
-            tower: &self.model.clip.text,
-            start: self.text.settings.layer.next_block(),
-            position: text.position,
+    pub(crate) fn readout<'a>(
+        &'a self,
+        modality: Modality,
+        layout: &'a Layout,
+    ) -> TowerReadout<'a> {
+        TowerReadout {
+            tower: match modality {
+                Modality::Image => self.model.image(),
+                Modality::Text => self.model.text(),
+            },
+            start: self.settings(modality).layer.next_block(),
+            layout,
         }
     }
 
     pub(crate) fn image_problem(&self, image: &EncodedImage, fit: Arc<dyn Fit>) -> Result<Problem> {
         let noise_model = match &self.image.noise {
             Some(noise) => noise.clone(),
-            None => own_statistics(&image.latent)?,
+            None => own_statistics(image)?,
         };
         Ok(Problem {
             latent: image.latent.clone(),
@@ -334,13 +333,15 @@ impl Explainer {
 
     fn image_attribution(&self, image: &EncodedImage, solution: Solution) -> ImageAttribution {
         let saliency = solution.saliency();
-        let side = self.model.clip.config.vision.patches_per_side();
-        // The class token comes first and is no patch.
-        let patches = Array2::from_shape_fn((side, side), |(row, column)| {
-            saliency[1 + row * side + column]
-        });
+        let grid = image.layout.grid.unwrap_or_default();
+        let others = image.layout.tokens.iter().zip(&saliency);
+        let others = others.filter(|(role, _)| !role.is_input());
+        let others = others.map(|(&role, &saliency)| RoleScore { role, saliency });
+        let others = others.collect();
+        let patches = image.layout.on_grid(&saliency.to_vec());
+        let patches = Array2::from_shape_vec(grid, patches).expect("one value a patch");
         let mut image = ImageAttribution::new(patches, Unit::Nats, image.input_size, image.view);
-        image.class_token = saliency[0];
+        image.others = others;
         image.trace = solution.trace;
         image
     }
@@ -350,30 +351,29 @@ fn text_attribution(text: &EncodedText, solution: Solution) -> TextAttribution {
     TextAttribution {
         caption: text.caption.clone(),
         saliency: solution.saliency().to_vec(),
+        read: text.layout.read.clone(),
         unit: Unit::Nats,
         trace: solution.trace,
     }
 }
 
 /// Noise matched to an image's own patches, where there is no calibration.
-fn own_statistics(latent: &Tensor<3>) -> Result<NoiseModel> {
-    let [_, _, width] = latent.dims();
-    let values = host(latent.clone(), Modality::Image)?;
-    // The class token comes first and is no patch.
-    Ok(Statistics::of_rows(&values[width..], width).noise_model())
+fn own_statistics(image: &EncodedImage) -> Result<NoiseModel> {
+    let [_, _, width] = image.latent.dims();
+    let values = host(image.latent.clone(), Modality::Image)?;
+    let patches = image.layout.inputs().into_iter();
+    let patches = patches.map(|token| &values[token * width..(token + 1) * width]);
+    Ok(Statistics::of_rows(patches, width).noise_model())
 }
 
 fn warnings(image: &ImageAttribution, text: &TextAttribution) -> Vec<Warning> {
-    let share = text.pooled_share();
-    let pieces = text
-        .caption
-        .tokens
-        .iter()
-        .filter(|token| token.kind == TokenKind::Text)
-        .count();
-    // With one or two pieces, the end token's half is nothing unusual.
-    let dominates = (share > POOLED_SHARE_WARNING && pieces > 2)
-        .then_some(Warning::PooledTokenDominates { share });
+    // With one or two pieces, half for one token is nothing unusual.
+    let pieces = text.caption.tokens.iter();
+    let pieces = pieces.filter(|token| token.role.is_input()).count();
+    let dominates = text
+        .pooled_share()
+        .filter(|&(_, share)| share > POOLED_SHARE_WARNING && pieces > 2)
+        .map(|(role, share)| Warning::PooledTokenDominates { role, share });
     let flat = image.is_flat().then_some(Warning::FlatImageMap);
     [text.cut(), dominates, flat]
         .into_iter()

@@ -31,7 +31,7 @@ pub use calibration::{Calibration, Calibrator, Statistics};
 pub use clip_input;
 pub use clip_input::{decode_image, open_image};
 pub use clip_model;
-pub use clip_model::{Precision, Pretrained};
+pub use clip_model::{DualEncoder, Precision};
 pub use config::Config;
 pub use encoded::{EncodedImage, EncodedText};
 pub use error::{Error, Result};
@@ -40,7 +40,7 @@ pub use fits::Fits;
 pub use image;
 pub use m2ib_attribution::{
     Attribution, Bottlenecks, FitRecord, HeatMap, ImageAttribution, Method, Provenance, Rect,
-    TextAttribution, TokenScore, Unit, Warning, WordScore, normalize, upsample,
+    RoleScore, TextAttribution, TokenScore, Unit, Warning, WordScore, normalize, upsample,
 };
 pub use m2ib_core;
 pub use m2ib_draw as draw;
@@ -49,7 +49,7 @@ pub use m2ib_settings::{
 };
 pub use ndarray;
 pub use provenance::provenance;
-pub use readout::{ImageReadout, TextReadout};
+pub use readout::TowerReadout;
 
 /// The README's examples, compiled and run.
 #[cfg(all(doctest, feature = "emoji"))]

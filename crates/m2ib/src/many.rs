@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use burn::tensor::Tensor;
+use clip_input::Layout;
 use image::DynamicImage;
 use m2ib_core::{BATCH_ROWS, Cosine, Lanes, Problem, Readout, Solution};
 
@@ -66,7 +67,7 @@ impl Explainer {
         pairs: &[(&EncodedImage, &EncodedText)],
         done: &(dyn Fn(usize, &Result<Attribution>) + Sync),
     ) -> Vec<Result<Attribution>> {
-        match Backend::host_threads(&self.model.clip.device()) {
+        match Backend::host_threads(&self.model.device()) {
             Some(_) => self.many_in_lanes(pairs, done),
             None => self.many_in_batches(pairs, done),
         }
@@ -99,9 +100,9 @@ impl Explainer {
         pairs: &[(&EncodedImage, &EncodedText)],
         done: &(dyn Fn(usize, &Result<Attribution>) + Sync),
     ) -> Vec<Result<Attribution>> {
-        let config = &self.model.clip.config;
-        let image = config.vision.tokens() * self.image.settings.bottleneck.samples;
-        let text = config.text.max_position_embeddings * self.text.settings.bottleneck.samples;
+        let tokens = pairs.iter().map(|(image, _)| image.layout.tokens.len());
+        let image = tokens.max().unwrap_or(1) * self.image.settings.bottleneck.samples;
+        let text = self.model.text().positions() * self.text.settings.bottleneck.samples;
         let rows = image.max(text);
         let mut results = Vec::with_capacity(pairs.len());
         for batch in pairs.chunks((BATCH_ROWS / rows).max(1)) {
@@ -123,32 +124,18 @@ impl Explainer {
         let fit: Vec<usize> = fit.collect();
 
         let cosine = |embedding: &Tensor<2>| Arc::new(Cosine::new(embedding.clone()));
-        let problem = |&index: &usize| {
+        let problem = |index: usize| {
             let (image, text) = pairs[index];
             self.image_problem(image, cosine(&text.embedding))
         };
-        let problems = fit.iter().map(problem).collect();
-        let by_image = self.solve_batch(Modality::Image, problems, &self.image_readout());
-        let mut by_image: BTreeMap<_, _> = fit.iter().copied().zip(by_image).collect();
-
-        // A batch of captions needs one length and one pooled position.
-        let mut groups = BTreeMap::<_, Vec<usize>>::new();
-        for &index in &fit {
-            let text = pairs[index].1;
-            let shape = (text.latent.dims()[1], text.position);
-            groups.entry(shape).or_default().push(index);
-        }
-        let mut by_text = BTreeMap::new();
-        for group in groups.into_values() {
-            let problem = |&index: &usize| {
-                let (image, text) = pairs[index];
-                self.text_problem(text, cosine(&image.embedding))
-            };
-            let problems = group.iter().map(problem).collect();
-            let readout = self.text_readout(pairs[group[0]].1);
-            let solutions = self.solve_batch(Modality::Text, problems, &readout);
-            by_text.extend(group.into_iter().zip(solutions));
-        }
+        let layout = |index: usize| &pairs[index].0.layout;
+        let mut by_image = self.solve_by_layout(Modality::Image, &fit, layout, problem);
+        let problem = |index: usize| {
+            let (image, text) = pairs[index];
+            self.text_problem(text, cosine(&image.embedding))
+        };
+        let layout = |index: usize| &pairs[index].1.layout;
+        let mut by_text = self.solve_by_layout(Modality::Text, &fit, layout, problem);
 
         let result = |(index, similarity): (usize, Result<f32>)| {
             let similarity = similarity?;
@@ -159,6 +146,28 @@ impl Explainer {
             Ok(self.attribution(image, text, similarity, by_image, by_text))
         };
         similarities.into_iter().enumerate().map(result).collect()
+    }
+
+    /// The solutions of pairs' problems, batch by batch: a batch needs one layout.
+    fn solve_by_layout<'a>(
+        &self,
+        modality: Modality,
+        pairs: &[usize],
+        layout: impl Fn(usize) -> &'a Layout,
+        problem: impl Fn(usize) -> Result<Problem>,
+    ) -> BTreeMap<usize, Result<Solution>> {
+        let mut groups = BTreeMap::<_, Vec<usize>>::new();
+        for &index in pairs {
+            groups.entry(layout(index)).or_default().push(index);
+        }
+        let mut solved = BTreeMap::new();
+        for (layout, group) in groups {
+            let problems = group.iter().map(|&index| problem(index)).collect();
+            let readout = self.readout(modality, layout);
+            let solutions = self.solve_batch(modality, problems, &readout);
+            solved.extend(group.into_iter().zip(solutions));
+        }
+        solved
     }
 
     /// One result a problem: those that could not be stated keep their error, and an error of the

@@ -1,53 +1,32 @@
-//! The two towers behind a mask, as the bottleneck sees them.
+//! A tower behind a mask, as the bottleneck sees it.
 
 use burn::tensor::Tensor;
-use clip_model::{ImageTower, ReadOut, TextTower};
+use clip_input::Layout;
+use clip_model::Tower;
 use m2ib_core::{ReadBack, Readout};
 
-/// The image tower from block `start` on.
+/// A tower from block `start` on.
 #[derive(Debug, Clone, Copy)]
-pub struct ImageReadout<'a> {
+pub struct TowerReadout<'a> {
     /// The tower.
-    pub tower: &'a ImageTower,
+    pub tower: &'a dyn Tower,
     /// The first block behind the mask.
     pub start: usize,
+    /// The tokens of what is masked.
+    pub layout: &'a Layout,
 }
 
-impl Readout for ImageReadout<'_> {
+impl Readout for TowerReadout<'_> {
     fn read(&self, latent: Tensor<3>) -> Tensor<2> {
-        self.tower.read_out(self.start, latent)
+        self.tower.read_out(self.start, latent, self.layout)
     }
 
     fn read_back(&self, latent: Tensor<3>) -> ReadBack<'_> {
-        by_hand(self.tower.read_out_with_pullback(self.start, latent))
+        let (start, layout) = (self.start, self.layout);
+        // The towers derive their way back by hand.
+        let read_out = self.tower.read_out_with_pullback(start, latent, layout);
+        ReadBack::new(read_out.embedding.clone(), |gradient| {
+            Ok(read_out.pull_back(gradient))
+        })
     }
-}
-
-/// The text tower from block `start` on.
-#[derive(Debug, Clone, Copy)]
-pub struct TextReadout<'a> {
-    /// The tower.
-    pub tower: &'a TextTower,
-    /// The first block behind the mask.
-    pub start: usize,
-    /// Position of the pooled token.
-    pub position: usize,
-}
-
-impl Readout for TextReadout<'_> {
-    fn read(&self, latent: Tensor<3>) -> Tensor<2> {
-        self.tower.read_out(self.start, latent, self.position)
-    }
-
-    fn read_back(&self, latent: Tensor<3>) -> ReadBack<'_> {
-        let (start, position) = (self.start, self.position);
-        by_hand(self.tower.read_out_with_pullback(start, latent, position))
-    }
-}
-
-/// The towers derive their way back by hand.
-fn by_hand(read_out: ReadOut<'_>) -> ReadBack<'_> {
-    ReadBack::new(read_out.embedding.clone(), |gradient| {
-        Ok(read_out.pull_back(gradient))
-    })
 }

@@ -17,10 +17,10 @@ mod pooled_attention;
 pub(crate) use attention::softmax_pull_back;
 
 use burn::tensor::Tensor;
+use clip_input::{Layout, Read};
 
-use crate::Encoder;
 use crate::layer_norm::LayerNorm;
-use crate::linear::Linear;
+use crate::{Encoder, Head, Precision, attention_bias, pooling};
 
 /// An embedding, and the way back from it.
 #[must_use]
@@ -42,61 +42,84 @@ impl ReadOut<'_> {
     }
 }
 
-/// The blocks from `start` on, of the last one only the token at `position`; then a tower's final
-/// norm and projection.
+type PullBack<'a, const D: usize> = Box<dyn FnOnce(Tensor<D>) -> Tensor<3> + 'a>;
+
+/// The blocks from `start` on, and what is read out behind them. Of one row, the last block
+/// computes nothing else.
 ///
 /// # Shapes
 /// - x: `[batch, tokens, width]`
-/// - bias: `[1, 1, tokens, tokens]`
 pub(crate) fn read_out<'a>(
     encoder: &'a Encoder,
-    norm: &'a LayerNorm,
-    projection: &'a Linear,
+    head: Head<'a>,
     start: usize,
     x: Tensor<3>,
-    bias: Option<&Tensor<4>>,
-    (position, visible): (usize, usize),
+    layout: &Layout,
 ) -> ReadOut<'a> {
+    let bias = attention_bias(layout, &x.device());
+    let layers = &encoder.layers[start..];
+    let (full, last) = match (&layout.read, layers.split_last()) {
+        (&Read::Row(row), Some((last, full))) => (full, Some((last, row))),
+        _ => (layers, None),
+    };
     let mut x = x;
-    let mut blocks: Vec<Box<dyn FnOnce(Tensor<3>) -> Tensor<3> + 'a>> = Vec::new();
-    let (pooled, pull_pooled): (_, Box<dyn FnOnce(Tensor<2>) -> Tensor<3> + 'a>) =
-        match encoder.layers[start..].split_last() {
-            Some((last, full)) => {
-                for block in full {
-                    let (output, pull_back) = block::block(block, x, bias);
-                    blocks.push(Box::new(pull_back));
-                    x = output;
-                }
-                let (pooled, pull_back) = block::pooled_block(last, x, position, visible);
-                (pooled, Box::new(pull_back))
-            }
-            None => {
-                let nothing = Tensor::zeros(x.dims(), &x.device());
-                let pull_back = move |gradient: Tensor<2>| {
-                    pooled_attention::add_at(nothing, position, gradient.unsqueeze_dim::<3>(1))
-                };
-                (
-                    x.narrow(1, position, 1).squeeze_dim::<2>(1),
-                    Box::new(pull_back),
-                )
-            }
-        };
-    let (normed, pull_norm) = layer_norm::layer_norm(norm, pooled);
-    let embedding = projection.forward(normed);
+    let mut blocks: Vec<PullBack<'a, 3>> = Vec::new();
+    for block in full {
+        let (output, pull_back) = block::block(block, x, bias.as_ref());
+        blocks.push(Box::new(pull_back));
+        x = output;
+    }
+    let (pooled, pull_pooled): (Tensor<2>, PullBack<'a, 2>) = match last {
+        Some((last, row)) => {
+            let (x, pull_row) = block::pooled_block(last, x, row, layout.visible(row));
+            let (x, pull_norm) = norm(head.before, x);
+            (x, Box::new(move |gradient| pull_row(pull_norm(gradient))))
+        }
+        None => {
+            let (x, pull_norm) = norm(head.before, x);
+            let (x, pull_rows) = pooling::pool_with_pullback(&layout.read, x);
+            (x, Box::new(move |gradient| pull_norm(pull_rows(gradient))))
+        }
+    };
+    let (pooled, pull_norm) = norm(head.after, pooled);
+    let embedding = match head.projection {
+        Some(projection) => projection.forward(pooled),
+        None => pooled,
+    };
     let pull_back = move |gradient: Tensor<2>| {
-        let gradient = pull_pooled(pull_norm(projection.pull_back(gradient)));
+        let gradient = match head.projection {
+            Some(projection) => projection.pull_back(gradient),
+            None => gradient,
+        };
+        let gradient = pull_pooled(pull_norm(gradient));
         blocks
             .into_iter()
             .rev()
             .fold(gradient, |gradient, pull_back| pull_back(gradient))
     };
-    let pull_back = move |gradient| match projection.is_narrow() {
+    // Numbers met by such weights must be kept from leaving their narrow range.
+    let is_narrow = encoder.precision() == Precision::F16;
+    let pull_back = move |gradient| match is_narrow {
         true => scaled(gradient, pull_back),
         false => pull_back(gradient),
     };
     ReadOut {
         embedding,
         pull_back: Box::new(pull_back),
+    }
+}
+
+/// A norm, where there is one.
+fn norm<'a, const D: usize>(
+    layer: Option<&'a LayerNorm>,
+    x: Tensor<D>,
+) -> (Tensor<D>, Box<dyn FnOnce(Tensor<D>) -> Tensor<D> + 'a>) {
+    match layer {
+        Some(layer) => {
+            let (output, pull_back) = layer_norm::layer_norm(layer, x);
+            (output, Box::new(pull_back))
+        }
+        None => (x, Box::new(|gradient| gradient)),
     }
 }
 

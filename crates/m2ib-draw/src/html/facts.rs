@@ -1,7 +1,7 @@
 //! The numbers beside the picture, and how the explanation was made.
 
-use clip_input::TokenKind;
-use m2ib_attribution::{Attribution, Method, Provenance, Unit};
+use clip_input::Role;
+use m2ib_attribution::{Attribution, Method, Provenance, RoleScore, Unit};
 use m2ib_settings::{ModalitySettings, Noise};
 use maud::{Markup, Render, html};
 
@@ -12,28 +12,30 @@ use crate::visible::visible;
 pub(crate) fn summary(attribution: &Attribution) -> Markup {
     let text = &attribution.text;
     let value = |value: f32| text.unit.after(&NumberFormat::column([value]).write(value));
-    let of = |kind| {
-        let token = text
-            .tokens()
-            .into_iter()
-            .find(|token| token.token.kind == kind);
-        value(token.map_or(0.0, |token| token.saliency))
-    };
+    let image = RoleScore::by_role(attribution.image.others.iter().copied());
+    let others = image.into_iter().chain(text.others());
     html! {
         dl.summary {
             (entry("Cosine similarity", format!("{:.4}", attribution.similarity)))
-            (entry("Class token", value(attribution.image.class_token)))
-            (entry("Start token", of(TokenKind::Start)))
-            (entry("End token", of(TokenKind::End)))
-            (entry("End token's share", format!("{:.0} %", text.pooled_share() * 100.0)))
+            @for other in others {
+                (entry(capitalized(other.role), value(other.saliency)))
+            }
+            @if let Some((role, share)) = text.pooled_share() {
+                (entry(format!("{}'s share", capitalized(role)), format!("{:.0} %", share * 100.0)))
+            }
         }
         p.note {
             @if text.unit == Unit::Nats {
                 "Nats measure how much information a patch or word had to pass on for the similarity to hold. "
             }
-            "Class, start and end token belong to no patch and no word."
+            "These tokens belong to no patch and no word."
         }
     }
+}
+
+fn capitalized(role: Role) -> String {
+    let name = role.name();
+    name[..1].to_uppercase() + &name[1..]
 }
 
 /// Everything needed to make the explanation again.
@@ -45,7 +47,7 @@ pub(crate) fn provenance(provenance: &Provenance) -> Markup {
                 h3 { "Explanation" }
                 dl {
                 (entry("Model", visible(&provenance.model)))
-                (entry("Fingerprint", html! { code { (visible(&provenance.fingerprint)) } }))
+                (entry("Identity", html! { code { (visible(&provenance.identity)) } }))
                 (entry("Method", visible(&provenance.method.to_string())))
                 @if let Some(bottlenecks) = provenance.bottlenecks() {
                     (entry("Calibration", visible(bottlenecks.calibration.as_deref().unwrap_or("none"))))

@@ -1,6 +1,6 @@
 //! The caption's words with their scores, and the table of all tokens.
 
-use clip_input::TokenKind;
+use clip_input::Role;
 use m2ib_attribution::{TextAttribution, Unit};
 use maud::{Markup, html};
 
@@ -73,14 +73,13 @@ pub(crate) fn tokens(text: &TextAttribution) -> Markup {
                     }
                     tbody {
                         @for score in &tokens {
-                            @let special = score.token.kind != TokenKind::Text;
+                            @let special = score.token.role != Role::Piece;
                             tr.special[special] {
                                 th scope="row" { code { (visible(&score.token.text)) } }
                                 td dir="auto" {
-                                    @match score.token.kind {
-                                        TokenKind::Start => "start token",
-                                        TokenKind::End => "end token",
-                                        TokenKind::Text => (visible(piece(&score.token.span))),
+                                    @match score.token.role {
+                                        Role::Piece => (visible(piece(&score.token.span))),
+                                        role => (role.name()),
                                     }
                                 }
                                 td.number { (score.token.id) }
@@ -95,7 +94,7 @@ pub(crate) fn tokens(text: &TextAttribution) -> Markup {
                 }
             }
             p.note {
-                "A word counts its tokens summed. Start and end token stand apart: they "
+                "A word counts its tokens summed. Other tokens stand apart: they "
                 "belong to no word and are not scaled with the others."
             }
         }

@@ -2,7 +2,7 @@
 
 use m2ib::draw::{overlay, png_uri};
 use m2ib::image::{DynamicImage, RgbImage};
-use m2ib::{Modality, Pretrained};
+use m2ib::{DualEncoder, Modality};
 use m2ib_data::{Dataset, Row};
 use m2ib_methods::Subject;
 use m2ib_metrics::{Interval, Metric};
@@ -44,7 +44,7 @@ struct Pair {
 /// [`Error::Method`](crate::Error::Method) for a method that does not fit the model.
 pub fn gallery(
     plan: &Plan,
-    model: &Pretrained,
+    model: &DualEncoder,
     dataset: &Dataset,
     journal: &Journal<Trial>,
     count: usize,
@@ -98,7 +98,7 @@ fn shown(plan: &Plan, dataset: &Dataset, journal: &Journal<Trial>, count: usize)
 
 /// The image, small enough to be shown in a row, and the pair.
 fn open<'a>(
-    model: &'a Pretrained,
+    model: &'a DualEncoder,
     row: &Row,
 ) -> std::result::Result<(DynamicImage, Subject<'a>), String> {
     let image = row.open().map_err(|error| error.to_string())?;

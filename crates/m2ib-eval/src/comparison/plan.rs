@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use m2ib::{Calibration, Modality, Pretrained};
+use m2ib::{Calibration, DualEncoder, Modality};
 use m2ib_methods::{Method, MethodFactory};
 use serde_json::{Value, json};
 
@@ -92,11 +92,11 @@ impl Plan {
     }
 
     /// Everything that all methods' and rows' numbers depend on: what a journal is held against.
-    pub fn fingerprint(&self, model: &Pretrained) -> Value {
+    pub fn fingerprint(&self, model: &DualEncoder) -> Value {
         let mut run = json!({
             "version": env!("CARGO_PKG_VERSION"),
-            "model": model.clip.fingerprint(),
-            "precision": model.clip.precision(),
+            "model": model.identity().to_string(),
+            "precision": model.precision(),
             "metrics": self.metrics,
             "fill": format!("{:?}", self.fill),
             "faithfulness": format!("{:?}", self.faithfulness),
@@ -112,10 +112,10 @@ impl Plan {
     }
 
     /// The methods for a model, once all of them, and what masked tokens become, were found to fit.
-    pub(super) fn build(&self, model: &Pretrained) -> Result<Vec<Box<dyn Method>>> {
+    pub(super) fn build(&self, model: &DualEncoder) -> Result<Vec<Box<dyn Method>>> {
         let calibration = self.calibration.as_ref();
         if let TokenFill::Id(id) = self.fill {
-            let known = model.clip.text.ids(&[id]);
+            let known = model.text().ids(&[id]);
             known.map_err(m2ib::Error::from)?;
         }
         let mut keys = BTreeSet::new();

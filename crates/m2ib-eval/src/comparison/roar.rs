@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use m2ib::clip_input::Caption;
-use m2ib::{Backend, Pretrained};
+use m2ib::clip_model::clip::Clip;
+use m2ib::{Backend, DualEncoder};
 use m2ib_data::{Dataset, Row};
 use m2ib_files::digest;
 use m2ib_tune::StepReport;
@@ -54,7 +55,7 @@ impl Plan {
     /// folder of another run.
     pub fn roar(
         &self,
-        model: &Pretrained,
+        model: &DualEncoder,
         dataset: &Dataset,
         journal: &Journal<Trial>,
         (settings, runs): (&RoarSettings, u64),
@@ -99,14 +100,15 @@ impl Plan {
             source,
         })?;
         let mut kept = Journal::<Retrieval>::open(folder.join("roar.jsonl"), &run)?;
-        let threads = Backend::host_threads(&model.clip.device()).unwrap_or(1);
+        let threads = Backend::host_threads(&model.device()).unwrap_or(1);
+        let clip = Clip::of(model).map_err(m2ib::Error::from)?;
         let reports = (0..runs).map(|run| {
             let seed = settings.seed.wrapping_add(run);
             let mut settings = settings.clone();
             settings.seed = seed;
             settings.tune.seed = settings.tune.seed.wrapping_add(run);
             let run = Run {
-                roar: Roar::new(&model.clip, &pairs, settings, threads)?,
+                roar: Roar::new(&clip, &pairs, settings, threads)?,
                 seed,
                 row: format!("seed {seed}, pairs {}", explained.fingerprint()),
                 folder,
@@ -212,17 +214,17 @@ impl Run<'_, '_> {
     }
 }
 
-fn pair(model: &Pretrained, row: &Row) -> Result<Pair> {
+fn pair(model: &DualEncoder, row: &Row) -> Result<Pair> {
     let image = row.open()?;
     let caption: Caption = model
-        .tokenizer
+        .tokenizer()
         .encode(&row.caption)
         .map_err(m2ib::Error::from)?;
     let ids = caption.ids();
-    let pooled = model.pooling.position(&ids).map_err(m2ib::Error::from)?;
+    let layout = model.text().layout(&caption).map_err(m2ib::Error::from)?;
     Ok(Pair {
-        pixels: model.processor.process(&image).values,
+        pixels: model.processor().process(&image).values,
         ids,
-        pooled,
+        pooled: layout.read.rows()[0],
     })
 }

@@ -3,7 +3,7 @@
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use m2ib::{Backend, Pretrained};
+use m2ib::{Backend, DualEncoder};
 use m2ib_data::{Dataset, Row, RowFailure};
 use m2ib_methods::{Method, Subject};
 use m2ib_metrics::Metric;
@@ -36,7 +36,7 @@ struct Bound {
 /// Everything that pairs have in common.
 struct Run<'a> {
     plan: &'a Plan,
-    model: &'a Pretrained,
+    model: &'a DualEncoder,
     dataset: &'a Dataset,
     methods: Vec<Bound>,
     randomised: Option<Randomised>,
@@ -53,7 +53,7 @@ impl Plan {
     /// [`Error::Journal`](crate::Error::Journal) if a result cannot be kept.
     pub fn run(
         &self,
-        model: &Pretrained,
+        model: &DualEncoder,
         dataset: &Dataset,
         journal: &mut Journal<Trial>,
         progress: &(dyn Fn(Progress) + Sync),
@@ -93,7 +93,7 @@ impl Plan {
             randomised,
             journal: Mutex::new(journal),
         };
-        let lanes = Backend::lanes(&model.clip.device(), usize::MAX)?;
+        let lanes = Backend::lanes(&model.device(), usize::MAX)?;
         let (done, of) = (AtomicUsize::new(0), dataset.rows.len());
         let results = lanes.map((0..of).collect(), |index| {
             let result = run.row(index);

@@ -1,7 +1,6 @@
 //! The sanity checks: the same pair explained with forgotten weights, and with other partners.
 
-use m2ib::clip_model::random_clip;
-use m2ib::{Calibration, Pretrained};
+use m2ib::{Calibration, DualEncoder};
 use m2ib_methods::{Method, MethodFactory, Subject};
 use m2ib_metrics::{
     Error, Metric, Partner, Values, parameter_randomisation, partner_randomisation,
@@ -13,7 +12,7 @@ use super::Plan;
 #[derive(Debug)]
 pub(super) struct Randomised {
     /// By the lowest randomised block; the last is the trained model.
-    models: Vec<Pretrained>,
+    models: Vec<DualEncoder>,
     calibrations: Vec<Option<Calibration>>,
 }
 
@@ -24,28 +23,23 @@ impl Randomised {
     /// # Errors
     /// None in practice: both models have one configuration.
     pub(super) fn new(
-        model: &Pretrained,
+        model: &DualEncoder,
         calibration: Option<&Calibration>,
         seed: u64,
     ) -> crate::Result<Self> {
-        let clip = &model.clip;
-        let random = random_clip(clip.config.clone(), seed, &clip.device());
-        let depth = clip.image.depth().max(clip.text.depth());
+        let random = model.untrained(seed);
+        let depth = model.image().depth().max(model.text().depth());
         let models = (0..depth).map(|from| {
-            let clip = clip.with_last_blocks_of(&random, depth - from);
-            let clip = clip.map_err(m2ib::Error::from)?;
-            Ok(Pretrained {
-                clip,
-                ..model.clone()
-            })
+            let mixed = model.with_last_blocks_of(&random, depth - from);
+            Ok(mixed.map_err(m2ib::Error::from)?)
         });
         let models = models.chain([Ok(model.clone())]);
         let models = models.collect::<crate::Result<Vec<_>>>()?;
         // The noise stays as it was: what is asked is whether the map changes with the weights.
         let calibrations = models.iter().map(|model| {
-            let fingerprint = model.clip.fingerprint().into();
+            let identity = model.identity().to_string();
             calibration.map(|calibration| Calibration {
-                fingerprint,
+                identity,
                 ..calibration.clone()
             })
         });

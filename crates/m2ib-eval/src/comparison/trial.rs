@@ -94,7 +94,7 @@ impl Plan {
             values.extend(image);
         }
         if self.only != Some(Modality::Image) {
-            let caption = CaptionTokens::new(subject.caption().ids(), subject.position())?;
+            let caption = CaptionTokens::new(subject.caption().ids(), subject.pieces())?;
             let text = &scores.text;
             let text = text_faithfulness(&scorer, &caption, text, self.fill, wanted, settings)?;
             values.extend(text);

@@ -86,7 +86,7 @@ impl Truth {
     pub(super) fn text(&self, text: &TextAttribution) -> BTreeMap<Metric, Measured> {
         let mut found = BTreeMap::new();
         let share = Measured {
-            value: text.pooled_share().into(),
+            value: text.pooled_share().map_or(0.0, |(_, share)| share.into()),
             chance: None,
         };
         found.insert(Metric::TextEndToken, share);

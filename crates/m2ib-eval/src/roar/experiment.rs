@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use m2ib::clip_model::Clip;
+use m2ib::clip_model::TextTower;
+use m2ib::clip_model::clip::Clip;
 use m2ib::m2ib_core::Lanes;
 use m2ib_tune::{Examples, StepReport, Tuner, embed};
 use rand::SeedableRng;
@@ -160,7 +161,7 @@ impl<'a> Roar<'a> {
         let row = |name: &str, found| RoarRow::new(name, found, &undegraded, self.settings.seed);
         RoarReport {
             settings: self.settings.clone(),
-            model: self.clip.fingerprint().into(),
+            model: self.clip.digest().to_string(),
             runs: 1,
             training: self.training.len(),
             validation: self.validation.len(),

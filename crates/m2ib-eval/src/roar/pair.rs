@@ -1,6 +1,7 @@
 //! What goes in: pairs, and what a method says of them.
 
-use m2ib::clip_model::{Clip, VisionConfig};
+use m2ib::clip_model::TextTower;
+use m2ib::clip_model::clip::{Clip, VisionConfig};
 use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 

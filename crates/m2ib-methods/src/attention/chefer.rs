@@ -1,20 +1,20 @@
 //! Chefer et al.'s relevance for transformers.
 
-use std::ops::Range;
 use std::sync::Arc;
 
 use burn::tensor::Tensor;
-use m2ib::clip_model::{Trace, TraceOptions};
-use m2ib::{Calibration, Modality, Pretrained};
+use m2ib::clip_input::Layout;
+use m2ib::clip_model::{Tower, TraceOptions};
+use m2ib::{Calibration, DualEncoder, Modality};
 use ndarray::Array2;
 
-use super::{heads, mean};
+use super::{heads, mean, read};
 use crate::host::traced;
 use crate::places::{Named, depths};
 use crate::{Method, MethodFactory, Result, Settings, Subject};
 
-/// R ← R + mean over heads of relu(∂y/∂A_l ⊙ A_l) · R from a start block on, R = I at first; the
-/// pooled token's row (Chefer, Gur, Wolf, *Generic Attention-model Explainability*, ICCV 2021).
+/// R ← R + mean over heads of relu(∂y/∂A_l ⊙ A_l) · R from a start block on, R = I at first; what is
+/// read out, the pooled token's row or the mean of rows (Chefer, Gur, Wolf, *Generic Attention-model Explainability*, ICCV 2021).
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Chefer {
     /// The first block that counts; the last one if not given, as the authors do for CLIP.
@@ -33,14 +33,18 @@ impl Chefer {
     }
 
     fn row(
-        trace: &Trace,
-        blocks: Range<usize>,
-        value: Tensor<1>,
-        position: usize,
+        tower: &dyn Tower,
+        x: Tensor<3>,
+        layout: &Layout,
+        start: usize,
+        value: impl FnOnce(Tensor<2>) -> Result<Tensor<1>>,
     ) -> Result<Vec<f32>> {
-        let gradients = value.sum().backward();
+        let depth = tower.depth();
+        let trace = tower.trace(x, layout, OPTIONS);
+        let embedding = tower.read_out(depth, trace.output(), layout);
+        let gradients = value(embedding)?.sum().backward();
         let mut relevances = Vec::new();
-        for block in blocks {
+        for block in start..depth {
             let attention = trace.attention_map(block);
             let attention = traced(attention, "the attention")?.inner();
             let gradient = trace.attention_gradient(block, &gradients);
@@ -48,7 +52,7 @@ impl Chefer {
             let relevant = (attention * gradient).clamp_min(0.0);
             relevances.push(mean(&heads(relevant, "relevance")?));
         }
-        Ok(relevance(relevances).row(position).to_vec())
+        Ok(read(&relevance(relevances), &layout.read))
     }
 }
 
@@ -83,7 +87,7 @@ impl MethodFactory for Chefer {
         })
     }
 
-    fn check(&self, model: &Pretrained, _: Option<&Calibration>) -> Result<()> {
+    fn check(&self, model: &DualEncoder, _: Option<&Calibration>) -> Result<()> {
         for (modality, depth) in depths(model) {
             self.start(modality, depth)?;
         }
@@ -92,7 +96,7 @@ impl MethodFactory for Chefer {
 
     fn build(
         &self,
-        model: &Pretrained,
+        model: &DualEncoder,
         calibration: Option<&Calibration>,
     ) -> Result<Box<dyn Method>> {
         self.check(model, calibration)?;
@@ -106,23 +110,19 @@ impl Method for Chefer {
     }
 
     fn patches(&self, subject: &Subject<'_>) -> Result<Array2<f32>> {
-        let tower = &subject.model().clip.image;
-        let trace = tower.trace(subject.image_latent(0)?, OPTIONS);
-        let embedding = tower.project(tower.pool(trace.output()));
-        let value = subject.image_value(embedding)?;
+        let tower = subject.model().image();
         let start = self.start(Modality::Image, tower.depth())?;
-        let row = Self::row(&trace, start..tower.depth(), value, 0)?;
-        Ok(subject.grid(&row))
+        let (x, layout) = (subject.image_latent(0)?, subject.image_layout());
+        let value = |embedding| subject.image_value(embedding);
+        Ok(subject.on_grid(&Self::row(tower, x, layout, start, value)?))
     }
 
     fn tokens(&self, subject: &Subject<'_>) -> Result<Vec<f32>> {
-        let tower = &subject.model().clip.text;
-        let position = subject.position();
-        let trace = tower.trace(subject.text_latent(0)?, OPTIONS);
-        let embedding = tower.project(tower.pool(trace.output(), position));
-        let value = subject.text_value(embedding)?;
+        let tower = subject.model().text();
         let start = self.start(Modality::Text, tower.depth())?;
-        Self::row(&trace, start..tower.depth(), value, position)
+        let (x, layout) = (subject.text_latent(0)?, subject.text_layout());
+        let value = |embedding| subject.text_value(embedding);
+        Self::row(tower, x, layout, start, value)
     }
 }
 

@@ -7,7 +7,8 @@ pub use chefer::Chefer;
 pub use rollout::Rollout;
 
 use burn::tensor::Tensor;
-use ndarray::Array2;
+use m2ib::clip_input::Read;
+use ndarray::{Array1, Array2};
 
 use crate::Result;
 use crate::host::host;
@@ -22,6 +23,14 @@ fn heads(attention: Tensor<4>, what: &'static str) -> Result<Vec<Array2<f32>>> {
         })
     };
     Ok((0..heads).map(matrix).collect())
+}
+
+/// What a tower reads out of rows that say how much of each token is in each.
+fn read(rows: &Array2<f32>, read: &Read) -> Vec<f32> {
+    match read {
+        &Read::Row(row) => rows.row(row).to_vec(),
+        read => Array1::from(read.shares(rows.nrows())).dot(rows).to_vec(),
+    }
 }
 
 /// Mean over heads.

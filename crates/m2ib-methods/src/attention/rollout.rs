@@ -2,14 +2,16 @@
 
 use std::sync::Arc;
 
-use m2ib::clip_model::{Trace, TraceOptions};
-use m2ib::{Calibration, Pretrained};
+use burn::tensor::Tensor;
+use m2ib::clip_input::Layout;
+use m2ib::clip_model::{Tower, TraceOptions};
+use m2ib::{Calibration, DualEncoder};
 use ndarray::Array2;
 
-use super::{heads, mean};
+use super::{heads, mean, read};
 use crate::{Method, MethodFactory, Result, Settings, Subject};
 
-/// The pooled token's row of Π (I + mean over heads A_l) / 2 (Abnar and Zuidema, *Quantifying
+/// What is read out, the pooled token's row or the mean of rows, of Π (I + mean over heads A_l) / 2 (Abnar and Zuidema, *Quantifying
 /// Attention Flow in Transformers*, 2020). It asks the model where it looks, not what for: the
 /// other modality plays no part.
 #[derive(Debug, Clone, Copy, Default)]
@@ -22,11 +24,13 @@ fn roll(blocks: impl Iterator<Item = Array2<f32>>, tokens: usize) -> Array2<f32>
     })
 }
 
-fn row(trace: &Trace, depth: usize, tokens: usize, position: usize) -> Result<Vec<f32>> {
-    let blocks = (0..depth).filter_map(|block| trace.attention_map(block));
+fn row(tower: &dyn Tower, x: Tensor<3>, layout: &Layout) -> Result<Vec<f32>> {
+    let trace = tower.trace(x, layout, OPTIONS);
+    let blocks = (0..tower.depth()).filter_map(|block| trace.attention_map(block));
     let blocks = blocks.map(|attention| Ok(mean(&heads(attention, "attention")?)));
     let blocks = blocks.collect::<Result<Vec<_>>>()?;
-    Ok(roll(blocks.into_iter(), tokens).row(position).to_vec())
+    let flow = roll(blocks.into_iter(), layout.tokens.len());
+    Ok(read(&flow, &layout.read))
 }
 
 const OPTIONS: TraceOptions = TraceOptions {
@@ -48,7 +52,7 @@ impl MethodFactory for Rollout {
         Arc::new(*self)
     }
 
-    fn build(&self, _: &Pretrained, _: Option<&Calibration>) -> Result<Box<dyn Method>> {
+    fn build(&self, _: &DualEncoder, _: Option<&Calibration>) -> Result<Box<dyn Method>> {
         Ok(Box::new(*self))
     }
 }
@@ -59,19 +63,13 @@ impl Method for Rollout {
     }
 
     fn patches(&self, subject: &Subject<'_>) -> Result<Array2<f32>> {
-        let tower = &subject.model().clip.image;
-        let x = subject.image_latent(0)?;
-        let tokens = x.dims()[1];
-        let row = row(&tower.trace(x, OPTIONS), tower.depth(), tokens, 0)?;
-        Ok(subject.grid(&row))
+        let (x, layout) = (subject.image_latent(0)?, subject.image_layout());
+        Ok(subject.on_grid(&row(subject.model().image(), x, layout)?))
     }
 
     fn tokens(&self, subject: &Subject<'_>) -> Result<Vec<f32>> {
-        let tower = &subject.model().clip.text;
-        let x = subject.text_latent(0)?;
-        let tokens = x.dims()[1];
-        let trace = tower.trace(x, OPTIONS);
-        row(&trace, tower.depth(), tokens, subject.position())
+        let (x, layout) = (subject.text_latent(0)?, subject.text_layout());
+        row(subject.model().text(), x, layout)
     }
 }
 

@@ -4,8 +4,9 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use burn::tensor::Tensor;
-use m2ib::{Calibration, Layer, Modality, Pretrained};
+use burn::tensor::{Int, Tensor, TensorData};
+use m2ib::clip_input::Layout;
+use m2ib::{Calibration, DualEncoder, Layer, Modality};
 use ndarray::Array2;
 
 use crate::host::host;
@@ -47,10 +48,15 @@ impl GradCam {
         }
     }
 
-    /// `[1, tokens, width]` both, to `[tokens]`; `from..to` are pooled over.
-    fn map(&self, h: Tensor<3>, gradient: Tensor<3>, from: usize, to: usize) -> Result<Vec<f32>> {
+    /// `[1, tokens, width]` both, to `[tokens]`; patches or pieces are pooled over.
+    fn map(&self, h: Tensor<3>, gradient: Tensor<3>, layout: &Layout) -> Result<Vec<f32>> {
         let weights = match self.form {
-            Form::Pooled => gradient.narrow(1, from, to - from).mean_dim(1),
+            Form::Pooled => {
+                let inputs = layout.inputs().into_iter().map(|token| token as i64);
+                let inputs = TensorData::from(&inputs.collect::<Vec<_>>()[..]);
+                let inputs = Tensor::<1, Int>::from_data(inputs, &gradient.device());
+                gradient.select(1, inputs).mean_dim(1)
+            }
             Form::Elementwise => gradient,
         };
         host((h * weights).sum_dim(2).clamp_min(0.0), "Grad-CAM")
@@ -77,7 +83,7 @@ impl MethodFactory for GradCam {
         })
     }
 
-    fn check(&self, model: &Pretrained, _: Option<&Calibration>) -> Result<()> {
+    fn check(&self, model: &DualEncoder, _: Option<&Calibration>) -> Result<()> {
         for (modality, depth) in depths(model) {
             self.start(modality, depth)?;
         }
@@ -86,7 +92,7 @@ impl MethodFactory for GradCam {
 
     fn build(
         &self,
-        model: &Pretrained,
+        model: &DualEncoder,
         calibration: Option<&Calibration>,
     ) -> Result<Box<dyn Method>> {
         self.check(model, calibration)?;
@@ -100,22 +106,19 @@ impl Method for GradCam {
     }
 
     fn patches(&self, subject: &Subject<'_>) -> Result<Array2<f32>> {
-        let depth = subject.model().clip.image.depth();
+        let depth = subject.model().image().depth();
         let start = self.start(Modality::Image, depth)?;
         let h = subject.image_latent(start)?;
         let gradient = subject.image_fit(start, h.clone())?.gradient;
-        let tokens = h.dims()[1];
-        Ok(subject.grid(&self.map(h, gradient, 1, tokens)?))
+        Ok(subject.on_grid(&self.map(h, gradient, subject.image_layout())?))
     }
 
     fn tokens(&self, subject: &Subject<'_>) -> Result<Vec<f32>> {
-        let depth = subject.model().clip.text.depth();
+        let depth = subject.model().text().depth();
         let start = self.start(Modality::Text, depth)?;
         let h = subject.text_latent(start)?;
         let gradient = subject.text_fit(start, h.clone())?.gradient;
-        let pieces = subject.pieces();
-        let (from, to) = (pieces[0], pieces[pieces.len() - 1] + 1);
-        self.map(h, gradient, from, to)
+        self.map(h, gradient, subject.text_layout())
     }
 }
 
@@ -144,6 +147,7 @@ impl FromStr for Form {
 mod tests {
     use super::*;
     use crate::subject::fixture;
+    use m2ib::clip_input::{Read, Role, Sight};
 
     /// Element-wise: Σ_d h_d ∂y/∂h_d is the slope of y as the token grows in proportion.
     #[test]
@@ -181,9 +185,15 @@ mod tests {
         let device = m2ib::Backend::Cpu.device().unwrap();
         let h = Tensor::<3>::from_floats([[[9.0, 9.0], [1.0, -2.0], [3.0, 0.5]]], &device);
         let one = Tensor::<3>::from_floats([[[7.0, 7.0], [2.0, 1.0], [2.0, 1.0]]], &device);
+        let layout = Layout {
+            tokens: vec![Role::Start, Role::Piece, Role::Piece],
+            grid: None,
+            read: Read::Row(0),
+            sight: Sight::All,
+        };
         let maps = [Form::Pooled, Form::Elementwise].map(|form| {
             let method = GradCam { form, layer: None };
-            method.map(h.clone(), one.clone(), 1, 3).unwrap()[1..].to_vec()
+            method.map(h.clone(), one.clone(), &layout).unwrap()[1..].to_vec()
         });
         assert_eq!(maps[0], maps[1]);
         // 2·1 − 2 = 0; 2·3 + ½ = 6½.

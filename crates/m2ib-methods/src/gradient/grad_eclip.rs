@@ -5,8 +5,9 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use burn::tensor::Tensor;
-use m2ib::clip_model::{Block, Projections};
-use m2ib::{Calibration, Pretrained};
+use m2ib::clip_input::Layout;
+use m2ib::clip_model::{Block, Projections, attention_bias};
+use m2ib::{Calibration, DualEncoder};
 use ndarray::Array2;
 
 use crate::host::{host, traced};
@@ -39,44 +40,48 @@ pub enum Heads {
 /// Blocks of the text tower that are summed over.
 const TEXT_BLOCKS: usize = 8;
 
-/// What a block's map is made of.
-struct Place<'a> {
-    block: &'a Block,
-    /// The pooled token.
-    position: usize,
-    /// Tokens it sees.
-    visible: usize,
-}
-
 impl GradEclip {
-    /// Saliency of all tokens that the pooled one sees, by one block.
+    /// Saliency of all tokens, by one block.
     ///
     /// `gradient` is handed the block's output and gives ∂y with respect to it.
     fn map(
         &self,
-        place: &Place<'_>,
+        block: &Block,
         x: Tensor<3>,
-        bias: Option<&Tensor<4>>,
+        layout: &Layout,
         gradient: impl FnOnce(Tensor<3>) -> Result<Tensor<3>>,
     ) -> Result<Vec<f32>> {
-        let mut projections = place.block.projections(x.clone());
+        let bias = attention_bias(layout, &x.device());
+        let mut projections = block.projections(x.clone());
         if self.heads == Heads::One {
             projections.heads = 1;
         }
-        let leaf = projections.clone().attend(bias).autodiff().require_grad();
-        let output = place.block.finish(x, leaf.clone());
+        let attended = projections.clone().attend(bias.as_ref());
+        let leaf = attended.autodiff().require_grad();
+        let output = block.finish(x, leaf.clone());
         let behind = gradient(output.clone().inner())?;
         let mut gradients = (output * Tensor::from_inner(behind)).sum().backward();
         let gradient = traced(leaf.grad_remove(&mut gradients), "Grad-ECLIP's gradient")?;
-        weigh(projections, gradient, place.position, place.visible)
+        weigh(projections, gradient, layout)
     }
 }
 
-/// relu(Σ_d g_d v_{i,d} w_i) of the tokens `0..visible`.
-fn weigh(
-    projections: Projections,
-    gradient: Tensor<3>,
-    position: usize,
+/// relu(Σ_d g_d v_{i,d} w_i) of every token i, summed over the rows that are read out before the
+/// relu; 0 where none of them sees the token.
+fn weigh(projections: Projections, gradient: Tensor<3>, layout: &Layout) -> Result<Vec<f32>> {
+    let mut sum = vec![0.0; layout.tokens.len()];
+    for &row in layout.read.rows() {
+        let seen = through(&projections, &gradient, row, layout.visible(row))?;
+        sum.iter_mut().zip(seen).for_each(|(sum, x)| *sum += x);
+    }
+    Ok(sum.into_iter().map(|x| x.max(0.0)).collect())
+}
+
+/// Σ_d g_d v_{i,d} w_i of the tokens `0..visible`, for one row that is read out.
+fn through(
+    projections: &Projections,
+    gradient: &Tensor<3>,
+    row: usize,
     visible: usize,
 ) -> Result<Vec<f32>> {
     let Projections {
@@ -84,9 +89,9 @@ fn weigh(
         key,
         value,
         heads,
-    } = projections;
+    } = projections.clone();
     let depth = query.dims()[2] / heads;
-    let at = |x: Tensor<3>| x.narrow(1, position, 1).reshape([1, heads, depth]);
+    let at = |x: Tensor<3>| x.narrow(1, row, 1).reshape([1, heads, depth]);
     let seen = |x: Tensor<3>| x.narrow(1, 0, visible).reshape([visible, heads, depth]);
     let (query, key) = (at(query), seen(key));
     let norm = |x: Tensor<3>| x.square().sum_dim(2).sqrt().clamp_min(1e-12);
@@ -95,8 +100,8 @@ fn weigh(
     let low = cosine.clone().min_dim(0);
     let high = cosine.clone().max_dim(0);
     let weight = (cosine - low.clone()) / (high - low).clamp_min(1e-12);
-    let through = (at(gradient) * seen(value)).sum_dim(2);
-    host((through * weight).sum_dim(1).clamp_min(0.0), "Grad-ECLIP")
+    let through = (at(gradient.clone()) * seen(value)).sum_dim(2);
+    host((through * weight).sum_dim(1), "Grad-ECLIP")
 }
 
 impl MethodFactory for GradEclip {
@@ -115,7 +120,7 @@ impl MethodFactory for GradEclip {
         })
     }
 
-    fn build(&self, _: &Pretrained, _: Option<&Calibration>) -> Result<Box<dyn Method>> {
+    fn build(&self, _: &DualEncoder, _: Option<&Calibration>) -> Result<Box<dyn Method>> {
         Ok(Box::new(*self))
     }
 }
@@ -126,33 +131,22 @@ impl Method for GradEclip {
     }
 
     fn patches(&self, subject: &Subject<'_>) -> Result<Array2<f32>> {
-        let tower = &subject.model().clip.image;
+        let tower = subject.model().image();
         let last = tower.depth() - 1;
-        let x = subject.image_latent(last)?;
-        let place = Place {
-            block: &tower.encoder().blocks()[last],
-            position: 0,
-            visible: x.dims()[1],
-        };
+        let (x, layout) = (subject.image_latent(last)?, subject.image_layout());
+        let block = &tower.encoder().blocks()[last];
         let behind = |output| Ok(subject.image_fit(last + 1, output)?.gradient);
-        Ok(subject.grid(&self.map(&place, x, None, behind)?))
+        Ok(subject.on_grid(&self.map(block, x, layout, behind)?))
     }
 
     fn tokens(&self, subject: &Subject<'_>) -> Result<Vec<f32>> {
-        let tower = &subject.model().clip.text;
-        let depth = tower.depth();
-        let tokens = subject.caption().tokens.len();
-        let bias = tower.causal_bias(tokens);
-        let visible = subject.position() + 1;
-        let mut sum = vec![0.0; tokens];
+        let tower = subject.model().text();
+        let (depth, layout) = (tower.depth(), subject.text_layout());
+        let mut sum = vec![0.0; layout.tokens.len()];
         for index in depth.saturating_sub(TEXT_BLOCKS)..depth {
-            let place = Place {
-                block: &tower.encoder().blocks()[index],
-                position: subject.position(),
-                visible,
-            };
+            let block = &tower.encoder().blocks()[index];
             let behind = |output| Ok(subject.text_fit(index + 1, output)?.gradient);
-            let map = self.map(&place, subject.text_latent(index)?, Some(&bias), behind)?;
+            let map = self.map(block, subject.text_latent(index)?, layout, behind)?;
             sum.iter_mut()
                 .zip(map)
                 .for_each(|(sum, value)| *sum += value);
@@ -186,6 +180,7 @@ impl FromStr for Heads {
 mod tests {
     use super::*;
     use crate::subject::fixture;
+    use m2ib::clip_input::{Read, Role, Sight};
 
     /// Two tokens, one head of width 2, by hand: q = (1, 0), keys (1, 0) and (0, 1), so w = 1 and
     /// 0; g = (2, −1), values (3, 1) and (5, 5): 2·3 − 1·1 = 5 and nothing.
@@ -200,14 +195,20 @@ mod tests {
             heads: 1,
         };
         let gradient = rows([[2.0, -1.0], [9.0, 9.0]]);
-        assert_eq!(weigh(projections, gradient, 0, 2).unwrap(), [5.0, 0.0]);
+        let layout = Layout {
+            tokens: vec![Role::Piece; 2],
+            grid: None,
+            read: Read::Row(0),
+            sight: Sight::All,
+        };
+        assert_eq!(weigh(projections, gradient, &layout).unwrap(), [5.0, 0.0]);
     }
 
     #[test]
     fn the_block_taken_apart_is_the_block() {
         let model = fixture::model();
         let subject = fixture::subject(&model);
-        let tower = &model.clip.image;
+        let tower = model.image();
         let last = tower.depth() - 1;
         let block = &tower.encoder().blocks()[last];
         let x = subject.image_latent(last).unwrap();

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use burn::tensor::{Tensor, TensorData};
-use m2ib::{Calibration, Pretrained, Unit};
+use m2ib::{Calibration, DualEncoder, Unit};
 use ndarray::Array2;
 
 use crate::host::{host, traced};
@@ -41,8 +41,8 @@ impl IntegratedGradients {
 
     /// Signed contributions of all pixels, `[3 · height · width]`.
     pub(crate) fn pixels(&self, subject: &Subject<'_>) -> Result<Vec<f32>> {
-        let clip = &subject.model().clip;
-        let pixels = clip.pixels(subject.pixels());
+        let model = subject.model();
+        let pixels = model.pixels(subject.pixels());
         let [_, channels, height, width] = pixels.dims();
         let mut sum = pixels.zeros_like();
         for points in self.points() {
@@ -50,7 +50,7 @@ impl IntegratedGradients {
             let points =
                 Tensor::<4>::from_data(TensorData::new(points, [count, 1, 1, 1]), &pixels.device());
             let leaf = (pixels.clone() * points).autodiff().require_grad();
-            let embedded = clip.image.embed(leaf.clone())?;
+            let embedded = model.image().embed(leaf.clone())?;
             // Behind the embedding the way back is derived by hand, which is faster.
             let fit = subject.image_fit(0, embedded.clone().inner())?;
             let gradient = Tensor::<3>::from_inner(fit.gradient);
@@ -79,7 +79,7 @@ impl MethodFactory for IntegratedGradients {
         })
     }
 
-    fn build(&self, _: &Pretrained, _: Option<&Calibration>) -> Result<Box<dyn Method>> {
+    fn build(&self, _: &DualEncoder, _: Option<&Calibration>) -> Result<Box<dyn Method>> {
         Ok(Box::new(*self))
     }
 }
@@ -96,12 +96,12 @@ impl Method for IntegratedGradients {
     fn patches(&self, subject: &Subject<'_>) -> Result<Array2<f32>> {
         let contributions = self.pixels(subject)?;
         let [height, width] = subject.input_size();
-        let (side, patch) = (subject.side(), subject.patch());
-        let mut patches = Array2::<f32>::zeros((side, side));
+        let [down, across] = subject.patch();
+        let mut patches = Array2::<f32>::zeros(subject.grid());
         for (index, value) in contributions.iter().enumerate() {
             let (row, column) = (index / width % height, index % width);
             // What is left behind the last whole patch, the tower does not see.
-            if let Some(sum) = patches.get_mut((row / patch, column / patch)) {
+            if let Some(sum) = patches.get_mut((row / down, column / across)) {
                 *sum += value;
             }
         }
@@ -109,7 +109,7 @@ impl Method for IntegratedGradients {
     }
 
     fn tokens(&self, subject: &Subject<'_>) -> Result<Vec<f32>> {
-        let tower = &subject.model().clip.text;
+        let tower = subject.model().text();
         let own = subject.token_embeddings();
         let tokens = own.dims()[1];
         // Start and end stay, so the way leads over the caption's own tokens alone.

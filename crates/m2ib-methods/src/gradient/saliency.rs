@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use m2ib::{Calibration, Pretrained};
+use m2ib::{Calibration, DualEncoder};
 use ndarray::Array2;
 
 use crate::host::host;
@@ -26,7 +26,7 @@ impl MethodFactory for Saliency {
         Arc::new(*self)
     }
 
-    fn build(&self, _: &Pretrained, _: Option<&Calibration>) -> Result<Box<dyn Method>> {
+    fn build(&self, _: &DualEncoder, _: Option<&Calibration>) -> Result<Box<dyn Method>> {
         Ok(Box::new(*self))
     }
 }
@@ -38,7 +38,7 @@ impl Method for Saliency {
 
     fn patches(&self, subject: &Subject<'_>) -> Result<Array2<f32>> {
         let fit = subject.image_fit(0, subject.image_latent(0)?)?;
-        Ok(subject.grid(&norms(fit.gradient)?))
+        Ok(subject.on_grid(&norms(fit.gradient)?))
     }
 
     fn tokens(&self, subject: &Subject<'_>) -> Result<Vec<f32>> {

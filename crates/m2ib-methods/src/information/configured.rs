@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use m2ib::{Calibration, Config, Explainer, Noise, Preset, Pretrained};
+use m2ib::{Calibration, Config, DualEncoder, Explainer, Noise, Preset};
 use m2ib_files::digest;
 
 use super::M2ib;
@@ -23,7 +23,7 @@ pub struct Configured {
 impl Configured {
     fn explainer(
         &self,
-        model: &Pretrained,
+        model: &DualEncoder,
         calibration: Option<&Calibration>,
     ) -> Result<Explainer> {
         let mut builder = Explainer::builder(model.clone())
@@ -55,13 +55,13 @@ impl MethodFactory for Configured {
         })
     }
 
-    fn check(&self, model: &Pretrained, calibration: Option<&Calibration>) -> Result<()> {
+    fn check(&self, model: &DualEncoder, calibration: Option<&Calibration>) -> Result<()> {
         self.explainer(model, calibration).map(drop)
     }
 
     fn build(
         &self,
-        model: &Pretrained,
+        model: &DualEncoder,
         calibration: Option<&Calibration>,
     ) -> Result<Box<dyn Method>> {
         let explainer = self.explainer(model, calibration)?;

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use m2ib::{
-    Calibration, Config, EncodedImage, EncodedText, Explainer, ImageAttribution, Layer, Modality,
-    ModalitySettings, Noise, Overrides, Preset, Pretrained, Provenance, Sampling, TextAttribution,
-    Unit,
+    Calibration, Config, DualEncoder, EncodedImage, EncodedText, Explainer, ImageAttribution,
+    Layer, Modality, ModalitySettings, Noise, Overrides, Preset, Provenance, Sampling,
+    TextAttribution, Unit,
 };
 use ndarray::Array2;
 
@@ -106,7 +106,7 @@ impl M2ibSettings {
 
     fn explainer(
         &self,
-        model: &Pretrained,
+        model: &DualEncoder,
         calibration: Option<&Calibration>,
     ) -> Result<Explainer> {
         let layers = [
@@ -152,13 +152,13 @@ impl MethodFactory for M2ibSettings {
         Arc::new(self.configured(settings))
     }
 
-    fn check(&self, model: &Pretrained, calibration: Option<&Calibration>) -> Result<()> {
+    fn check(&self, model: &DualEncoder, calibration: Option<&Calibration>) -> Result<()> {
         self.explainer(model, calibration).map(drop)
     }
 
     fn build(
         &self,
-        model: &Pretrained,
+        model: &DualEncoder,
         calibration: Option<&Calibration>,
     ) -> Result<Box<dyn Method>> {
         let explainer = self.explainer(model, calibration)?;

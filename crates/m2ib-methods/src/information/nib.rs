@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use burn::tensor::{Tensor, TensorData};
 use m2ib::m2ib_core::Fitted;
-use m2ib::{Calibration, Modality, Pretrained, Unit};
+use m2ib::{Calibration, DualEncoder, Modality, Unit};
 use ndarray::Array2;
 
 use crate::host::host;
@@ -72,7 +72,7 @@ impl MethodFactory for Nib {
         })
     }
 
-    fn check(&self, model: &Pretrained, _: Option<&Calibration>) -> Result<()> {
+    fn check(&self, model: &DualEncoder, _: Option<&Calibration>) -> Result<()> {
         for (modality, depth) in depths(model) {
             self.block(modality, depth)?;
         }
@@ -81,7 +81,7 @@ impl MethodFactory for Nib {
 
     fn build(
         &self,
-        model: &Pretrained,
+        model: &DualEncoder,
         calibration: Option<&Calibration>,
     ) -> Result<Box<dyn Method>> {
         self.check(model, calibration)?;
@@ -99,14 +99,14 @@ impl Method for Nib {
     }
 
     fn patches(&self, subject: &Subject<'_>) -> Result<Array2<f32>> {
-        let block = self.block(Modality::Image, subject.model().clip.image.depth())?;
+        let block = self.block(Modality::Image, subject.model().image().depth())?;
         let h = subject.image_latent(block)?;
         let values = self.narrow(h, |x| subject.image_fit(block, x))?;
-        Ok(subject.grid(&values))
+        Ok(subject.on_grid(&values))
     }
 
     fn tokens(&self, subject: &Subject<'_>) -> Result<Vec<f32>> {
-        let block = self.block(Modality::Text, subject.model().clip.text.depth())?;
+        let block = self.block(Modality::Text, subject.model().text().depth())?;
         let h = subject.text_latent(block)?;
         self.narrow(h, |x| subject.text_fit(block, x))
     }

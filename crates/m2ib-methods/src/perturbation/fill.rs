@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use m2ib::Pretrained;
+use m2ib::DualEncoder;
 
 use crate::places::Named;
 use crate::{Fill, Result, Settings};
@@ -16,7 +16,7 @@ impl Fill {
     }
 
     /// Whether a model has the token.
-    pub(super) fn check(self, method: &str, model: &Pretrained) -> Result<()> {
+    pub(super) fn check(self, method: &str, model: &DualEncoder) -> Result<()> {
         let setting = "fill";
         Named { method, setting }.fill(self, model)
     }

@@ -6,10 +6,10 @@ use crate::Subject;
 /// does not see, belong to none.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Grid {
-    /// Patches along a side.
-    pub(super) side: usize,
-    /// Pixels along a patch's side.
-    pub(super) patch: usize,
+    /// Rows and columns of patches.
+    pub(super) patches: [usize; 2],
+    /// Pixels of a patch, `[height, width]`.
+    pub(super) patch: [usize; 2],
     /// Pixels of the image, `[height, width]`.
     pub(super) size: [usize; 2],
 }
@@ -17,10 +17,15 @@ pub(super) struct Grid {
 impl Grid {
     pub(super) fn of(subject: &Subject<'_>) -> Self {
         Self {
-            side: subject.side(),
+            patches: subject.grid(),
             patch: subject.patch(),
             size: subject.input_size(),
         }
+    }
+
+    /// How many patches there are.
+    pub(super) fn count(&self) -> usize {
+        self.patches[0] * self.patches[1]
     }
 
     /// 1 at the pixels of the patches kept, `[patches]` to `[height · width]`.
@@ -32,19 +37,21 @@ impl Grid {
 
     /// Means over the patches, `[height · width]` to `[patches]`.
     pub(super) fn average(&self, pixels: &[f32]) -> Vec<f32> {
-        let mut sums = vec![0.0; self.side * self.side];
+        let mut sums = vec![0.0; self.count()];
         for (pixel, value) in pixels.iter().enumerate() {
             if let Some(patch) = self.patch_of(pixel) {
                 sums[patch] += value;
             }
         }
-        let area = (self.patch * self.patch) as f32;
+        let area = (self.patch[0] * self.patch[1]) as f32;
         sums.into_iter().map(|sum| sum / area).collect()
     }
 
     fn patch_of(&self, pixel: usize) -> Option<usize> {
-        let [row, column] = [pixel / self.size[1], pixel % self.size[1]].map(|at| at / self.patch);
-        (row < self.side && column < self.side).then_some(row * self.side + column)
+        let ([height, width], [rows, columns]) = (self.patch, self.patches);
+        let row = pixel / self.size[1] / height;
+        let column = pixel % self.size[1] / width;
+        (row < rows && column < columns).then_some(row * columns + column)
     }
 }
 
@@ -55,8 +62,8 @@ mod tests {
     #[test]
     fn patches_spread_to_their_pixels_and_back() {
         let grid = Grid {
-            side: 2,
-            patch: 2,
+            patches: [2, 2],
+            patch: [2, 2],
             size: [5, 5],
         };
         let pixels = grid.spread(&[true, false, false, true]);

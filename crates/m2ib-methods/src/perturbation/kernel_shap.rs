@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use m2ib::{Calibration, Pretrained, Unit};
+use m2ib::{Calibration, DualEncoder, Unit};
 use ndarray::Array2;
 
 use super::shapley::shapley;
 use super::{all_tokens, score_patches, score_pieces, subsets};
-use crate::places::{Named, side};
+use crate::places::Named;
 use crate::{Fill, Method, MethodFactory, Result, Settings, Subject};
 
 /// Shapley values of square groups of patches, and of the caption's tokens, by a regression with
@@ -44,40 +44,43 @@ impl Default for KernelShap {
 const GROUPS: usize = 49;
 
 impl KernelShap {
-    fn groups(&self, side: usize) -> Result<Groups> {
-        let few = |&group: &usize| side.div_ceil(group).pow(2) <= GROUPS;
+    fn groups(&self, grid: [usize; 2]) -> Result<Groups> {
+        let side = grid.into_iter().max().unwrap_or(1);
+        let few = |&group: &usize| Groups { grid, group }.count() <= GROUPS;
         let group = self.group.or_else(|| (1..side).find(few)).unwrap_or(side);
         let named = Named {
             method: self.name(),
             setting: "group",
         };
         let group = named.patches(group, side)?;
-        Ok(Groups { side, group })
+        Ok(Groups { grid, group })
     }
 }
 
 /// Patches in squares; the last row and column of squares may be cut.
 #[derive(Debug, Clone, Copy)]
 struct Groups {
-    /// Patches along the image's side.
-    side: usize,
+    /// Rows and columns of patches.
+    grid: [usize; 2],
     /// Patches along a group's side.
     group: usize,
 }
 
 impl Groups {
     fn count(self) -> usize {
-        self.side.div_ceil(self.group).pow(2)
+        let [rows, columns] = self.grid.map(|side| side.div_ceil(self.group));
+        rows * columns
     }
 
     /// The group of each patch.
     fn of_patches(self) -> Vec<usize> {
-        let across = self.side.div_ceil(self.group);
+        let [rows, columns] = self.grid;
+        let across = columns.div_ceil(self.group);
         let of = |patch| {
-            let (row, column) = (patch / self.side, patch % self.side);
+            let (row, column) = (patch / columns, patch % columns);
             row / self.group * across + column / self.group
         };
-        (0..self.side * self.side).map(of).collect()
+        (0..rows * columns).map(of).collect()
     }
 }
 
@@ -101,8 +104,10 @@ impl MethodFactory for KernelShap {
         })
     }
 
-    fn check(&self, model: &Pretrained, _: Option<&Calibration>) -> Result<()> {
-        let groups = self.groups(side(model))?.count();
+    fn check(&self, model: &DualEncoder, _: Option<&Calibration>) -> Result<()> {
+        let groups = model.grid().map(|grid| self.groups(grid)).transpose()?;
+        // An image of any size has at least one.
+        let groups = groups.map_or(1, Groups::count);
         // A coalition and its complement are one equation, and the sum of all is known.
         let enough = subsets::fit(groups, self.samples) || self.samples / 2 >= groups - 1;
         if !enough {
@@ -119,7 +124,7 @@ impl MethodFactory for KernelShap {
 
     fn build(
         &self,
-        model: &Pretrained,
+        model: &DualEncoder,
         calibration: Option<&Calibration>,
     ) -> Result<Box<dyn Method>> {
         self.check(model, calibration)?;
@@ -137,7 +142,7 @@ impl Method for KernelShap {
     }
 
     fn patches(&self, subject: &Subject<'_>) -> Result<Array2<f32>> {
-        let groups = self.groups(subject.side())?;
+        let groups = self.groups(subject.grid())?;
         let of = groups.of_patches();
         let value = |asked: &[&[bool]]| {
             let patches = asked
@@ -150,7 +155,7 @@ impl Method for KernelShap {
         of.iter().for_each(|&group| sizes[group] += 1);
         let share = |&group: &usize| (values[group] / f64::from(sizes[group])) as f32;
         let patches: Vec<f32> = of.iter().map(share).collect();
-        Ok(subject.grid(&patches))
+        Ok(subject.map(patches))
     }
 
     fn tokens(&self, subject: &Subject<'_>) -> Result<Vec<f32>> {
@@ -174,7 +179,7 @@ mod tests {
                 group,
                 ..Default::default()
             }
-            .groups(side)
+            .groups([side, side])
         };
         let counts = [(7, 49), (8, 16), (14, 49), (16, 36), (24, 36), (1, 1)];
         for (side, count) in counts {
@@ -198,7 +203,7 @@ mod tests {
         let model = fixture::model();
         let subject = fixture::subject(&model);
         let [height, width] = subject.input_size();
-        let wide = 5 * subject.patch();
+        let wide = 5 * subject.patch()[0];
         let image = |bits: usize| -> Vec<f32> {
             let mut image = subject.pixels().values.clone();
             for (index, value) in image.iter_mut().enumerate() {

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use m2ib::{Calibration, Pretrained, Unit};
+use m2ib::{Calibration, DualEncoder, Unit};
 use ndarray::Array2;
 
 use super::{all_tokens, score_patches, score_pieces};
-use crate::places::{Named, side};
+use crate::places::Named;
 use crate::{Fill, Method, MethodFactory, Result, Settings, Subject};
 
 /// y(x) − y(x without a part) (Zeiler and Fergus, *Visualizing and Understanding Convolutional
@@ -32,25 +32,25 @@ impl Default for Occlusion {
 }
 
 impl Occlusion {
-    /// The map of side × side patches, where `score` gives the similarities with patches kept.
+    /// The map of rows × columns patches, where `score` gives the similarities with patches kept.
     fn explain_grid(
         &self,
-        side: usize,
+        [rows, columns]: [usize; 2],
         whole: f32,
         score: impl FnOnce(Vec<Vec<bool>>) -> Result<Vec<f32>>,
     ) -> Result<Array2<f32>> {
-        let windows = self.windows(side)?;
+        let windows = self.windows([rows, columns])?;
         let kept = windows.iter().map(|window| {
-            let mut kept = vec![true; side * side];
+            let mut kept = vec![true; rows * columns];
             window.iter().for_each(|&patch| kept[patch] = false);
             kept
         });
         let scores = score(kept.collect())?;
-        let mut sums = Array2::<f32>::zeros((side, side));
-        let mut counts = Array2::<f32>::zeros((side, side));
+        let mut sums = Array2::<f32>::zeros((rows, columns));
+        let mut counts = Array2::<f32>::zeros((rows, columns));
         for (window, score) in windows.iter().zip(scores) {
             for &patch in window {
-                let at = (patch / side, patch % side);
+                let at = (patch / columns, patch % columns);
                 sums[at] += whole - score;
                 counts[at] += 1.0;
             }
@@ -59,19 +59,19 @@ impl Occlusion {
     }
 
     /// The patches of each place of the window.
-    fn windows(&self, side: usize) -> Result<Vec<Vec<usize>>> {
+    fn windows(&self, [rows, columns]: [usize; 2]) -> Result<Vec<Vec<usize>>> {
         let named = Named {
             method: self.name(),
             setting: "window",
         };
-        let window = named.patches(self.window, side)?;
-        let last = side - window;
+        let window = named.patches(self.window, rows.min(columns))?;
         let square = |(top, left): (usize, usize)| {
-            let rows = top..top + window;
-            let patches = rows.flat_map(|row| (left..left + window).map(move |at| row * side + at));
+            let patches = (top..top + window)
+                .flat_map(|row| (left..left + window).map(move |at| row * columns + at));
             patches.collect()
         };
-        let places = (0..=last).flat_map(|top| (0..=last).map(move |left| (top, left)));
+        let (last_row, last_column) = (rows - window, columns - window);
+        let places = (0..=last_row).flat_map(|top| (0..=last_column).map(move |left| (top, left)));
         Ok(places.map(square).collect())
     }
 }
@@ -93,14 +93,14 @@ impl MethodFactory for Occlusion {
         })
     }
 
-    fn check(&self, model: &Pretrained, _: Option<&Calibration>) -> Result<()> {
-        self.windows(side(model))?;
+    fn check(&self, model: &DualEncoder, _: Option<&Calibration>) -> Result<()> {
+        model.grid().map(|grid| self.windows(grid)).transpose()?;
         self.fill.check(self.name(), model)
     }
 
     fn build(
         &self,
-        model: &Pretrained,
+        model: &DualEncoder,
         calibration: Option<&Calibration>,
     ) -> Result<Box<dyn Method>> {
         self.check(model, calibration)?;
@@ -119,7 +119,7 @@ impl Method for Occlusion {
 
     fn patches(&self, subject: &Subject<'_>) -> Result<Array2<f32>> {
         let score = |kept: Vec<Vec<bool>>| score_patches(subject, kept);
-        self.explain_grid(subject.side(), subject.image_score()?, score)
+        self.explain_grid(subject.grid(), subject.image_score()?, score)
     }
 
     fn tokens(&self, subject: &Subject<'_>) -> Result<Vec<f32>> {
@@ -156,7 +156,7 @@ mod tests {
     #[test]
     fn a_window_of_one_patch_finds_what_each_adds() {
         let map = Occlusion::default()
-            .explain_grid(3, 44.0, additive(NUMBERS))
+            .explain_grid([3, 3], 44.0, additive(NUMBERS))
             .unwrap();
         assert_eq!(map.into_raw_vec_and_offset().0, NUMBERS);
     }
@@ -169,7 +169,9 @@ mod tests {
             window: 2,
             ..Default::default()
         };
-        let map = occlusion.explain_grid(3, 44.0, additive(NUMBERS)).unwrap();
+        let map = occlusion
+            .explain_grid([3, 3], 44.0, additive(NUMBERS))
+            .unwrap();
         let expected = [8.0, 10.0, 12.0, 14.0, 18.0, 22.0, 20.0, 26.0, 32.0];
         assert_eq!(map.into_raw_vec_and_offset().0, expected);
     }
@@ -181,7 +183,7 @@ mod tests {
                 window,
                 ..Default::default()
             };
-            let error = occlusion.windows(8).unwrap_err().to_string();
+            let error = occlusion.windows([8, 8]).unwrap_err().to_string();
             assert!(
                 error.contains("window") && error.contains("1 to 8"),
                 "{error}"
@@ -195,7 +197,7 @@ mod tests {
         let model = fixture::model();
         let subject = fixture::subject(&model);
         let occlusion = Occlusion {
-            window: subject.side(),
+            window: subject.grid()[0],
             ..Default::default()
         };
         let map = occlusion.patches(&subject).unwrap();

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use m2ib::{Calibration, Pretrained};
+use m2ib::{Calibration, DualEncoder};
 use ndarray::Array2;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -10,7 +10,7 @@ use rand_chacha::ChaCha8Rng;
 use super::grid::Grid;
 use super::soft_masks::SoftMasks;
 use super::{BATCH, all_tokens, score_pieces, score_pixels, subsets};
-use crate::places::{Named, side};
+use crate::places::Named;
 use crate::settings::COUNT;
 use crate::{Fill, Method, MethodFactory, Result, Settings, Subject};
 
@@ -50,8 +50,9 @@ impl Default for Rise {
 }
 
 impl Rise {
-    /// The cells along a side of an image with so many patches.
-    fn cells(&self, side: usize) -> Result<usize> {
+    /// The cells along a side of an image with so many rows and columns of patches.
+    fn cells(&self, [rows, columns]: [usize; 2]) -> Result<usize> {
+        let side = rows.min(columns);
         match self.cells {
             Some(cells) => self.named("cells").patches(cells, side),
             None => Ok(CELLS.min(side)),
@@ -88,9 +89,9 @@ impl Rise {
         mut score: impl FnMut(&[Vec<f32>]) -> Result<Vec<f32>>,
     ) -> Result<Vec<f32>> {
         self.numbers()?;
-        let cells = self.cells(grid.side)?;
+        let cells = self.cells(grid.patches)?;
         let mut masks = SoftMasks::new(cells, self.keep, grid.size, self.seed).take(self.masks);
-        let mut mean = Mean::new(grid.side * grid.side);
+        let mut mean = Mean::new(grid.count());
         loop {
             let batch: Vec<Vec<f32>> = masks.by_ref().take(BATCH).collect();
             if batch.is_empty() {
@@ -185,15 +186,15 @@ impl MethodFactory for Rise {
         })
     }
 
-    fn check(&self, model: &Pretrained, _: Option<&Calibration>) -> Result<()> {
+    fn check(&self, model: &DualEncoder, _: Option<&Calibration>) -> Result<()> {
         self.numbers()?;
-        self.cells(side(model))?;
+        model.grid().map(|grid| self.cells(grid)).transpose()?;
         self.fill.check(self.name(), model)
     }
 
     fn build(
         &self,
-        model: &Pretrained,
+        model: &DualEncoder,
         calibration: Option<&Calibration>,
     ) -> Result<Box<dyn Method>> {
         self.check(model, calibration)?;
@@ -209,7 +210,7 @@ impl Method for Rise {
     fn patches(&self, subject: &Subject<'_>) -> Result<Array2<f32>> {
         let score = |masks: &[Vec<f32>]| score_pixels(subject, masks);
         let values = self.explain_grid(Grid::of(subject), score)?;
-        Ok(subject.grid(&values))
+        Ok(subject.map(values))
     }
 
     fn tokens(&self, subject: &Subject<'_>) -> Result<Vec<f32>> {
@@ -229,8 +230,8 @@ mod tests {
     use crate::subject::fixture;
 
     const GRID: Grid = Grid {
-        side: 6,
-        patch: 4,
+        patches: [6, 6],
+        patch: [4, 4],
         size: [24, 24],
     };
 
@@ -349,7 +350,7 @@ mod tests {
             let map = rise.patches(&subject).unwrap();
             let lowest = map.fold(f32::INFINITY, |low, &value| low.min(value));
             let map = map - lowest;
-            let inside = subject.grid(&Grid::of(&subject).average(&mask));
+            let inside = subject.map(Grid::of(&subject).average(&mask));
             let share = (&map * &inside).sum() / map.sum();
             share / inside.mean().unwrap()
         });

@@ -1,7 +1,6 @@
 //! Pairs scored again with a part of them changed.
 
 use burn::tensor::{Int, Tensor, TensorData};
-use m2ib::clip_input::TokenKind;
 
 use super::Subject;
 use crate::Result;
@@ -34,7 +33,7 @@ impl Subject<'_> {
         images: impl IntoIterator<Item = &'b [f32]>,
     ) -> Result<Vec<f32>> {
         let [height, width] = self.input_size();
-        let device = self.model.clip.device();
+        let device = self.model.device();
         let images: Vec<&[f32]> = images.into_iter().collect();
         let mut scores = Vec::with_capacity(images.len());
         for batch in images.chunks(BATCH) {
@@ -49,7 +48,7 @@ impl Subject<'_> {
                 .into());
             }
             let pixels = Tensor::<4>::from_data(TensorData::new(values, shape), &device);
-            let value = self.image_value(self.model.clip.image.forward(pixels)?)?;
+            let value = self.image_value(self.model.embed_pixels(pixels)?)?;
             scores.extend(host(value, "a masked image's score")?);
         }
         Ok(scores)
@@ -59,7 +58,8 @@ impl Subject<'_> {
     /// otherwise.
     ///
     /// # Shapes
-    /// - kept: of `[tokens]` each; start, end and the pooled position are kept whatever it says
+    /// - kept: of `[tokens]` each; tokens that are no piece of the caption are kept whatever it
+    ///   says
     ///
     /// # Errors
     /// [`Error::Explainer`](crate::Error::Explainer) for a fill outside the vocabulary, [`Error::NotFinite`](crate::Error::NotFinite).
@@ -68,7 +68,7 @@ impl Subject<'_> {
         kept: impl IntoIterator<Item = &'b [bool]>,
         fill: Fill,
     ) -> Result<Vec<f32>> {
-        let tower = &self.model.clip.text;
+        let tower = self.model.text();
         let own = self.tokens.clone();
         let filling = self.filling(fill)?;
         let kept: Vec<&[bool]> = kept.into_iter().collect();
@@ -79,7 +79,7 @@ impl Subject<'_> {
             let mask = TensorData::new(mask, [batch.len(), tokens, 1]);
             let mask = Tensor::<3>::from_data(mask, &own.device());
             let mixed = own.clone() * mask.clone() + filling.clone() * (mask.neg() + 1.0);
-            let embedding = tower.read_out(0, tower.place(mixed), self.position);
+            let embedding = tower.read_out(0, tower.place(mixed), &self.text_layout);
             let value = self.text_value(embedding)?;
             scores.extend(host(value, "a masked caption's score")?);
         }
@@ -91,7 +91,7 @@ impl Subject<'_> {
     /// # Errors
     /// [`Error::Explainer`](crate::Error::Explainer) for an id outside the vocabulary.
     pub(crate) fn filling(&self, fill: Fill) -> Result<Tensor<3>> {
-        let tower = &self.model.clip.text;
+        let tower = self.model.text();
         let tokens = self.caption.tokens.len();
         let own = self.tokens.clone();
         Ok(match fill {
@@ -106,15 +106,11 @@ impl Subject<'_> {
 
     /// 1 where a token stays.
     fn mask<'b>(&'b self, kept: &'b [bool]) -> impl Iterator<Item = f32> + 'b {
-        self.caption
-            .tokens
-            .iter()
-            .enumerate()
-            .map(|(position, token)| {
-                let kept = kept.get(position).copied().unwrap_or(true);
-                let fixed = token.kind != TokenKind::Text || position == self.position;
-                f32::from(u8::from(kept || fixed))
-            })
+        let roles = self.text_layout.tokens.iter().enumerate();
+        roles.map(|(position, role)| {
+            let kept = kept.get(position).copied().unwrap_or(true);
+            f32::from(u8::from(kept || !role.is_input()))
+        })
     }
 }
 

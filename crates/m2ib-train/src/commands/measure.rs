@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
-use clip_model::{ModelFiles, Pretrained};
+use clip_model::{DualEncoder, ModelFiles};
 use m2ib_core::Lanes;
 use m2ib_scenes::Split;
 use m2ib_train::{Examination, Measures};
@@ -41,8 +41,8 @@ impl Measure {
             Some("emoji") => super::emoji(),
             _ => ModelFiles::in_folder(&self.model)?,
         };
-        let mut model = Pretrained::from_files(&files, &m2ib_cpu::flex())?;
-        model.clip.computes_on_host(true);
+        let mut model = DualEncoder::from_files(&files, &m2ib_cpu::flex())?;
+        model.computes_on_host(true);
         let split = match self.split {
             Scenes::Validation => Split::Validation,
             Scenes::Test => Split::Test,

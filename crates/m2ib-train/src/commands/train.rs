@@ -6,7 +6,8 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use clip_input::{CaptionTokenizer, Content, ImageProcessor};
-use clip_model::{ClipConfig, Pooling, Pretrained};
+use clip_model::DualEncoder;
+use clip_model::clip::ClipConfig;
 use indicatif::{ProgressBar, ProgressStyle};
 use m2ib_core::Lanes;
 use m2ib_scenes::Split;
@@ -177,8 +178,8 @@ impl Train {
         };
         export(&trainer.clip()?, &provenance, FILES, &folder)?;
         // As it was written, in half precision.
-        let mut written = Pretrained::load(&folder, &m2ib_cpu::flex())?;
-        written.clip.computes_on_host(true);
+        let mut written = DualEncoder::load(&folder, &m2ib_cpu::flex())?;
+        written.computes_on_host(true);
         let measures = model.examination.measure(&written, &model.lanes)?;
         anstream::println!("{}, on the validation split:", folder.display());
         anstream::print!("{}", super::measure::table(&measures));
@@ -220,13 +221,9 @@ impl Untrained {
     }
 
     fn measure(&self, trainer: &Trainer<SceneSource>) -> Result<Measures> {
-        let model = Pretrained {
-            name: "in training".into(),
-            clip: trainer.clip()?,
-            tokenizer: self.tokenizer.clone(),
-            processor: self.processor.clone(),
-            pooling: Pooling::new(&self.config.text, Some(self.tokenizer.end_id())),
-        };
+        let (tokenizer, processor) = (self.tokenizer.clone(), self.processor.clone());
+        let name = "in training".into();
+        let model = trainer.clip()?.into_model(name, tokenizer, processor);
         Ok(self.examination.measure(&model, &self.lanes)?)
     }
 }

@@ -180,7 +180,7 @@ fn a_tiny_problem_is_learnt() {
     let names = unit(clip.text.training_pass(&names).embedding);
     let right = (0..100).filter(|number| {
         let Example { image, objects, .. } = example((1 << 50) + number);
-        let mut patches = clip_model::Patches {
+        let mut patches = clip_model::clip::Patches {
             values: Vec::new(),
             places: Vec::new(),
             images: 0,

@@ -1,5 +1,6 @@
 use clip_input::ImageProcessor;
-use clip_model::{ClipConfig, Precision, random_clip};
+use clip_model::Precision;
+use clip_model::clip::{ClipConfig, random_clip};
 use m2ib_scenes::{Generator, Split};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -82,7 +83,7 @@ fn a_killed_run_that_goes_on_ends_with_the_same_bits(
     let found = second.run(checkpoints, &mut |report| again.push(report));
     assert_eq!(again, reports[3..]);
     assert_eq!(weights(found.as_ref().unwrap()), weights(&whole));
-    assert_eq!(found.unwrap().fingerprint(), whole.fingerprint());
+    assert_eq!(found.unwrap().digest(), whole.digest());
 
     // A finished run is taken up at its end.
     let mut third = new();

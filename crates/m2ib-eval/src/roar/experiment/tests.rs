@@ -1,5 +1,5 @@
 use m2ib::Backend;
-use m2ib::clip_model::{ClipConfig, random_clip};
+use m2ib::clip_model::clip::{ClipConfig, random_clip};
 use m2ib_tune::{Blocks, TuneSettings};
 use ndarray::Array2;
 use rand::RngExt;

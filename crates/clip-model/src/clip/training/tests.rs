@@ -1,9 +1,11 @@
 use burn::tensor::{Int, Tensor, TensorData};
 
 use super::*;
-use crate::{ClipConfig, random_clip};
+use crate::clip::{ClipConfig, random_clip};
+use crate::{ImageTower, TextTower, Tower};
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::tensor::Gradients as Automatic;
+use clip_input::{Layout, Read, Role, Sight};
 
 fn clip(activation: &str) -> Clip {
     let json = format!(
@@ -129,8 +131,11 @@ fn image_weights_get_the_gradients_of_automatic_differentiation(
 
     let tower = clip.image.clone().map(&mut Track);
     let pixels = Tensor::<4>::from_data(TensorData::new(pixels, [images, 3, 6, 6]), &device);
-    let x = tower.embed(pixels.autodiff()).unwrap();
-    let embedding = tower.project(tower.pool(tower.blocks(0..2, x)));
+    let (x, layout) = (
+        tower.embed(pixels.autodiff()).unwrap(),
+        tower.layout([6, 6]).unwrap(),
+    );
+    let embedding = tower.read_out(2, tower.blocks(0..2, x, &layout), &layout);
     let difference = (embedding.clone().inner() - pass.embedding.clone()).abs();
     assert!(difference.max().into_scalar::<f32>() < 1e-5);
 
@@ -156,8 +161,14 @@ fn text_weights_get_the_gradients_of_automatic_differentiation() {
     for (row, caption) in captions.iter().enumerate() {
         let data = TensorData::new(caption.clone(), [1, caption.len()]);
         let x = tower.embed(Tensor::<2, Int>::from_data(data, &clip.device()));
-        let x = tower.blocks(0..2, x);
-        let embedding = tower.project(tower.pool(x, caption.len() - 1));
+        let layout = Layout {
+            tokens: vec![Role::Piece; caption.len()],
+            grid: None,
+            read: Read::Row(caption.len() - 1),
+            sight: Sight::Causal,
+        };
+        let x = tower.blocks(0..2, x, &layout);
+        let embedding = tower.read_out(2, x, &layout);
         let here = embeddings.clone().slice([row..row + 1, 0..6]);
         let difference = (embedding.clone().inner() - here).abs();
         assert!(difference.max().into_scalar::<f32>() < 1e-5);

@@ -24,9 +24,11 @@ use burn::tensor::{Device, Tensor};
 pub use gradients::Gradients;
 pub use image::Patches;
 
+use crate::Encoder;
+use crate::clip::{Clip, ClipConfig};
 use crate::layer_norm::LayerNorm;
 use crate::linear::Linear;
-use crate::{Clip, Encoder};
+use crate::weights::Weights;
 
 /// From the gradient with respect to an output to that of the input, weights' gradients aside.
 ///
@@ -61,14 +63,11 @@ impl Clip {
     /// # Errors
     /// [`Error::Tensors`](crate::Error::Tensors) for missing, superfluous or wrongly shaped ones.
     pub fn from_tensors(
-        config: crate::ClipConfig,
+        config: ClipConfig,
         tensors: std::collections::BTreeMap<String, burn::tensor::TensorData>,
         device: &Device,
     ) -> crate::Result<Self> {
-        Self::read(
-            config,
-            crate::checkpoint::Checkpoint::given(tensors, device),
-        )
+        Self::read(config, Weights::given(tensors, device))
     }
 }
 

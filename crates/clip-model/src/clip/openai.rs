@@ -1,30 +1,25 @@
 //! Where a tensor of Hugging Face's naming lives in an OpenAI (or open_clip) state dict: queries,
 //! keys and values are fused, the two projections are transposed.
 
-/// How the stored tensor becomes the wanted one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Part {
-    /// As stored.
-    Whole,
-    /// One third of the rows: 0 queries, 1 keys, 2 values.
-    Third(usize),
-    /// Rows and columns swapped.
-    Transposed,
-}
+use crate::weights::{Naming, Part};
+
+/// Names and entries of OpenAI's archives.
+pub(crate) static NAMING: Naming = Naming {
+    mark: MARK,
+    ignored: &[
+        "input_resolution",
+        "context_length",
+        "vocab_size",
+        "attn_mask",
+    ],
+    locate,
+};
 
 /// A tensor by which an OpenAI state dict is known.
-pub(crate) const MARK: &str = "visual.conv1.weight";
-
-/// Entries of OpenAI's archives that are no weights of a tower.
-pub(crate) const IGNORED: [&str; 4] = [
-    "input_resolution",
-    "context_length",
-    "vocab_size",
-    "attn_mask",
-];
+const MARK: &str = "visual.conv1.weight";
 
 /// The OpenAI name of a Hugging Face tensor, and what to do with it.
-pub(crate) fn locate(name: &str) -> (String, Part) {
+fn locate(name: &str) -> (String, Part) {
     let whole = |name: &str| (name.to_owned(), Part::Whole);
     match name {
         "text_projection.weight" => return ("text_projection".into(), Part::Transposed),

@@ -5,9 +5,10 @@ use burn::tensor::{Int, Tensor, TensorData};
 use super::rows::values;
 use super::{Gradients, PullBack, TrainingPass, read_out};
 use crate::TextTower;
-use crate::text_tower::causal_bias;
+use crate::clip::ClipTextTower;
+use crate::mask::causal_bias;
 
-impl TextTower {
+impl ClipTextTower {
     /// Runs the tower on captions, each pooled at its last token. They are padded to the longest,
     /// so captions of like length should come together.
     ///

@@ -4,29 +4,25 @@ use std::collections::BTreeMap;
 
 use burn::module::{Module, ModuleMapper, Param};
 use burn::tensor::{Device, Tensor, TensorData};
-use sha2::{Digest, Sha256};
+use clip_input::Digest;
 
-use crate::export::{image_name, text_name};
-use crate::{Clip, Error, Result, TensorProblem};
+use crate::clip::Clip;
+use crate::clip::export::{image_name, text_name};
+use crate::weights::tensor_digest;
+use crate::{Error, Result, TensorProblem};
 
 impl Clip {
     /// Replaces weights, by Hugging Face's names and in its layouts; the others are left alone.
     ///
-    /// The fingerprint becomes one of the old and the replacement. (Exported and loaded again, the
+    /// The digest becomes one of the old and the replacement. (Exported and loaded again, the
     /// model has that of its file.)
     ///
     /// # Errors
     /// [`Error::Tensors`] for names the model does not have and shapes that do not fit; nothing is
     /// replaced then.
     pub fn set_weights(&mut self, tensors: BTreeMap<String, TensorData>) -> Result<()> {
-        let mut digest = Sha256::new();
-        digest.update(self.fingerprint.as_bytes());
-        for (name, data) in &tensors {
-            digest.update(name.as_bytes());
-            for value in data.iter::<f32>().take(16) {
-                digest.update(value.to_le_bytes());
-            }
-        }
+        let digests = tensors.iter().map(|(name, data)| tensor_digest(name, data));
+        let digests: Vec<Digest> = digests.collect();
         let mut replace = Replace {
             tensors,
             device: self.device(),
@@ -50,9 +46,10 @@ impl Clip {
             layer.forget_copy();
         }
         (self.image, self.text) = (image, text);
-        let digest = digest.finalize();
-        let digits = digest.iter().take(8).map(|byte| format!("{byte:02x}"));
-        self.fingerprint = digits.collect();
+        for digest in [&mut self.image.digest, &mut self.text.digest] {
+            let all = [&*digest].into_iter().chain(&digests);
+            *digest = Digest::of(all.map(Digest::as_bytes));
+        }
         Ok(())
     }
 }
@@ -134,7 +131,9 @@ mod tests {
     use std::collections::HashMap;
 
     use super::*;
-    use crate::{ClipConfig, Precision, random_clip};
+    use crate::clip::{ClipConfig, random_clip};
+    use crate::{ImageTower, Precision, TextTower, Tower};
+    use clip_input::{Layout, Read, Role, Sight};
     use safetensors::SafeTensors;
 
     fn clip(seed: u64) -> Clip {
@@ -159,12 +158,19 @@ mod tests {
     }
 
     fn embed(clip: &Clip) -> Vec<f32> {
-        let ids = clip.text.ids(&[1, 3, 2]).unwrap();
-        let x = clip.text.embed(ids);
+        let ids = [1, 3, 2];
+        let x = clip.text.embed(clip.text.ids(&ids).unwrap());
+        let layout = Layout {
+            tokens: vec![Role::Piece; 3],
+            grid: None,
+            read: Read::Row(2),
+            sight: Sight::Causal,
+        };
         // With the way back, which uses the second copies of the weights.
-        let out = clip.text.read_out_with_pullback(0, x, 2);
+        let out = clip.text.read_out_with_pullback(0, x, &layout);
         let pixels = Tensor::<4>::ones([1, 3, 4, 4], &clip.device()) * 0.3;
-        let image = clip.image.forward(pixels).unwrap();
+        let (image, whole) = (&clip.image, clip.image.layout([4, 4]).unwrap());
+        let image = image.read_out(0, image.embed(pixels).unwrap(), &whole);
         let text = out.embedding.clone();
         let back = out.pull_back(text.ones_like()).flatten::<1>(0, 2);
         let all = Tensor::cat(vec![image.flatten::<1>(0, 1), text.flatten(0, 1), back], 0);
@@ -187,7 +193,7 @@ mod tests {
         let name = "text_model.encoder.layers.0.mlp.fc1.weight";
         let one = BTreeMap::from([(name.to_owned(), tensors(&clip(2))[name].clone())]);
         changed.set_weights(one).unwrap();
-        assert_ne!(changed.fingerprint(), base.fingerprint());
+        assert_ne!(changed.digest(), base.digest());
         let (before, after) = (tensors(&base), tensors(&changed));
         for (key, data) in &before {
             assert_eq!(*data == after[key], key != name, "{key}");

@@ -5,7 +5,7 @@ use burn::tensor::{Tensor, TensorData};
 use super::layer_norm::layer_norm;
 use super::rows::{matrix, values};
 use super::{Gradients, PullBack, TrainingPass, read_out};
-use crate::ImageTower;
+use crate::clip::ClipImageTower;
 
 /// Some patches of each image of a batch, the same number of each.
 #[derive(Debug, Clone, PartialEq)]
@@ -18,7 +18,7 @@ pub struct Patches {
     pub images: usize,
 }
 
-impl ImageTower {
+impl ClipImageTower {
     /// Runs the tower on the class token and the given patches, each with its own place's position
     /// embedding.
     ///

@@ -7,29 +7,27 @@ use burn::module::Param;
 use burn::tensor::{DType, Device, Tensor, TensorData};
 use burn_store::burn_pack::Tensor as Stored;
 use burn_store::{ModuleStore, SafetensorsStore, bridge};
-use clip_input::Content;
+use clip_input::{Content, Digest};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rand_distr::StandardNormal;
-use sha2::{Digest, Sha256};
 
 use crate::layer_norm::LayerNorm;
 use crate::linear::Linear;
-use crate::openai::{self, Part};
-use crate::random::initial;
-use crate::{ClipConfig, Error, Result, TensorProblem};
+use crate::{Error, Result, TensorProblem};
 
 /// Bytes of weights after which the files are opened anew. Opening costs milliseconds; never doing
 /// it, the size of the weights again in memory.
 const REOPEN_AFTER: usize = 128 << 20;
 
-/// Opened weights, handed out tensor by tensor under Hugging Face's names.
+/// Weights, handed out tensor by tensor under the names that towers ask for: Hugging Face's.
 ///
 /// Misfits do not stop the hand-out (a zero stands in), so that [`finish`](Self::finish) can name
 /// all of them at once.
-pub(crate) struct Checkpoint {
+pub struct Weights {
     source: Source,
-    digest: Sha256,
+    /// Of the tensors handed out since [`digest`](Self::digest) was asked last, by their names.
+    digests: BTreeMap<String, Digest>,
     device: Device,
 }
 
@@ -39,8 +37,32 @@ enum Source {
     Given(Box<Given>),
 }
 
+/// The naming of other files that hold the same tensors.
+pub(crate) struct Naming {
+    /// A tensor by which such files are known.
+    pub(crate) mark: &'static str,
+    /// Entries that are no weights of a tower.
+    pub(crate) ignored: &'static [&'static str],
+    /// The name there of a tensor, and what to do with it.
+    pub(crate) locate: fn(&str) -> (String, Part),
+}
+
+/// How the stored tensor becomes the wanted one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Part {
+    /// As stored.
+    Whole,
+    /// One third of the rows: 0 queries, 1 keys, 2 values.
+    Third(usize),
+    /// Rows and columns swapped.
+    Transposed,
+}
+
+/// From a tensor's name to the deviation of its values and their mean.
+pub(crate) type Initial = Box<dyn Fn(&str) -> (f32, f32)>;
+
 struct Random {
-    config: ClipConfig,
+    initial: Initial,
     rng: ChaCha8Rng,
 }
 
@@ -56,19 +78,32 @@ struct Files {
     tensors: BTreeMap<String, Stored>,
     /// Bytes read since the shards were opened.
     read: usize,
-    openai: bool,
+    naming: Option<&'static Naming>,
     used: BTreeSet<String>,
     problems: Vec<TensorProblem>,
     failure: Option<Error>,
 }
 
-impl Checkpoint {
-    /// Opens the shards and reads their headers.
-    pub(crate) fn open(shards: &[Content], device: &Device) -> Result<Self> {
+impl Weights {
+    /// Opens safetensors files, all shards of one model, and reads their headers.
+    ///
+    /// # Errors
+    /// [`Error::Weights`] for a file that is damaged, or a tensor in two of them.
+    pub fn open(shards: &[Content], device: &Device) -> Result<Self> {
+        Self::open_named(shards, &[], device)
+    }
+
+    /// The same, where the files may follow one of the other namings.
+    pub(crate) fn open_named(
+        shards: &[Content],
+        namings: &[&'static Naming],
+        device: &Device,
+    ) -> Result<Self> {
         let tensors = open_shards(shards)?;
+        let follows = |naming: &&&'static Naming| tensors.contains_key(naming.mark);
         let files = Files {
             name: shards.first().map(Content::name).unwrap_or_default(),
-            openai: tensors.contains_key(openai::MARK),
+            naming: namings.iter().find(follows).copied(),
             shards: shards.to_vec(),
             tensors,
             read: 0,
@@ -76,45 +111,39 @@ impl Checkpoint {
             problems: Vec::new(),
             failure: None,
         };
-        Ok(Self {
-            source: Source::Files(Box::new(files)),
-            digest: Sha256::new(),
-            device: device.clone(),
-        })
+        Ok(Self::of(Source::Files(Box::new(files)), device))
     }
 
     /// Draws every tensor at random instead, as for training from scratch.
-    pub(crate) fn random(config: &ClipConfig, seed: u64, device: &Device) -> Self {
-        let random = Random {
-            config: config.clone(),
-            rng: ChaCha8Rng::seed_from_u64(seed),
-        };
+    pub(crate) fn random(initial: Initial, seed: u64, device: &Device) -> Self {
+        let rng = ChaCha8Rng::seed_from_u64(seed);
+        Self::of(Source::Random(Box::new(Random { initial, rng })), device)
+    }
+
+    fn of(source: Source, device: &Device) -> Self {
         Self {
-            source: Source::Random(Box::new(random)),
-            digest: Sha256::new(),
+            source,
+            digests: BTreeMap::new(),
             device: device.clone(),
         }
     }
 
     /// Hands out tensors that are in memory.
-    pub(crate) fn given(tensors: BTreeMap<String, TensorData>, device: &Device) -> Self {
+    pub fn given(tensors: BTreeMap<String, TensorData>, device: &Device) -> Self {
         let given = Given {
             tensors,
             problems: Vec::new(),
         };
-        Self {
-            source: Source::Given(Box::new(given)),
-            digest: Sha256::new(),
-            device: device.clone(),
-        }
+        Self::of(Source::Given(Box::new(given)), device)
     }
 
-    pub(crate) fn device(&self) -> &Device {
+    /// Where the tensors go.
+    pub fn device(&self) -> &Device {
         &self.device
     }
 
     /// The tensor `name`, as f32 on the device.
-    pub(crate) fn tensor<const D: usize>(&mut self, name: &str, shape: [usize; D]) -> Tensor<D> {
+    pub fn tensor<const D: usize>(&mut self, name: &str, shape: [usize; D]) -> Tensor<D> {
         match self.data(name, &shape) {
             Some(data) => Tensor::from_data(data, &self.device),
             // Never run, so of no size: a misfit may be a configuration with absurd dimensions.
@@ -123,21 +152,21 @@ impl Checkpoint {
     }
 
     /// A one-element tensor of any rank, on the host.
-    pub(crate) fn scalar(&mut self, name: &str) -> f32 {
+    pub fn scalar(&mut self, name: &str) -> f32 {
         self.data(name, &[])
             .and_then(|data| data.iter::<f32>().next())
             .unwrap_or(0.0)
     }
 
     /// `name.weight` (`[output, input]` in the file) and, where the layer has one, `name.bias`.
-    pub(crate) fn linear(&mut self, name: &str, input: usize, output: usize, bias: bool) -> Linear {
+    pub fn linear(&mut self, name: &str, input: usize, output: usize, bias: bool) -> Linear {
         let weight = self.tensor(&format!("{name}.weight"), [output, input]);
         let bias = bias.then(|| self.tensor(&format!("{name}.bias"), [output]));
         Linear::new(weight, bias)
     }
 
     /// `name.weight` and `name.bias` of a layer norm.
-    pub(crate) fn layer_norm(&mut self, name: &str, width: usize, epsilon: f64) -> LayerNorm {
+    pub fn layer_norm(&mut self, name: &str, width: usize, epsilon: f64) -> LayerNorm {
         let mut parameter =
             |part| Param::from_tensor(self.tensor(&format!("{name}.{part}"), [width]));
         LayerNorm {
@@ -148,20 +177,24 @@ impl Checkpoint {
         }
     }
 
-    /// Reports all misfits, tensors without a place among them; otherwise a fingerprint of the
-    /// weights (names, shapes and each tensor's first values).
-    pub(crate) fn finish(self) -> Result<String> {
+    /// A digest of the names, shapes and all values of the tensors handed out since it was asked
+    /// last: a tower's, when the tower has what it needs.
+    pub fn digest(&mut self) -> Digest {
+        // By the names, so that the order of asking does not matter.
+        let digests = std::mem::take(&mut self.digests);
+        Digest::of(digests.values().map(Digest::as_bytes))
+    }
+
+    /// Reports all misfits, tensors without a place among them.
+    ///
+    /// # Errors
+    /// [`Error::Weights`], [`Error::Tensors`].
+    pub fn finish(self) -> Result<()> {
         match self.source {
-            Source::Files(files) => files.finish()?,
-            Source::Given(given) => given.finish()?,
-            Source::Random(_) => {}
+            Source::Files(files) => files.finish(),
+            Source::Given(given) => given.finish(),
+            Source::Random(_) => Ok(()),
         }
-        let digest = self.digest.finalize();
-        Ok(digest
-            .iter()
-            .take(8)
-            .map(|byte| format!("{byte:02x}"))
-            .collect())
     }
 
     fn data(&mut self, name: &str, shape: &[usize]) -> Option<TensorData> {
@@ -170,20 +203,22 @@ impl Checkpoint {
             Source::Random(random) => random.data(name, shape),
             Source::Given(given) => given.data(name, shape)?,
         };
-        self.digest.update(name.as_bytes());
-        for length in shape {
-            self.digest.update((*length as u64).to_le_bytes());
-        }
-        for value in data.iter::<f32>().take(16) {
-            self.digest.update(value.to_le_bytes());
-        }
+        let digest = tensor_digest(name, &data);
+        self.digests.insert(name.into(), digest);
         Some(data)
     }
 }
 
+/// Of a named tensor's shape and all its values, which are f32.
+pub(crate) fn tensor_digest(name: &str, data: &TensorData) -> Digest {
+    let lengths = data.shape().iter();
+    let lengths: Vec<u8> = lengths.flat_map(|&n| (n as u64).to_le_bytes()).collect();
+    Digest::of([name.as_bytes(), &lengths, data.as_bytes()])
+}
+
 impl Random {
     fn data(&mut self, name: &str, shape: &[usize]) -> TensorData {
-        let (deviation, mean) = initial(name, &self.config);
+        let (deviation, mean) = (self.initial)(name);
         let values = (0..shape.iter().product())
             .map(|_| mean + deviation * self.rng.sample::<f32, _>(StandardNormal))
             .collect::<Vec<_>>();
@@ -233,7 +268,9 @@ impl Files {
         for name in self.tensors.keys() {
             // `position_ids` are buffers that old checkpoints carry along.
             let ignored = name.ends_with("position_ids")
-                || (self.openai && openai::IGNORED.contains(&name.as_str()));
+                || self
+                    .naming
+                    .is_some_and(|naming| naming.ignored.contains(&name.as_str()));
             if !ignored && !self.used.contains(name) {
                 self.problems
                     .push(TensorProblem::Unexpected { name: name.clone() });
@@ -251,10 +288,9 @@ impl Files {
 
     /// The tensor as f32, or `None` with the problem noted.
     fn data(&mut self, name: &str, shape: &[usize]) -> Option<TensorData> {
-        let (stored, part) = if self.openai {
-            openai::locate(name)
-        } else {
-            (name.to_owned(), Part::Whole)
+        let (stored, part) = match self.naming {
+            Some(naming) => (naming.locate)(name),
+            None => (name.to_owned(), Part::Whole),
         };
         let Some(tensor) = self.tensors.get(&stored) else {
             self.problems.push(TensorProblem::Missing { name: stored });
