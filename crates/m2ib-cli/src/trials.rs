@@ -21,6 +21,7 @@ pub(crate) fn explained(
     dataset: &Dataset,
     journal: &Path,
 ) -> Result<Journal<Trial>> {
+    plan.check(model)?;
     if let Some(folder) = journal.parent() {
         std::fs::create_dir_all(folder)
             .with_context(|| format!("cannot make the folder {}", folder.display()))?;

@@ -111,23 +111,33 @@ impl Plan {
         run
     }
 
-    /// The methods for a model, once all of them, and what masked tokens become, were found to fit.
-    pub(super) fn build(&self, model: &DualEncoder) -> Result<Vec<Box<dyn Method>>> {
-        let calibration = self.calibration.as_ref();
+    /// Whether all methods, and what masked tokens become, fit a model; told before anything is
+    /// explained.
+    ///
+    /// # Errors
+    /// [`Error::Method`] for the first method that does not, [`Error::RepeatedMethod`],
+    /// [`Error::Explainer`] for a token outside the vocabulary.
+    pub fn check(&self, model: &DualEncoder) -> Result<()> {
         if let TokenFill::Id(id) = self.fill {
             let known = model.text().ids(&[id]);
             known.map_err(m2ib::Error::from)?;
         }
         let mut keys = BTreeSet::new();
         for method in &self.methods {
-            method.check(model, calibration)?;
+            method.check(model, self.calibration.as_ref())?;
             if !keys.insert(method.key()) {
                 let method = method.key();
                 return Err(Error::RepeatedMethod { method });
             }
         }
+        Ok(())
+    }
+
+    /// The methods for a model.
+    pub(super) fn build(&self, model: &DualEncoder) -> Result<Vec<Box<dyn Method>>> {
+        self.check(model)?;
         let methods = self.methods.iter();
-        let built = methods.map(|method| Ok(method.build(model, calibration)?));
+        let built = methods.map(|method| Ok(method.build(model, self.calibration.as_ref())?));
         built.collect()
     }
 

@@ -48,8 +48,7 @@ impl Plan {
     /// there with its reason and ends nothing; the next run tries it again.
     ///
     /// # Errors
-    /// [`Error::Method`](crate::Error::Method) for a method that does not fit the model, and
-    /// [`Error::RepeatedMethod`](crate::Error::RepeatedMethod), before anything is explained;
+    /// Those of [`check`](Self::check), before anything is explained;
     /// [`Error::Journal`](crate::Error::Journal) if a result cannot be kept.
     pub fn run(
         &self,

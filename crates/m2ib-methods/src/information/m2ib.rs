@@ -66,9 +66,9 @@ impl M2ibSettings {
     pub fn configured(&self, settings: &mut Settings) -> Self {
         // What is not the layer is one for all towers and both sides.
         let usual = ModalitySettings::preset(self.preset, Modality::Image, 0);
-        let sigma = match usual.noise {
-            Noise::Isotropic { sigma } => sigma.to_string(),
-            Noise::Matched => "matched".into(),
+        let (sigmas, sigma) = match usual.noise {
+            Noise::Isotropic { sigma } => (POSITIVE, sigma.to_string()),
+            Noise::Matched => ("a number above 0, or matched", "matched".into()),
         };
         let (sampling, bottleneck) = (usual.sampling, usual.bottleneck);
         let layer = "embedding, a block's number, or auto for the preset's";
@@ -88,7 +88,7 @@ impl M2ibSettings {
                 "auto",
             ),
             text_layer: settings.optional("text-layer", layer, |_| true, self.text_layer, "auto"),
-            sigma: settings.optional("sigma", POSITIVE, deviation, self.sigma, sigma),
+            sigma: settings.optional("sigma", sigmas, deviation, self.sigma, sigma),
             sampling: settings.optional("sampling", samplings, |_| true, self.sampling, sampling),
             beta: settings.optional("beta", POSITIVE, positive, self.beta, beta),
             learning_rate: settings.optional(
