@@ -53,9 +53,6 @@ pub enum Error {
     /// A metric.
     #[error(transparent)]
     Metric(#[from] m2ib_metrics::Error),
-    /// A scene.
-    #[error(transparent)]
-    Scene(#[from] m2ib_scenes::Error),
     /// A data set.
     #[error(transparent)]
     Data(#[from] m2ib_data::DataError),

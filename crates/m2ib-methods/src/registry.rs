@@ -239,7 +239,8 @@ mod tests {
         }
     }
 
-    /// Of a model of six blocks and eight patches a side, before anything is explained.
+    /// Of a model of six blocks (three for the text) and eight patches a side, before anything is
+    /// explained.
     #[test]
     fn what_a_model_has_no_place_for_is_named() {
         let model = fixture::model();
@@ -257,7 +258,7 @@ mod tests {
             ),
             (
                 "m2ib-released:text-layer=99",
-                ["text-layer", "block.99", "0 to 4"],
+                ["text-layer", "block.99", "0 to 1"],
             ),
             ("grad-cam:layer=99", ["layer", "block.99", "0 to 4"]),
             ("chefer:start=99", ["start", "99", "0 to 5"]),
