@@ -63,7 +63,7 @@ impl Compare {
         let journal = folder.join("journal.jsonl");
         let journal = trials::explained(plan, model, dataset, &journal)?;
         let pictures = gallery(plan, model, dataset, &journal, self.shown)?;
-        let mut comparison = plan.compare(&model.name(), dataset, &journal);
+        let mut comparison = plan.compare(model.name(), dataset, &journal);
         let mut written = write(&output, &comparison, &pictures)?;
         if self.roar {
             let kept = folder.join("roar");

@@ -205,7 +205,7 @@ impl Sweep {
                 let [seen, held_out] = dataset.split(share, self.seed);
                 let all = plan(candidates);
                 let kept = trials::explained(&all, model, &seen, &journal)?;
-                let search = all.search(&grid, metric, &model.name(), &seen, &kept)?;
+                let search = all.search(&grid, metric, model.name(), &seen, &kept)?;
                 if held_out.rows.is_empty() {
                     return Ok(search);
                 }
@@ -219,7 +219,7 @@ impl Sweep {
                 let kept = trials::explained(&plan, model, dataset, &journal)?;
                 let folder = self.out.join("roar");
                 let report = self.tuning.run(&plan, model, dataset, &kept, &folder)?;
-                let comparison = plan.compare(&model.name(), dataset, &kept);
+                let comparison = plan.compare(model.name(), dataset, &kept);
                 Ok(Search::by_roar(&grid, measure, &comparison, report)?)
             }
         }

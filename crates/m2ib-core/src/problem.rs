@@ -33,6 +33,10 @@ pub(crate) struct Batch {
 }
 
 /// The fit of each problem.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one a batch, handed on by reference"
+)]
 pub(crate) enum Fits {
     /// Cosines alone are computed in one go, whatever their number: targets
     /// `[problems, embedding]`.

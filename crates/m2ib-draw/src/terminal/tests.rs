@@ -20,7 +20,7 @@ fn plain(text: &str) -> String {
 
 fn rows(text: &TextAttribution) -> Vec<String> {
     let count = text.words().len();
-    let plain = plain(&ansi(&text));
+    let plain = plain(&ansi(text));
     plain
         .lines()
         .skip(3)
