@@ -7,7 +7,7 @@ use std::path::Path;
 use serde::Deserialize;
 
 use crate::columns::is_image_path;
-use crate::dataset::read_error;
+use crate::error::read_error;
 use crate::outline::Outline;
 use crate::{DataError, DataFormat, DataResult, flickr, ref_coco};
 

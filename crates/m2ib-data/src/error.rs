@@ -1,6 +1,6 @@
 //! What can be wrong with a data set.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::DataFormat;
 
@@ -132,4 +132,12 @@ pub enum DataError {
         /// What is wrong.
         reason: String,
     },
+}
+
+/// For files that cannot be opened or read on.
+pub(crate) fn read_error(path: &Path) -> impl Fn(std::io::Error) -> DataError {
+    move |source| DataError::Read {
+        path: path.into(),
+        source,
+    }
 }

@@ -7,7 +7,7 @@ use walkdir::{DirEntry, WalkDir};
 
 use crate::DataResult;
 use crate::columns::EXTENSIONS;
-use crate::dataset::read_error;
+use crate::error::read_error;
 use crate::rows::{Draft, Rows};
 
 /// The files of one stem.

@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
-use crate::dataset::read_error;
+use crate::error::read_error;
 use crate::{DataError, DataFormat, DataResult};
 
 /// Reads a file that is one JSON value.

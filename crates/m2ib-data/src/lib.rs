@@ -23,6 +23,7 @@
 
 mod coco;
 mod columns;
+mod content;
 mod dataset;
 mod detect;
 mod error;
@@ -41,12 +42,14 @@ mod region;
 mod row;
 mod rows;
 mod scenes;
+mod source;
 mod table;
 
-pub use dataset::{Dataset, Source};
+pub use dataset::Dataset;
 pub use error::{DataError, DataResult};
 pub use format::DataFormat;
 pub use question::Question;
 pub use region::{Rectangle, Region};
 pub use row::{Row, RowFailure, RowImage};
 pub use scenes::Scenes;
+pub use source::Source;

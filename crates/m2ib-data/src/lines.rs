@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 
 use crate::DataResult;
-use crate::dataset::read_error;
+use crate::error::read_error;
 
 /// Hands out each line that is not blank with its number, from 1, without its end.
 pub(super) fn each(path: &Path, mut take: impl FnMut(usize, &[u8])) -> DataResult<()> {

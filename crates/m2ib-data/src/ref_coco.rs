@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use crate::coco::{Image, Images};
-use crate::dataset::read_error;
+use crate::error::read_error;
 use crate::json::{Id, Lenient, read as read_json};
 use crate::region::Rectangle;
 use crate::rows::{Draft, Rows};

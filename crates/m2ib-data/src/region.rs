@@ -8,7 +8,7 @@ use image::DynamicImage;
 use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 
-use crate::row::file_bytes;
+use crate::content::file_bytes;
 
 /// Where something is seen.
 #[derive(Debug, Clone, PartialEq)]

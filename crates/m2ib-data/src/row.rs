@@ -10,6 +10,7 @@ use m2ib_files::digest;
 use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 
+use crate::content::file_bytes;
 use crate::region::coloured;
 use crate::{DataError, DataResult, Region};
 
@@ -186,14 +187,6 @@ impl Row {
             height,
             reason,
         }
-    }
-}
-
-/// A file's content, marked as one, or the mark of none.
-pub(super) fn file_bytes(path: &Path) -> Vec<u8> {
-    match std::fs::read(path) {
-        Ok(content) => [&b"file"[..], &content].concat(),
-        Err(_) => b"unreadable".to_vec(),
     }
 }
 

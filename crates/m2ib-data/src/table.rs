@@ -9,7 +9,7 @@ use std::path::Path;
 use csv::{ByteRecord, ReaderBuilder};
 
 use crate::columns::{Columns, HalfHeader};
-use crate::dataset::read_error;
+use crate::error::read_error;
 use crate::region::Rectangle;
 use crate::rows::{Draft, Rows};
 use crate::{DataError, DataResult, Region, lines};

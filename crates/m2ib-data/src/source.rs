@@ -1,0 +1,88 @@
+//! A data set on disk: where it lies, in which format, and which of its rows are wanted.
+
+use std::path::{Path, PathBuf};
+
+use crate::rows::Rows;
+use crate::{
+    DataFormat, DataResult, Dataset, coco, flickr, folder, json_lines, karpathy, ms_cxr, ref_coco,
+    table,
+};
+
+/// A data set on disk and how to read it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Source {
+    path: PathBuf,
+    format: Option<DataFormat>,
+    images: Option<PathBuf>,
+    split: Option<String>,
+}
+
+impl Source {
+    /// A file or folder.
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        Self {
+            path: path.into(),
+            format: None,
+            images: None,
+            split: None,
+        }
+    }
+
+    /// Its format; told from name and content if it is not said.
+    pub fn format(mut self, format: DataFormat) -> Self {
+        self.format = Some(format);
+        self
+    }
+
+    /// The folder that relative paths of images and masks start from; else the file's own.
+    pub fn images(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.images = Some(folder.into());
+        self
+    }
+
+    /// Only rows of this split ("test"), of data sets that say to which each row belongs.
+    pub fn split(mut self, split: impl Into<String>) -> Self {
+        self.split = Some(split.into());
+        self
+    }
+
+    /// Reads all rows, without opening an image.
+    ///
+    /// # Errors
+    /// Of the source as a whole: [`DataError::Read`], [`DataError::Parse`],
+    /// [`DataError::UnknownFormat`], [`DataError::Pickle`], [`DataError::Header`],
+    /// [`DataError::Split`], [`DataError::Empty`]. What is wrong with a row is among
+    /// [`failures`](Dataset::failures).
+    pub fn read(&self) -> DataResult<Dataset> {
+        let path = self.path.as_path();
+        let format = self.format.map_or_else(|| DataFormat::detect(path), Ok)?;
+        let images = match (&self.images, format) {
+            // There the captions lie beside the images.
+            (None, _) | (_, DataFormat::Folder) => own_folder(path),
+            (Some(folder), _) => folder.clone(),
+        };
+        let mut rows = Rows::new(path, images, self.split.as_deref());
+        match format {
+            DataFormat::Tsv => table::read_tsv(path, &mut rows),
+            DataFormat::Csv => table::read_csv(path, &mut rows),
+            DataFormat::JsonLines => json_lines::read(path, &mut rows),
+            DataFormat::Folder => folder::read(path, &mut rows),
+            DataFormat::CocoCaptions => coco::read(path, &mut rows),
+            DataFormat::Karpathy => karpathy::read(path, &mut rows),
+            DataFormat::FlickrResults => flickr::read_results(path, &mut rows),
+            DataFormat::FlickrToken => flickr::read_token(path, &mut rows),
+            DataFormat::RefCoco => ref_coco::read(path, &mut rows),
+            DataFormat::MsCxr => ms_cxr::read(path, &mut rows),
+        }?;
+        rows.finish(path, format)
+    }
+}
+
+/// A folder itself, or the one a file is in.
+fn own_folder(path: &Path) -> PathBuf {
+    match path.parent() {
+        _ if path.is_dir() => path.into(),
+        Some(folder) => folder.into(),
+        None => PathBuf::new(),
+    }
+}
