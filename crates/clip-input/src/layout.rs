@@ -90,7 +90,7 @@ impl Read {
         let rows = self.rows();
         let mut shares = vec![0.0; tokens];
         for &row in rows {
-            shares[row] = 1.0 / rows.len() as f32;
+            shares[row] += 1.0 / rows.len() as f32;
         }
         shares
     }

@@ -63,8 +63,13 @@ impl DualEncoder {
                 [random.image.encoder, random.text.encoder]
             }
             Err(_) => {
-                let untrained = |encoder: &Encoder| encoder.untrained(seed, &device);
-                [self.image().encoder(), self.text().encoder()].map(untrained)
+                let untrained = |encoder: &Encoder, seed| encoder.untrained(seed, &device);
+                let (image, text) = (self.image().encoder(), self.text().encoder());
+                // Towers of one shape are not to be copies of each other.
+                [
+                    untrained(image, seed),
+                    untrained(text, seed.wrapping_add(1)),
+                ]
             }
         };
         let identity = self.identity();

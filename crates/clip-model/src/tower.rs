@@ -100,7 +100,8 @@ pub trait ImageTower: Tower {
     /// The same tower with other blocks.
     fn with_encoder(&self, encoder: Encoder) -> Arc<dyn ImageTower>;
 
-    /// The same tower with its matrices in another format.
+    /// The same tower with its matrices in another format: the blocks', unless a family has larger
+    /// ones around them.
     fn with_precision(&self, precision: Precision) -> Arc<dyn ImageTower> {
         self.with_encoder(self.encoder().with_precision(precision))
     }
@@ -161,7 +162,8 @@ pub trait TextTower: Tower {
     /// The same tower with other blocks.
     fn with_encoder(&self, encoder: Encoder) -> Arc<dyn TextTower>;
 
-    /// The same tower with its matrices in another format.
+    /// The same tower with its matrices in another format: the blocks', unless a family has larger
+    /// ones around them.
     fn with_precision(&self, precision: Precision) -> Arc<dyn TextTower> {
         self.with_encoder(self.encoder().with_precision(precision))
     }

@@ -413,9 +413,6 @@ mod tests {
     #[test]
     fn equal_saliency_scores_zero_not_nan() {
         let text = text(&[2.0; 5]);
-        assert!(
-            text.words().iter().all(|word| word.score == 0.0) || text.words()[1].saliency == 4.0
-        );
         assert!(text.tokens().iter().all(|token| token.score == 0.0));
         assert!(text.released_scores().iter().all(|score| *score == 0.0));
     }

@@ -1,4 +1,4 @@
-//! `m2ib sweep`: settings of M2IB chosen by a metric or by ROAR+.
+//! `m2ib sweep`: settings of a method chosen by a metric or by ROAR+.
 
 use std::path::PathBuf;
 use std::str::FromStr;

@@ -15,7 +15,8 @@ const UNBROKEN: &str = "no job runs while a lock is held";
 ///
 /// The threads are the process's: there is one set, started when lanes first need it and grouped
 /// anew when lanes of another kind are used, so that any number of lanes costs no more threads.
-/// While a job runs, one of other lanes that is begun on another thread waits for it.
+/// While a job runs, one of other lanes that is begun on another thread waits for it; so a job must
+/// not wait for a thread of its own making that uses lanes.
 ///
 /// Backends that fork through rayon stay inside the group they are called from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

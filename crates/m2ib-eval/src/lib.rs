@@ -1,7 +1,7 @@
-//! What explanations of CLIP are judged by.
+//! What explanations are judged by.
 //!
 //! [`comparison`] holds methods against each other by metrics ([`m2ib_metrics`]) and, with [`roar`], by what a model
-//! loses when it must do without what they call important; [`search`] chooses M2IB's settings by either.
+//! loses when it must do without what they call important; [`search`] chooses a method's settings by either.
 //! Pairs come from [`m2ib_data`], and a [`journal`] keeps results as they are made.
 //!
 //! [Scenes](m2ib_data::Scenes) are pairs of which every pixel's owner is known: a caption names one of several

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 /// Settings of one bottleneck.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Settings {
-    /// β, the price of a nat (averaged over units) in cosine similarity.
+    /// β, the price of a nat (averaged over units) in what the fit is measured in.
     pub beta: f64,
     /// Adam's learning rate.
     pub learning_rate: f64,
@@ -59,7 +59,7 @@ impl fmt::Display for Sampling {
 pub struct Step {
     /// Mean capacity over units, in nats.
     pub compression: f32,
-    /// Mean cosine similarity over samples.
+    /// The fit's mean over samples: M2IB's own is the cosine similarity.
     pub fit: f32,
     /// β · compression − fit.
     pub total: f32,

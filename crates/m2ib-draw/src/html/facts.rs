@@ -26,7 +26,7 @@ pub(crate) fn summary(attribution: &Attribution) -> Markup {
         }
         p.note {
             @if text.unit == Unit::Nats {
-                "Nats measure how much information a patch or word had to pass on for the similarity to hold. "
+                "Nats measure how much information a patch or word had to pass on for the fit to hold. "
             }
             "These tokens belong to no patch and no word."
         }
@@ -52,6 +52,8 @@ pub(crate) fn provenance(provenance: &Provenance) -> Markup {
                 @if let Some(bottlenecks) = provenance.bottlenecks() {
                     (entry("Calibration", visible(bottlenecks.calibration.as_deref().unwrap_or("none"))))
                 }
+                (entry("Image's fit", visible(&provenance.fits.image)))
+                (entry("Text's fit", visible(&provenance.fits.text)))
                 (entry("Seed", provenance.seed))
                 (entry("Backend", visible(&provenance.backend)))
                 (entry("Precision", visible(&provenance.precision)))

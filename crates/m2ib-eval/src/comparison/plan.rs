@@ -75,8 +75,13 @@ impl Plan {
     pub fn entry(&self, dataset: &Dataset, index: usize) -> String {
         let row = &dataset.rows[index];
         let identity = row.identity();
-        if index >= self.repeated {
-            return format!("{} {identity}", row.key);
+        if index >= self.repeated || !self.wants(&[Metric::ImagePartner, Metric::TextPartner]) {
+            let repeated = if index < self.repeated {
+                ", repeated"
+            } else {
+                ""
+            };
+            return format!("{} {identity}{repeated}", row.key);
         }
         // The sanity checks take the next ones that can be opened; half of these may be broken.
         let partners = partners(dataset, index).take(2 * self.partners);

@@ -85,11 +85,17 @@ impl Truth {
     /// A caption's scores against the name.
     pub(super) fn text(&self, text: &TextAttribution) -> BTreeMap<Metric, Measured> {
         let mut found = BTreeMap::new();
-        let share = Measured {
-            value: text.pooled_share().map_or(0.0, |(_, share)| share.into()),
-            chance: None,
-        };
-        found.insert(Metric::TextEndToken, share);
+        // Where many tokens are read out, none of them takes what is the words'.
+        if let Some((_, share)) = text.pooled_share() {
+            let value = share.into();
+            found.insert(
+                Metric::TextEndToken,
+                Measured {
+                    value,
+                    chance: None,
+                },
+            );
+        }
         if let Some(name) = &self.name {
             for (metric, (hit, chance)) in [
                 (Metric::TextWord, word_on_top(text, name)),

@@ -1,4 +1,4 @@
-//! Settings of M2IB chosen on evidence: every combination of some values is tried, one metric or
+//! Settings of a method chosen on evidence: every combination of some values is tried, one metric or
 //! ROAR+ decides.
 //!
 //! A [`Grid`] says what is tried. Its [candidates](Grid::candidates) are methods like any other, so
