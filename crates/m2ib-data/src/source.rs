@@ -49,10 +49,9 @@ impl Source {
     /// Reads all rows, without opening an image.
     ///
     /// # Errors
-    /// Of the source as a whole: [`DataError::Read`], [`DataError::Parse`],
-    /// [`DataError::UnknownFormat`], [`DataError::Pickle`], [`DataError::Header`],
-    /// [`DataError::Split`], [`DataError::Empty`]. What is wrong with a row is among
-    /// [`failures`](Dataset::failures).
+    /// Of the source as a whole, a [`DataError`](crate::DataError): it cannot be read or parsed, its
+    /// format is not known or a pickle, its header lacks a column, it has no such split or no rows.
+    /// What is wrong with a row is among [`failures`](Dataset::failures).
     pub fn read(&self) -> DataResult<Dataset> {
         let path = self.path.as_path();
         let format = self.format.map_or_else(|| DataFormat::detect(path), Ok)?;
