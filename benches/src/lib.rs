@@ -74,7 +74,7 @@ impl Shape {
     pub fn model(self, device: &Device) -> DualEncoder {
         let config = ClipConfig::from_json(self.json().as_bytes(), "shape");
         let mut config = config.expect("the shapes are written out above");
-        let tokenizer = Content::Bytes("embedded tokenizer.json", m2ib_emoji::TOKENIZER);
+        let tokenizer = Content::bytes("embedded tokenizer.json", m2ib_emoji::TOKENIZER);
         let tokenizer = CaptionTokenizer::load(&tokenizer, config.text.max_position_embeddings)
             .expect("the embedded tokenizer loads");
         config.text.eos_token_id = tokenizer.end_id().expect("it has an end token");
@@ -131,7 +131,7 @@ mod tests {
 
     #[test]
     fn the_caption_has_twelve_tokens() {
-        let content = Content::Bytes("embedded tokenizer.json", m2ib_emoji::TOKENIZER);
+        let content = Content::bytes("embedded tokenizer.json", m2ib_emoji::TOKENIZER);
         let tokenizer = CaptionTokenizer::load(&content, 77).unwrap();
         assert_eq!(tokenizer.encode(CAPTION).unwrap().tokens.len(), 12);
     }

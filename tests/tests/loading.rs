@@ -6,8 +6,8 @@ use std::path::Path;
 
 use burn::tensor::Tensor;
 use clip_input::Read;
-use clip_model::DualEncoder;
 use clip_model::clip::{Clip, ClipConfig, Pooling};
+use clip_model::{DualEncoder, Note};
 use half::{bf16, f16};
 use m2ib::Backend;
 use m2ib::image::{DynamicImage, Rgb, RgbImage};
@@ -244,6 +244,108 @@ fn buffers_of_positions_and_a_scale_of_one_element_are_nothing_unexpected() {
     }
     old.tensors.get_mut("logit_scale").unwrap().shape = vec![1];
     assert_same(&load_toy(&old), &load_toy(&toy));
+}
+
+#[rstest]
+fn what_wrappers_put_before_every_name_is_left_out_and_told(
+    #[values("module.", "clip.", "_orig_mod.module.", "base_model.model.")] prefix: &str,
+    #[values(true, false)] openai: bool,
+) {
+    let toy = Toy::new(4);
+    let named = match openai {
+        true => openai_state_dict(&toy.tensors),
+        false => toy.tensors.clone(),
+    };
+    let named = named.into_iter();
+    let wrapped = Toy {
+        tensors: named
+            .map(|(name, values)| (format!("{prefix}{name}"), values))
+            .collect(),
+        ..toy.clone()
+    };
+    let wrapped = load_toy(&wrapped);
+    assert_same(&wrapped, &load_toy(&toy));
+    let [Note::Prefix { file, prefix: told }] = wrapped.notes() else {
+        panic!("{:?}", wrapped.notes())
+    };
+    assert!(
+        file.ends_with("model.safetensors") && told == prefix,
+        "{told}"
+    );
+    assert!(load_toy(&toy).notes().is_empty());
+}
+
+#[test]
+fn tensors_that_nothing_asks_for_are_passed_over_and_told() {
+    let toy = Toy::new(4);
+    let mut more = toy.clone();
+    for index in 0..9 {
+        let values = Values {
+            shape: vec![1],
+            data: vec![f32::NAN],
+        };
+        more.tensors
+            .insert(format!("classifier.{index}.weight"), values);
+    }
+    let model = load_toy(&more);
+    assert_same(&model, &load_toy(&toy));
+    let told: Vec<String> = model.notes().iter().map(ToString::to_string).collect();
+    assert_eq!(told.len(), 1);
+    for words in ["9 tensors", "classifier.0.weight", "and 6 more"] {
+        assert!(told[0].contains(words), "{}", told[0]);
+    }
+}
+
+#[test]
+fn two_models_in_one_file_are_refused() {
+    let toy = Toy::new(4);
+    let names = ["online.", "target."].into_iter();
+    let twice = names.flat_map(|prefix| {
+        let tensors = toy.tensors.iter();
+        tensors.map(move |(name, values)| (format!("{prefix}{name}"), values.clone()))
+    });
+    let twice = Toy {
+        tensors: twice.collect(),
+        ..toy.clone()
+    };
+    let error = twice.load(&Backend::Cpu.device().unwrap()).unwrap_err();
+    let text = error.to_string();
+    for words in ["model.safetensors", "\"online.\"", "\"target.\"", "keep"] {
+        assert!(text.contains(words), "{text}");
+    }
+}
+
+#[test]
+fn a_processor_saved_by_transformers_5_is_the_same_model() {
+    let toy = Toy::new(8);
+    let usual = load_toy(&toy);
+    let folder = tempfile::tempdir().unwrap();
+    toy.write(folder.path()).unwrap();
+    std::fs::remove_file(folder.path().join("preprocessor_config.json")).unwrap();
+    let mut nested = toy.preprocessor.clone();
+    for absent in ["do_pad", "device", "do_resize", "image_mean"] {
+        nested[absent] = Value::Null;
+    }
+    let processor = json!({"image_processor": nested, "processor_class": "CLIPProcessor"});
+    let path = folder.path().join("processor_config.json");
+    std::fs::write(path, processor.to_string()).unwrap();
+    assert_same(&load(folder.path()), &usual);
+}
+
+#[test]
+fn null_is_nothing_in_every_file() {
+    let toy = Toy::new(8);
+    let mut nulls = toy.clone();
+    for section in ["text_config", "vision_config"] {
+        nulls.config[section]["hidden_act"] = Value::Null;
+        nulls.config[section]["layer_norm_eps"] = Value::Null;
+    }
+    nulls.config["text_config_dict"] = Value::Null;
+    nulls.config["vision_config"]["num_channels"] = Value::Null;
+    nulls.preprocessor["resample"] = Value::Null;
+    nulls.preprocessor["size"]["height"] = Value::Null;
+    nulls.preprocessor["image_std"] = Value::Null;
+    assert_same(&load_toy(&nulls), &load_toy(&toy));
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::words::words;
 use crate::{Content, Digest, Error, Result, Role};
 
 /// A model's tokenizer, from `tokenizer.json`. A clone shares the vocabulary.
@@ -166,10 +167,11 @@ impl CaptionTokenizer {
                         _ => Role::Piece,
                     },
                     span: if special { 0..0 } else { start..end },
-                    word: encoding.get_word_ids()[index].map(|word| word as usize),
+                    word: None,
                 }
             })
             .collect();
+        number_words(text, &mut tokens, encoding.get_word_ids());
         let pieces = || tokens.iter().filter(|token| token.role == Role::Piece);
         if pieces().next().is_none() {
             return Err(Error::EmptyCaption {
@@ -212,5 +214,19 @@ impl CaptionTokenizer {
             tokens,
             cut,
         })
+    }
+}
+
+/// Says of each piece which word it belongs to.
+fn number_words(text: &str, tokens: &mut [Token], own: &[Option<u32>]) {
+    let numbered = tokens.iter().zip(own);
+    let pieces = numbered.filter(|(token, _)| token.role == Role::Piece);
+    let pieces: Vec<_> = pieces
+        .map(|(token, &own)| (token.span.clone(), own))
+        .collect();
+    let words = words(text, &pieces);
+    let pieces = tokens.iter_mut().filter(|token| token.role == Role::Piece);
+    for (piece, word) in pieces.zip(words) {
+        piece.word = Some(word);
     }
 }

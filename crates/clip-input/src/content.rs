@@ -1,8 +1,9 @@
 //! One of a model's files, wherever it is.
 
+use std::borrow::Cow;
 use std::path::PathBuf;
 
-use crate::{Error, Result};
+use crate::{Error, Result, foreign};
 
 /// One file: on disk, or in memory under a name for error messages.
 #[derive(Debug, Clone)]
@@ -10,29 +11,41 @@ pub enum Content {
     /// A file to be read (weights are mapped, not read whole).
     Path(PathBuf),
     /// Bytes with the name they go by.
-    Bytes(&'static str, &'static [u8]),
+    Bytes(Cow<'static, str>, Cow<'static, [u8]>),
 }
 
 impl Content {
+    /// Bytes of the program itself, or any others, with the name they go by.
+    pub fn bytes(name: impl Into<Cow<'static, str>>, bytes: impl Into<Cow<'static, [u8]>>) -> Self {
+        Self::Bytes(name.into(), bytes.into())
+    }
+
     /// The name errors use.
     pub fn name(&self) -> String {
         match self {
             Self::Path(path) => path.display().to_string(),
-            Self::Bytes(name, _) => (*name).into(),
+            Self::Bytes(name, _) => name.to_string(),
         }
     }
 
     /// Reads the whole file.
     ///
     /// # Errors
-    /// [`Error::Read`].
+    /// [`Error::Read`]; [`Error::Foreign`] for what Git LFS leaves in place of a file.
     pub fn read(&self) -> Result<Vec<u8>> {
-        match self {
-            Self::Path(path) => std::fs::read(path).map_err(|source| Error::Read {
+        let bytes = match self {
+            Self::Path(path) => std::fs::read(path).map_err(|reason| Error::Read {
                 path: path.clone(),
-                source,
+                reason,
+            })?,
+            Self::Bytes(_, bytes) => bytes.to_vec(),
+        };
+        match foreign::lfs_pointer(&bytes) {
+            Some(found) => Err(Error::Foreign {
+                file: self.name(),
+                found,
             }),
-            Self::Bytes(_, bytes) => Ok(bytes.to_vec()),
+            None => Ok(bytes),
         }
     }
 }

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use crate::foreign::Foreign;
+
 /// Result of this crate's fallible functions.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -10,24 +12,31 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 #[non_exhaustive]
 pub enum Error {
     /// A file could not be read.
-    #[error("cannot read {}: {source}", path.display())]
+    // Messages hold the reasons: as sources they would be told twice.
+    #[error("cannot read {}: {reason}", path.display())]
     Read {
         /// The file.
         path: PathBuf,
         /// The system's reason.
-        source: std::io::Error,
+        reason: std::io::Error,
+    },
+    /// A file that is another than it should be.
+    #[error("{file} is {}; {}", found.what, found.advice)]
+    Foreign {
+        /// The file.
+        file: String,
+        /// What it is.
+        found: Foreign,
     },
     /// A JSON file that does not parse, or lacks the expected structure.
-    #[error(
-        "{file} is not valid: {source}; download it again, or compare it with another CLIP model's file"
-    )]
+    #[error("{file} is not valid: {reason}")]
     Json {
         /// The file.
         file: String,
-        /// The parser's reason, with line and column.
-        source: serde_json::Error,
+        /// What is wrong, with the line or the key.
+        reason: String,
     },
-    /// A configuration value that makes no CLIP model.
+    /// A configuration value that makes no model.
     #[error("{file}: {field} is {found}, expected {expected}")]
     Config {
         /// The file.
@@ -39,13 +48,23 @@ pub enum Error {
         /// What would be accepted.
         expected: String,
     },
-    /// A tokenizer file that does not load or is not CLIP's.
-    #[error("{file} is not a CLIP tokenizer: {reason}")]
+    /// A tokenizer file that does not load, or makes nothing that the model takes.
+    #[error("{file} is not a tokenizer for this model: {reason}")]
     Tokenizer {
         /// The file.
         file: String,
         /// Why.
         reason: String,
+    },
+    /// A value that is none of those expected.
+    #[error("there is no {name} \"{found}\", expected {expected}")]
+    Argument {
+        /// Of what.
+        name: &'static str,
+        /// The value given.
+        found: String,
+        /// What would be accepted.
+        expected: &'static str,
     },
     /// A caption without a word.
     #[error("the caption is empty: \"{caption}\" has no token to explain; give at least one word")]
@@ -63,8 +82,10 @@ pub enum Error {
         /// The part that is unknown.
         found: String,
     },
-    /// A file that is no image of a known format.
-    #[error("{file} is not an image: {reason}; PNG, JPEG, WebP, GIF, BMP and TIFF are read")]
+    /// A file that is no image of a format that is read.
+    #[error(
+        "{file} is not an image that is read: {reason} (PNG, JPEG, WebP, GIF, BMP and TIFF are read)"
+    )]
     NotAnImage {
         /// The file.
         file: String,

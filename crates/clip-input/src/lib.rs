@@ -7,10 +7,12 @@
 //! **What this crate may know:** images, captions and the two files that say how a model wants
 //! them, `preprocessor_config.json` and `tokenizer.json`. It knows no tensors and no weights.
 
+mod adjustment;
 mod caption;
 mod content;
 mod digest;
 mod error;
+mod foreign;
 mod jpeg;
 mod json;
 mod layout;
@@ -18,14 +20,17 @@ mod open_image;
 mod processor;
 mod resize;
 mod role;
+mod words;
 
+pub use adjustment::{Adjustment, Background, PictureFacts, Window};
 pub use caption::{Caption, CaptionTokenizer, Cut, Token};
 pub use content::Content;
 pub use digest::Digest;
 pub use error::{Error, Result};
+pub use foreign::{Foreign, START, foreign};
 pub use json::object as json_object;
 pub use layout::{Layout, Read, Sight};
-pub use open_image::{MAX_PIXELS, decode_image, open_image};
+pub use open_image::{MAX_PIXELS, decode_image, is_image, open_image};
 pub use processor::{ImageProcessor, Pixels, View};
 pub use resize::{Filter, resize};
 pub use role::Role;

@@ -1,13 +1,14 @@
 //! Image files to pixels: format by content, size checked before anything is allocated, EXIF
 //! orientation applied.
 
-use std::io::{self, BufRead, BufReader, Cursor, Seek};
+use std::io::{self, BufRead, BufReader, Cursor, Read, Seek};
 use std::path::Path;
 
 use image::error::ImageError;
 use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits};
 
-use crate::{Error, Result, jpeg};
+use crate::foreign::START;
+use crate::{Error, Result, foreign, jpeg};
 
 /// Images with more pixels than this are refused from their header alone.
 pub const MAX_PIXELS: u64 = 200_000_000;
@@ -21,9 +22,9 @@ const MAX_PIXEL_BYTES: u64 = 16;
 /// [`Error::Read`], [`Error::NotAnImage`], [`Error::BrokenImage`], [`Error::ImageTooLarge`].
 pub fn open_image(path: impl AsRef<Path>) -> Result<DynamicImage> {
     let path = path.as_ref();
-    let read_error = |source| Error::Read {
+    let read_error = |reason| Error::Read {
         path: path.into(),
-        source,
+        reason,
     };
     if path.is_dir() {
         return Err(read_error(std::io::Error::other(
@@ -42,7 +43,7 @@ pub fn decode_image(bytes: &[u8], name: &str) -> Result<DynamicImage> {
     decode(Cursor::new(bytes), name)
 }
 
-fn decode(reader: impl BufRead + Seek, name: &str) -> Result<DynamicImage> {
+fn decode(mut file: impl BufRead + Seek, name: &str) -> Result<DynamicImage> {
     let not_an_image = |reason: String| Error::NotAnImage {
         file: name.into(),
         reason,
@@ -51,20 +52,67 @@ fn decode(reader: impl BufRead + Seek, name: &str) -> Result<DynamicImage> {
         file: name.into(),
         reason,
     };
-    let reader = ImageReader::new(reader)
-        .with_guessed_format()
-        .map_err(|error| not_an_image(error.to_string()))?;
-    let Some(format) = reader.format() else {
-        return Err(not_an_image(
-            "its first bytes are of no known format".into(),
-        ));
+    let start = start_of(&mut file).map_err(|error| not_an_image(error.to_string()))?;
+    let Ok(format) = image::guess_format(&start) else {
+        return Err(not_an_image(match foreign(&start) {
+            Some(found) => format!("it is {}; {}", found.what, found.advice),
+            None => "its first bytes are of no known format".into(),
+        }));
     };
-    let mut file = reader.into_inner();
-    let whole = format != ImageFormat::Jpeg
-        || is_whole_jpeg(&mut file).map_err(|error| broken(error.to_string()))?;
-    if !whole {
-        return Err(broken("it ends before its end marker".into()));
+    if !READ.contains(&format) {
+        let found = foreign(&start).map(|found| format!("{}; {}", found.what, found.advice));
+        let found = found.unwrap_or_else(|| format!("{format:?}; convert it to PNG or JPEG"));
+        return Err(not_an_image(format!("it is {found}")));
     }
+    if format != ImageFormat::Jpeg {
+        return pixels(file, format, name);
+    }
+    let unread = |error: io::Error| broken(error.to_string());
+    let whole = jpeg::is_whole(&mut file).map_err(unread)?;
+    file.rewind().map_err(unread)?;
+    if whole {
+        return pixels(file, format, name);
+    }
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes).map_err(unread)?;
+    let truncated = || broken("it ends before its end marker".into());
+    let [completed, noisy @ ..] = jpeg::completed(&bytes).ok_or_else(truncated)?;
+    let image = pixels(Cursor::new(&completed), format, name)?;
+    let same = |noisy: &Vec<u8>| {
+        let other = pixels(Cursor::new(noisy), format, name);
+        other.is_ok_and(|other| other == image)
+    };
+    match noisy.iter().all(same) {
+        true => Ok(image),
+        false => Err(truncated()),
+    }
+}
+
+/// The formats that are read.
+const READ: [ImageFormat; 6] = [
+    ImageFormat::Png,
+    ImageFormat::Jpeg,
+    ImageFormat::WebP,
+    ImageFormat::Gif,
+    ImageFormat::Bmp,
+    ImageFormat::Tiff,
+];
+
+/// Whether a file that begins so is an image of a format that is read.
+pub fn is_image(start: &[u8]) -> bool {
+    image::guess_format(start).is_ok_and(|format| READ.contains(&format))
+}
+
+/// Enough of a file's beginning to tell what it is; the file is at its beginning afterwards.
+fn start_of(file: &mut (impl BufRead + Seek)) -> io::Result<Vec<u8>> {
+    let mut start = Vec::new();
+    file.by_ref().take(START as u64).read_to_end(&mut start)?;
+    file.rewind()?;
+    Ok(start)
+}
+
+/// The pixels of a file that is of this format, upright.
+fn pixels(file: impl BufRead + Seek, format: ImageFormat, name: &str) -> Result<DynamicImage> {
     let reader = ImageReader::with_format(file, format);
     let mut decoder = reader.into_decoder().map_err(|error| refine(error, name))?;
     let (width, height) = decoder.dimensions();
@@ -77,7 +125,10 @@ fn decode(reader: impl BufRead + Seek, name: &str) -> Result<DynamicImage> {
         });
     }
     if width == 0 || height == 0 {
-        return Err(not_an_image(format!("it has {width}×{height} pixels")));
+        return Err(Error::NotAnImage {
+            file: name.into(),
+            reason: format!("it has {width}×{height} pixels"),
+        });
     }
     // What passed is decoded whatever its pixels are made of; the default is 512 MiB.
     let mut limits = Limits::default();
@@ -89,12 +140,6 @@ fn decode(reader: impl BufRead + Seek, name: &str) -> Result<DynamicImage> {
     let mut image = DynamicImage::from_decoder(decoder).map_err(|error| refine(error, name))?;
     image.apply_orientation(orientation);
     Ok(image)
-}
-
-fn is_whole_jpeg(file: &mut (impl BufRead + Seek)) -> io::Result<bool> {
-    let whole = jpeg::is_whole(&mut *file)?;
-    file.rewind()?;
-    Ok(whole)
 }
 
 fn refine(error: ImageError, name: &str) -> Error {
@@ -170,6 +215,62 @@ mod tests {
             open_image(std::env::temp_dir()),
             Err(Error::Read { .. })
         ));
+    }
+
+    #[test]
+    fn what_is_known_but_not_read_is_named() {
+        for (bytes, name) in [
+            (&b"\0\0\0\x18ftypheic\0\0\0\0mif1heic"[..], "HEIC"),
+            (b"\0\0\0\x18ftypavif\0\0\0\0mif1avif", "AVIF"),
+            (b"P6\n1 1\n255\n123", "Netpbm"),
+            (
+                b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n",
+                "Git LFS",
+            ),
+            (b"<html><body>Not found</body></html>", "a web page"),
+        ] {
+            let error = decode_image(bytes, "photo.png").unwrap_err();
+            assert!(matches!(error, Error::NotAnImage { .. }), "{error}");
+            assert!(error.to_string().contains(name), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_jpeg_without_its_end_marker_is_read_if_all_of_it_is_there() {
+        let picture = RgbImage::from_fn(61, 47, |x, y| {
+            Rgb([x as u8 * 4, y as u8 * 5, (x * y) as u8])
+        });
+        let whole = encoded(&picture.into(), ImageFormat::Jpeg);
+        let image = decode_image(&whole, "whole.jpg").unwrap();
+        let scan = &whole[..whole.len() - 2];
+        let trailer = b"\0\0SEFT\x12\x34trailer of a phone".as_slice();
+        for behind in [
+            &b""[..],
+            trailer,
+            b"\xFF\xE5 other data",
+            b"\xFF\xD8\xFF\xDB",
+        ] {
+            let file = [scan, behind].concat();
+            assert_eq!(
+                decode_image(&file, "phone.jpg").unwrap(),
+                image,
+                "{behind:?}"
+            );
+        }
+        for missing in [1, 2, 3, 4, 10, 100, whole.len() / 2] {
+            let part = &scan[..scan.len() - missing];
+            for file in [part.to_vec(), [part, b"\xFF\xE5 other data"].concat()] {
+                match decode_image(&file, "half.jpg") {
+                    // The last byte may be filled up with nothing.
+                    Ok(read) => assert!(missing == 1 && read == image, "{missing}"),
+                    Err(error) => {
+                        let error = error.to_string();
+                        assert!(error.contains("half.jpg"), "{error}");
+                        assert!(error.contains("truncated"), "{error}");
+                    }
+                }
+            }
+        }
     }
 
     #[test]

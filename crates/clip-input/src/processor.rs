@@ -2,15 +2,18 @@
 //! normalise, each step as `preprocessor_config.json` says.
 
 use image::{DynamicImage, GenericImage, RgbImage};
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Value;
 
-use crate::json;
 use crate::resize::resize_part;
-use crate::{Digest, Error, Filter, Result};
+use crate::{Digest, Error, Filter, PictureFacts, Result, json};
 
 /// Turns images into the image tower's input.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct ImageProcessor {
+    /// Where it was read, for messages.
+    file: String,
     resize: Option<(Size, Filter)>,
     crop: Option<(u32, u32)>,
     rescale: Option<f64>,
@@ -54,17 +57,31 @@ pub struct Pixels {
     pub width: usize,
     /// Where these pixels come from.
     pub view: View,
+    /// What viewers would not expect of what is seen.
+    pub facts: PictureFacts,
+}
+
+/// Whether the same is done to images, whatever file said so.
+impl PartialEq for ImageProcessor {
+    fn eq(&self, other: &Self) -> bool {
+        self.steps() == other.steps()
+    }
 }
 
 impl ImageProcessor {
-    /// Parses `preprocessor_config.json`, of either generation.
+    /// Parses `preprocessor_config.json`, of either generation, or the `processor_config.json` that
+    /// transformers 5 writes, which has the same under `image_processor`.
     ///
     /// `file` names the source in errors.
     ///
     /// # Errors
     /// [`Error::Json`], [`Error::Config`].
     pub fn from_json(json: &[u8], file: &str) -> Result<Self> {
-        let raw: Raw = json::object(json, file)?;
+        let whole: Whole = json::object(json, file)?;
+        let raw: Raw = match whole.image_processor {
+            Some(_) => json::object::<Nested>(json, file)?.image_processor,
+            None => json::object(json, file)?,
+        };
         let invalid = |field, found: String, expected: &str| Error::Config {
             file: file.into(),
             field,
@@ -96,8 +113,10 @@ impl ImageProcessor {
             Size::ShortestEdge(edge) => [edge, edge],
             Size::Exact { width, height } => [width, height],
         };
-        if sides.contains(&0) || crop.0 == 0 || crop.1 == 0 {
-            return Err(invalid("size", "0".into(), "positive numbers of pixels"));
+        for (field, sides) in [("size", sides), ("crop_size", [crop.0, crop.1])] {
+            if sides.contains(&0) {
+                return Err(invalid(field, "0".into(), "positive numbers of pixels"));
+            }
         }
         let usable = |value: f32| value.is_finite() && value != 0.0;
         if !raw.image_std.iter().all(|&deviation| usable(deviation)) {
@@ -107,14 +126,19 @@ impl ImageProcessor {
                 "three numbers, none 0",
             ));
         }
-        if !raw.image_mean.iter().all(|mean| mean.is_finite()) || !raw.rescale_factor.is_finite() {
+        if !raw.image_mean.iter().all(|mean| mean.is_finite()) {
             return Err(invalid(
                 "image_mean",
                 format!("{:?}", raw.image_mean),
                 "finite numbers",
             ));
         }
+        if !raw.rescale_factor.is_finite() {
+            let found = raw.rescale_factor.to_string();
+            return Err(invalid("rescale_factor", found, "a finite number"));
+        }
         Ok(Self {
+            file: file.into(),
             resize: raw.do_resize.then_some((size, filter)),
             crop: raw.do_center_crop.then_some(crop),
             rescale: raw.do_rescale.then_some(raw.rescale_factor),
@@ -124,8 +148,51 @@ impl ImageProcessor {
 
     /// A digest of everything that is done to images.
     pub fn digest(&self) -> Digest {
-        // All of it is in what is printed for debugging, numbers with all their digits.
-        Digest::of([format!("{self:?}").as_bytes()])
+        Digest::of([self.steps().as_bytes()])
+    }
+
+    /// Everything that is done to images, numbers with all their digits. Calibrations know their
+    /// model by it: it does not change.
+    fn steps(&self) -> String {
+        let Self {
+            file: _,
+            resize,
+            crop,
+            rescale,
+            normalize,
+        } = self;
+        format!(
+            "ImageProcessor {{ resize: {resize:?}, crop: {crop:?}, rescale: {rescale:?}, normalize: {normalize:?} }}"
+        )
+    }
+
+    /// What is wrong where a tower takes other sizes than these pixels have: the file's key by
+    /// which they came to be, and what it would have to say.
+    pub fn misfit(&self, found: [usize; 2], expected: [usize; 2]) -> Error {
+        let size = |[height, width]: [usize; 2]| format!("{width}×{height}");
+        let steps = match (self.crop, self.resize) {
+            (Some(_), _) => ("crop_size", "an image of that size"),
+            (None, Some((Size::Exact { .. }, _))) => ("size", "an image of that size"),
+            (None, Some((Size::ShortestEdge(_), _))) => (
+                "do_center_crop",
+                "false, and size only the shortest edge, so that this image",
+            ),
+            (None, None) => (
+                "do_resize",
+                "false and do_center_crop too, so that this image",
+            ),
+        };
+        let (field, cause) = steps;
+        Error::Config {
+            file: self.file.clone(),
+            field,
+            found: format!("{cause} becomes {} pixels", size(found)),
+            expected: format!(
+                "{} pixels, which the model takes of every image: set do_center_crop to true and crop_size to {}",
+                size(expected),
+                expected[0]
+            ),
+        }
     }
 
     /// The output's width and height, where they do not depend on the image.
@@ -192,6 +259,7 @@ impl ImageProcessor {
             height,
             width,
             view,
+            facts: PictureFacts::of(image),
         }
     }
 }
@@ -228,6 +296,18 @@ fn pad(part: RgbImage, left: i64, top: i64, width: u32, height: u32) -> RgbImage
     padded
 }
 
+/// Either layout of the file, as far as it takes to tell them apart.
+#[derive(Deserialize)]
+struct Whole {
+    image_processor: Option<serde::de::IgnoredAny>,
+}
+
+/// transformers 5's.
+#[derive(Deserialize)]
+struct Nested {
+    image_processor: Raw,
+}
+
 #[derive(Deserialize)]
 #[serde(default)]
 struct Raw {
@@ -261,12 +341,31 @@ impl Default for Raw {
 }
 
 /// `224`, `{"shortest_edge": 224}` or `{"height": 224, "width": 224}`.
-#[derive(Deserialize)]
-#[serde(untagged)]
 enum RawSize {
     Edge(u32),
     Shortest { shortest_edge: u32 },
     Exact { height: u32, width: u32 },
+}
+
+/// By hand: serde's own message for an untagged enum names neither what was found nor what it takes.
+impl<'de> Deserialize<'de> for RawSize {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let value = Value::deserialize(deserializer)?;
+        let pixels = |value: Option<&Value>| u32::try_from(value?.as_u64()?).ok();
+        let part = |key: &str| pixels(value.get(key));
+        match (pixels(Some(&value)), part("shortest_edge")) {
+            (Some(edge), _) => return Ok(Self::Edge(edge)),
+            (_, Some(shortest_edge)) => return Ok(Self::Shortest { shortest_edge }),
+            _ => {}
+        }
+        match (part("height"), part("width")) {
+            (Some(height), Some(width)) => Ok(Self::Exact { height, width }),
+            _ => Err(D::Error::custom(format!(
+                "found {}, expected a number of pixels, {{\"shortest_edge\": 224}} or {{\"height\": 224, \"width\": 224}}",
+                json::shortened(&value.to_string())
+            ))),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -286,6 +385,23 @@ mod tests {
         );
         assert_eq!(old, new);
         assert_eq!(processor("{}").output_size(), Some((224, 224)));
+    }
+
+    #[test]
+    fn transformers_5_nests_it_and_null_is_nothing() {
+        let old = r#"{"size": 32, "crop_size": 32, "image_mean": [0.5, 0.5, 0.5]}"#;
+        let new = format!(
+            r#"{{"image_processor": {}, "processor_class": "CLIPProcessor"}}"#,
+            r#"{"size": {"shortest_edge": 32, "height": null, "width": null}, "do_resize": null,
+                "crop_size": {"height": 32, "width": 32}, "image_mean": [0.5, 0.5, 0.5],
+                "image_std": null, "do_pad": null}"#
+        );
+        assert_eq!(processor(old), processor(&new));
+        let uncropped = processor(
+            r#"{"do_center_crop": false, "crop_size": null,
+            "size": {"height": 20, "width": 30}}"#,
+        );
+        assert_eq!(uncropped.output_size(), Some((30, 20)));
     }
 
     #[test]
@@ -316,8 +432,16 @@ mod tests {
         for (json, needle) in [
             (r#"{"resample": 0}"#, "resample is 0"),
             (r#"{"image_std": [0.2, 0.0, 0.2]}"#, "image_std"),
-            (r#"{"size": 0}"#, "size is 0"),
-            (r#"{"size": "large"}"#, "line 1"),
+            (r#"{"size": 0}"#, "p.json: size is 0"),
+            (r#"{"crop_size": 0}"#, "p.json: crop_size is 0"),
+            (
+                r#"{"size": "large"}"#,
+                "size: found \"large\", expected a number",
+            ),
+            (r#"{"size": {"longest_edge": 9}}"#, "longest_edge"),
+            (r#"{"size": -1}"#, "size: found -1"),
+            (r#"{"image_processor": {"size": 0}}"#, "size is 0"),
+            (r#"{"image_processor": 7}"#, "image_processor"),
         ] {
             let error = ImageProcessor::from_json(json.as_bytes(), "p.json").unwrap_err();
             assert!(error.to_string().contains(needle), "{error}");

@@ -1,11 +1,11 @@
 //! A model as a whole: both towers, tokenizer and preprocessing that belong together.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use burn::tensor::{Device, Tensor, TensorData};
-use clip_input::{Caption, CaptionTokenizer, Digest, ImageProcessor, Pixels};
+use clip_input::{Caption, CaptionTokenizer, Digest, ImageProcessor, Layout, Pixels};
 
-use crate::{Encoder, Error, ImageTower, Precision, Result, TextTower};
+use crate::{Chance, Encoder, Error, ImageTower, Note, Precision, Result, TextTower};
 
 /// Everything needed to embed image files and captions, of any family.
 ///
@@ -21,6 +21,9 @@ pub struct DualEncoder {
     processor: ImageProcessor,
     device: Device,
     identity: Digest,
+    notes: Vec<Note>,
+    /// Made when it is first asked for.
+    chance: Arc<OnceLock<Chance>>,
 }
 
 /// What makes a [`DualEncoder`].
@@ -75,7 +78,32 @@ impl DualEncoder {
             processor,
             device,
             identity,
+            notes: Vec::new(),
+            chance: Arc::default(),
         }
+    }
+
+    /// The embeddings of captions that have nothing to do with an image: of those given, the first
+    /// time, and the same ever after.
+    ///
+    /// # Errors
+    /// What the text tower says.
+    pub fn chance<T: AsRef<str>>(&self, captions: impl FnOnce() -> Vec<T>) -> Result<&Chance> {
+        if let Some(chance) = self.chance.get() {
+            return Ok(chance);
+        }
+        let chance = Chance::of(self, captions())?;
+        Ok(self.chance.get_or_init(|| chance))
+    }
+
+    /// The same, with what its user should know of its files.
+    pub fn with_notes(self, notes: Vec<Note>) -> Self {
+        Self { notes, ..self }
+    }
+
+    /// What was passed over when its files were loaded.
+    pub fn notes(&self) -> &[Note] {
+        &self.notes
     }
 
     /// What the model is called in reports.
@@ -130,6 +158,24 @@ impl DualEncoder {
         let (width, height) = self.processor.output_size()?;
         let layout = self.image.layout([height as usize, width as usize]);
         layout.ok()?.grid
+    }
+
+    /// The image tower's tokens for a preprocessed image.
+    ///
+    /// # Errors
+    /// [`Error::Input`] if preprocessing makes images of a size that the tower does not take; it
+    /// names the file and the key.
+    pub fn image_layout(&self, pixels: &Pixels) -> Result<Layout> {
+        let size = [pixels.height, pixels.width];
+        self.image.layout(size).map_err(|error| {
+            if let Error::PixelShape { expected, .. } = &error
+                && let [.., height, width] = expected[..]
+                && [height, width] != size
+            {
+                return self.processor.misfit(size, [height, width]).into();
+            }
+            error
+        })
     }
 
     /// A preprocessed image as the image tower takes it, on the model's device.
@@ -232,6 +278,7 @@ impl DualEncoder {
             image: self.image.with_encoder(image),
             text: self.text.with_encoder(text),
             identity,
+            chance: Arc::default(),
             ..self.clone()
         }
     }
@@ -253,7 +300,7 @@ mod tests {
             "image_size": 4, "patch_size": 2}, "text_config": {"vocab_size": 5, "hidden_size": 4,
             "num_attention_heads": 1, "num_hidden_layers": 1, "intermediate_size": 4}}"#;
         let config = ClipConfig::from_json(json, "config.json").unwrap();
-        let tokenizer = Content::Bytes("tokenizer.json", WORDS);
+        let tokenizer = Content::bytes("tokenizer.json", WORDS);
         random_clip(config, seed, &m2ib_cpu::flex()).into_model(
             "tiny".into(),
             CaptionTokenizer::load(&tokenizer, 77).unwrap(),

@@ -27,12 +27,22 @@ pub enum Error {
     },
     /// The model folder itself is absent or is a file.
     #[error(
-        "{} is not a folder; expected a Hugging Face model folder with config.json, model.safetensors, tokenizer.json and preprocessor_config.json",
+        "{} is not a folder; expected a Hugging Face model folder with config.json, model.safetensors, tokenizer.json and preprocessor_config.json or processor_config.json",
         path.display()
     )]
     NotAFolder {
         /// The path given.
         path: PathBuf,
+    },
+    /// A folder of a model in another layout.
+    #[error("{} is {what}; {advice}", folder.display())]
+    OtherLayout {
+        /// The folder.
+        folder: PathBuf,
+        /// What it is.
+        what: &'static str,
+        /// What to do.
+        advice: &'static str,
     },
     /// A model of another family.
     #[error(
@@ -93,12 +103,48 @@ pub enum Error {
         reason: String,
     },
     /// A weights file whose tensors do not fit the configuration.
-    #[error("{file} does not fit config.json: {}", list(problems))]
+    #[error("{file} does not fit config.json: {}", list(problems, unused))]
     Tensors {
         /// The weights file.
         file: String,
-        /// Every tensor that is missing, surplus or wrong.
+        /// Every tensor that is missing or wrong.
         problems: Vec<TensorProblem>,
+        /// The tensors of the file that nothing asked for.
+        unused: Vec<String>,
+    },
+    /// A weights file with the same tensor under two names.
+    #[error(
+        "{file} holds the tensor {tensor} twice, under \"{}\" and \"{}\", expected one model; keep the tensors of one of them",
+        prefixes[0], prefixes[1]
+    )]
+    TwoModels {
+        /// The weights file.
+        file: String,
+        /// The tensor.
+        tensor: String,
+        /// What stands before its name.
+        prefixes: [String; 2],
+    },
+    /// A folder that holds a change to a model in place of one.
+    #[error(
+        "{} is an adapter (it has adapter_config.json), which changes the model {base}, not a model by itself; merge the two in Python: PeftModel.from_pretrained(CLIPModel.from_pretrained(\"{base}\"), folder).merge_and_unload().save_pretrained(\"merged\"), copy the base's other files beside it, and give that folder",
+        folder.display()
+    )]
+    Adapter {
+        /// The folder.
+        folder: PathBuf,
+        /// The model that it changes.
+        base: String,
+    },
+    /// Weights among which are changes to others.
+    #[error(
+        "{file} holds an adapter that is not merged into the weights (it has the tensor {tensor}); merge it in Python with merge_and_unload() of peft, and save the model again"
+    )]
+    AdapterWeights {
+        /// The weights file.
+        file: String,
+        /// One of the adapter's tensors.
+        tensor: String,
     },
     /// Token ids that the text tower cannot take.
     #[error("token ids: {reason}")]
@@ -167,10 +213,69 @@ impl fmt::Display for TensorProblem {
     }
 }
 
-fn list(problems: &[TensorProblem]) -> String {
-    problems
-        .iter()
-        .map(ToString::to_string)
+/// As many of a kind as help: of a wrong file, all may be wrong.
+const LISTED: usize = 3;
+
+/// The first few of several, and how many more there are.
+pub(crate) fn first_few<T: fmt::Display>(items: impl ExactSizeIterator<Item = T>) -> String {
+    let more = items.len().saturating_sub(LISTED);
+    let mut text = items
+        .take(LISTED)
+        .map(|item| item.to_string())
         .collect::<Vec<_>>()
-        .join("; ")
+        .join(", ");
+    if more > 0 {
+        text.push_str(&format!(" and {more} more"));
+    }
+    text
+}
+
+fn list(problems: &[TensorProblem], unused: &[String]) -> String {
+    let missing = problems.iter().filter_map(|problem| match problem {
+        TensorProblem::Missing { name } => Some(name),
+        _ => None,
+    });
+    let missing: Vec<_> = missing.collect();
+    let others = problems
+        .iter()
+        .filter(|problem| !matches!(problem, TensorProblem::Missing { .. }));
+    let others: Vec<_> = others.collect();
+    let mut parts = Vec::new();
+    match missing.len() {
+        0 => {}
+        1 => parts.push(format!("{} is missing", missing[0])),
+        count => parts.push(format!(
+            "{count} tensors are missing: {}",
+            first_few(missing.iter())
+        )),
+    }
+    if !missing.is_empty() && !unused.is_empty() {
+        parts.push(format!("it has instead {}", first_few(unused.iter())));
+    }
+    if !others.is_empty() {
+        parts.push(first_few(others.iter()));
+    }
+    parts.join("; ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_of_misfits_ends_after_a_few() {
+        let missing = |index| TensorProblem::Missing {
+            name: format!("block.{index}"),
+        };
+        let error = |count| Error::Tensors {
+            file: "model.safetensors".into(),
+            problems: (0..count).map(missing).collect(),
+            unused: vec!["encoder.0".into(); 200],
+        };
+        let text = error(200).to_string();
+        assert!(text.len() < 250, "{text}");
+        assert!(text.contains("200 tensors are missing: block.0, block.1, block.2 and 197 more"));
+        assert!(text.contains("it has instead encoder.0"), "{text}");
+        assert!(error(1).to_string().contains("block.0 is missing"));
+    }
 }

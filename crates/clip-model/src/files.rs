@@ -15,7 +15,7 @@ pub struct ModelFiles {
     pub name: String,
     /// `config.json`.
     pub config: Content,
-    /// `preprocessor_config.json`.
+    /// `preprocessor_config.json`, or transformers 5's `processor_config.json`.
     pub preprocessor: Content,
     /// `tokenizer.json`.
     pub tokenizer: Content,
@@ -33,11 +33,7 @@ impl ModelFiles {
         Ok(Self {
             name: folder_name(folder),
             config: Self::config_in(folder)?,
-            preprocessor: require(
-                folder,
-                "preprocessor_config.json",
-                "it states the image size and normalisation; copy it from the model's page",
-            )?,
+            preprocessor: Self::preprocessor_in(folder)?,
             tokenizer: require(
                 folder,
                 "tokenizer.json",
@@ -57,11 +53,65 @@ impl ModelFiles {
                 path: folder.into(),
             });
         }
-        require(
-            folder,
-            "config.json",
-            "is this a Hugging Face model folder?",
-        )
+        let adapter = folder.join("adapter_config.json");
+        let has = |file: &str| folder.join(file).is_file();
+        if adapter.is_file() && !(has("model.safetensors") || has(INDEX)) {
+            let Adapter {
+                base_model_name_or_path: base,
+            } = json_object(&Content::Path(adapter).read()?, "adapter_config.json")?;
+            return Err(Error::Adapter {
+                folder: folder.into(),
+                base: base.unwrap_or_else(|| "its base".into()),
+            });
+        }
+        if has("config.json") {
+            return require(folder, "config.json", "");
+        }
+        let layouts = LAYOUTS.into_iter();
+        let known = layouts.filter(|(mark, ..)| folder.join(mark).exists());
+        match known.map(|(_, what, advice)| (what, advice)).next() {
+            Some((what, advice)) => Err(Error::OtherLayout {
+                folder: folder.into(),
+                what,
+                advice,
+            }),
+            None => require(
+                folder,
+                "config.json",
+                "is this a Hugging Face model folder?",
+            ),
+        }
+    }
+
+    /// Finds what says how images are prepared: transformers 5 writes `processor_config.json` and
+    /// prefers it, older ones `preprocessor_config.json`.
+    ///
+    /// # Errors
+    /// As [`in_folder`](Self::in_folder).
+    pub fn preprocessor_in(folder: &Path) -> Result<Content> {
+        let newer = folder.join(PROCESSOR);
+        let older = folder.join(PREPROCESSOR);
+        let prefers_newer = newer.is_file() && {
+            let content = Content::Path(newer.clone());
+            let found: Processor = json_object(&content.read()?, &content.name())?;
+            found.image_processor.is_some()
+        };
+        match prefers_newer {
+            true => Ok(Content::Path(newer)),
+            false if older.is_file() => Ok(Content::Path(older)),
+            false => Err(Error::MissingFile {
+                folder: folder.into(),
+                file: PREPROCESSOR,
+                hint: match newer.is_file() {
+                    true => format!(
+                        "its {PROCESSOR} says nothing of the images' size and normalisation (image_processor); copy {PREPROCESSOR} from the model's page"
+                    ),
+                    false => format!(
+                        "it (or {PROCESSOR}) states the image size and normalisation; copy it from the model's page"
+                    ),
+                },
+            }),
+        }
     }
 
     /// Finds the weights alone: one file, or the shards an index lists.
@@ -73,7 +123,7 @@ impl ModelFiles {
         if single.is_file() {
             return Ok(vec![Content::Path(single)]);
         }
-        let index = folder.join("model.safetensors.index.json");
+        let index = folder.join(INDEX);
         if !index.is_file() {
             return Err(Error::MissingFile {
                 folder: folder.into(),
@@ -108,6 +158,44 @@ impl ModelFiles {
             })
             .collect()
     }
+}
+
+const INDEX: &str = "model.safetensors.index.json";
+const PREPROCESSOR: &str = "preprocessor_config.json";
+const PROCESSOR: &str = "processor_config.json";
+
+/// Folders of other layouts: a file or folder that they are known by, what they are, and what to do.
+const LAYOUTS: [(&str, &str, &str); 4] = [
+    (
+        "open_clip_config.json",
+        "a model in OpenCLIP's layout",
+        "take the same model in the layout of transformers (on the hub, often the same name without \"OpenCLIP\"), with config.json",
+    ),
+    (
+        "0_CLIPModel",
+        "a folder of sentence-transformers",
+        "give the folder 0_CLIPModel within it",
+    ),
+    (
+        "model_index.json",
+        "a pipeline of diffusers",
+        "its text_encoder is half a CLIP model; take the whole model that it was made from",
+    ),
+    (
+        "snapshots",
+        "a model's place in the hub's cache",
+        "give the folder within its folder snapshots, or the model's id, owner/name",
+    ),
+];
+
+#[derive(Deserialize)]
+struct Adapter {
+    base_model_name_or_path: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Processor {
+    image_processor: Option<serde::de::IgnoredAny>,
 }
 
 #[derive(Deserialize)]
@@ -146,6 +234,18 @@ fn conversion_hint(folder: &Path) -> String {
             .map(|entry| entry.path())
             .find(|path| path.extension().is_some_and(|found| found == extension))
     };
+    if let Some(found) = with_extension("gguf").or_else(|| with_extension("onnx")) {
+        return format!(
+            "found {}, which is not read; download model.safetensors from the model's page",
+            found.display()
+        );
+    }
+    if let Some(found) = with_extension("safetensors") {
+        return format!(
+            "found {}; if that is the whole model, call it model.safetensors",
+            found.display()
+        );
+    }
     if let Some(found) = with_extension("bin") {
         return format!(
             "found {}; convert it with transformers: CLIPModel.from_pretrained(folder).save_pretrained(folder, safe_serialization=True)",
@@ -183,6 +283,45 @@ mod tests {
         assert_eq!(
             ModelFiles::in_folder(folder.path()).unwrap().weights.len(),
             1
+        );
+    }
+
+    #[test]
+    fn transformers_5_says_in_one_file_what_older_ones_say_in_two() {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path();
+        let found = || ModelFiles::preprocessor_in(folder).map(|content| content.name());
+        let write = |name, json| std::fs::write(folder.join(name), json).unwrap();
+        write(PROCESSOR, r#"{"processor_class": "CLIPProcessor"}"#);
+        let error = found().unwrap_err().to_string();
+        assert!(error.contains("says nothing of the images"), "{error}");
+        write(PREPROCESSOR, "{}");
+        assert!(found().unwrap().ends_with(PREPROCESSOR));
+        write(PROCESSOR, r#"{"image_processor": {"size": 32}}"#);
+        assert!(found().unwrap().ends_with("/processor_config.json"));
+        std::fs::remove_file(folder.join(PREPROCESSOR)).unwrap();
+        assert!(found().unwrap().ends_with("/processor_config.json"));
+    }
+
+    #[test]
+    fn an_adapter_and_folders_of_other_layouts_are_called_so() {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path();
+        let error = || ModelFiles::in_folder(folder).unwrap_err().to_string();
+        for (mark, ..) in LAYOUTS {
+            std::fs::write(folder.join(mark), "{}").unwrap();
+            let message = error();
+            let name = folder.display().to_string();
+            assert!(message.starts_with(&format!("{name} is a ")), "{message}");
+            std::fs::remove_file(folder.join(mark)).unwrap();
+        }
+        let adapter = r#"{"peft_type": "LORA", "base_model_name_or_path": "openai/clip"}"#;
+        std::fs::write(folder.join("adapter_config.json"), adapter).unwrap();
+        std::fs::write(folder.join("config.json"), "{}").unwrap();
+        let message = error();
+        assert!(
+            message.contains("is an adapter") && message.contains("openai/clip"),
+            "{message}"
         );
     }
 

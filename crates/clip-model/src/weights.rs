@@ -2,19 +2,21 @@
 //! listed), or drawn at random.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::io::Read;
 
 use burn::module::Param;
 use burn::tensor::{DType, Device, Tensor, TensorData};
 use burn_store::burn_pack::Tensor as Stored;
 use burn_store::{ModuleStore, SafetensorsStore, bridge};
-use clip_input::{Content, Digest};
+use clip_input::{Content, Digest, START, foreign};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rand_distr::StandardNormal;
 
 use crate::layer_norm::LayerNorm;
 use crate::linear::Linear;
-use crate::{Error, Result, TensorProblem};
+use crate::{Error, Note, Result, TensorProblem};
 
 /// Bytes of weights after which the files are opened anew. Opening costs milliseconds; never doing
 /// it, the size of the weights again in memory.
@@ -76,6 +78,8 @@ struct Files {
     name: String,
     shards: Vec<Content>,
     tensors: BTreeMap<String, Stored>,
+    /// What stands before every name, once a tensor was asked for.
+    prefix: Option<String>,
     /// Bytes read since the shards were opened.
     read: usize,
     naming: Option<&'static Naming>,
@@ -100,12 +104,20 @@ impl Weights {
         device: &Device,
     ) -> Result<Self> {
         let tensors = open_shards(shards)?;
-        let follows = |naming: &&&'static Naming| tensors.contains_key(naming.mark);
+        let name = shards.first().map(Content::name).unwrap_or_default();
+        if let Some(change) = tensors.keys().find(|name| is_adapters(name)) {
+            return Err(Error::AdapterWeights {
+                file: name,
+                tensor: change.clone(),
+            });
+        }
+        let follows = |naming: &&&'static Naming| !prefixes(&tensors, naming.mark).is_empty();
         let files = Files {
-            name: shards.first().map(Content::name).unwrap_or_default(),
+            name,
             naming: namings.iter().find(follows).copied(),
             shards: shards.to_vec(),
             tensors,
+            prefix: None,
             read: 0,
             used: BTreeSet::new(),
             problems: Vec::new(),
@@ -185,15 +197,15 @@ impl Weights {
         Digest::of(digests.values().map(Digest::as_bytes))
     }
 
-    /// Reports all misfits, tensors without a place among them.
+    /// Reports all misfits; of files also what of them was not needed, which is no misfit.
     ///
     /// # Errors
     /// [`Error::Weights`], [`Error::Tensors`].
-    pub fn finish(self) -> Result<()> {
+    pub fn finish(self) -> Result<Vec<Note>> {
         match self.source {
             Source::Files(files) => files.finish(),
-            Source::Given(given) => given.finish(),
-            Source::Random(_) => Ok(()),
+            Source::Given(given) => given.finish().map(|()| Vec::new()),
+            Source::Random(_) => Ok(Vec::new()),
         }
     }
 
@@ -255,35 +267,65 @@ impl Given {
             false => Err(Error::Tensors {
                 file: "the weights given".into(),
                 problems: self.problems,
+                unused: Vec::new(),
             }),
         }
     }
 }
 
 impl Files {
-    fn finish(mut self) -> Result<()> {
+    fn finish(self) -> Result<Vec<Note>> {
         if let Some(error) = self.failure {
             return Err(error);
         }
-        for name in self.tensors.keys() {
+        let unused = self.tensors.keys().filter(|name| {
             // `position_ids` are buffers that old checkpoints carry along.
             let ignored = name.ends_with("position_ids")
                 || self
                     .naming
-                    .is_some_and(|naming| naming.ignored.contains(&name.as_str()));
-            if !ignored && !self.used.contains(name) {
-                self.problems
-                    .push(TensorProblem::Unexpected { name: name.clone() });
-            }
-        }
-        if self.problems.is_empty() {
-            Ok(())
-        } else {
-            Err(Error::Tensors {
+                    .is_some_and(|naming| naming.ignored.iter().any(|end| name.ends_with(end)));
+            !ignored && !self.used.contains(*name)
+        });
+        let unused: Vec<String> = unused.cloned().collect();
+        if !self.problems.is_empty() {
+            return Err(Error::Tensors {
                 file: self.name,
                 problems: self.problems,
-            })
+                unused,
+            });
         }
+        let prefix = self.prefix.filter(|prefix| !prefix.is_empty());
+        let prefix = prefix.map(|prefix| Note::Prefix {
+            file: self.name.clone(),
+            prefix,
+        });
+        let unused = (!unused.is_empty()).then_some(Note::Unused {
+            file: self.name,
+            tensors: unused,
+        });
+        Ok(prefix.into_iter().chain(unused).collect())
+    }
+
+    /// What stands before every name of the file: known from the first tensor that is asked for.
+    fn prefix(&mut self, stored: &str) -> &str {
+        if self.prefix.is_none() {
+            let mut found = prefixes(&self.tensors, stored);
+            if let [first, second, ..] = &found[..]
+                && !first.is_empty()
+            {
+                self.failure.get_or_insert(Error::TwoModels {
+                    file: self.name.clone(),
+                    tensor: stored.into(),
+                    prefixes: [first.clone(), second.clone()],
+                });
+            }
+            self.prefix = Some(if found.is_empty() {
+                String::new()
+            } else {
+                found.swap_remove(0)
+            });
+        }
+        self.prefix.as_deref().unwrap_or_default()
     }
 
     /// The tensor as f32, or `None` with the problem noted.
@@ -292,6 +334,7 @@ impl Files {
             Some(naming) => (naming.locate)(name),
             None => (name.to_owned(), Part::Whole),
         };
+        let stored = format!("{}{stored}", self.prefix(&stored));
         let Some(tensor) = self.tensors.get(&stored) else {
             self.problems.push(TensorProblem::Missing { name: stored });
             return None;
@@ -360,10 +403,57 @@ impl Files {
     }
 }
 
+/// What stands before the tensor of this name in a file whose names all begin with it, as those of
+/// wrapped models do ("module.", "_orig_mod.", "clip."); the empty one first, where it is there.
+fn prefixes(tensors: &BTreeMap<String, Stored>, name: &str) -> Vec<String> {
+    let before = tensors.keys().filter_map(|key| key.strip_suffix(name));
+    let whole = before.filter(|prefix| prefix.is_empty() || prefix.ends_with('.'));
+    let mut prefixes: Vec<String> = whole.map(str::to_owned).collect();
+    prefixes.sort_unstable();
+    prefixes
+}
+
+/// Whether a tensor is a change to another, as low-rank adapters have them.
+fn is_adapters(name: &str) -> bool {
+    let parts = [
+        ".lora_A.",
+        ".lora_B.",
+        ".lora_embedding_",
+        ".lora_magnitude_",
+        ".base_layer.",
+    ];
+    parts.iter().any(|part| name.contains(part))
+}
+
+/// Whether a weights file is something else altogether.
+fn check_kind(shard: &Content) -> Result<()> {
+    let start = match shard {
+        Content::Path(path) => {
+            let mut start = Vec::new();
+            let file =
+                File::open(path).and_then(|file| file.take(START as u64).read_to_end(&mut start));
+            // What cannot be read is told where it is opened.
+            file.map_or(Vec::new(), |_| start)
+        }
+        Content::Bytes(_, bytes) => bytes[..bytes.len().min(START)].to_vec(),
+    };
+    // A header's length begins a safetensors file, and could look like anything in two bytes.
+    let is_safetensors = start.get(8) == Some(&b'{');
+    match foreign(&start).filter(|_| !is_safetensors && !start.is_empty()) {
+        Some(found) => Err(clip_input::Error::Foreign {
+            file: shard.name(),
+            found,
+        }
+        .into()),
+        None => Ok(()),
+    }
+}
+
 /// The tensors of all shards by name, mapped and not yet read.
 fn open_shards(shards: &[Content]) -> Result<BTreeMap<String, Stored>> {
     let mut tensors = BTreeMap::new();
     for shard in shards {
+        check_kind(shard)?;
         let mut store = match shard {
             Content::Path(path) => SafetensorsStore::from_file(path.clone()),
             Content::Bytes(_, bytes) => SafetensorsStore::from_bytes(Some(bytes.to_vec())),

@@ -129,9 +129,9 @@ impl<'a> Calibrator<'a> {
     /// [`Error::Model`] if the image does not go through the tower.
     pub fn add_image(&mut self, image: &DynamicImage) -> Result<()> {
         let tower = self.model.image();
-        let pixels = self.model.pixels(&self.model.processor().process(image));
-        let [.., height, width] = pixels.dims();
-        let layout = tower.layout([height, width])?;
+        let pixels = self.model.processor().process(image);
+        let layout = self.model.image_layout(&pixels)?;
+        let pixels = self.model.pixels(&pixels);
         let lanes = Backend::lanes(&self.model.device(), 1)?;
         let trace = lanes.together(|| {
             let embedded = tower.embed(pixels)?;

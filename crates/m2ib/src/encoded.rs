@@ -1,7 +1,7 @@
 //! Images and captions that went through their towers once.
 
 use burn::tensor::{Device, Tensor};
-use clip_input::{Caption, Layout, Pixels, View};
+use clip_input::{Caption, Layout, PictureFacts, Pixels, View};
 use clip_model::{Precision, Tower};
 use image::DynamicImage;
 use m2ib_core::{Readout, cosine_similarity};
@@ -19,6 +19,7 @@ pub struct EncodedImage {
     pub(crate) layout: Layout,
     pub(crate) input_size: [usize; 2],
     pub(crate) view: View,
+    pub(crate) facts: PictureFacts,
 }
 
 /// A caption that went through its tower once, ready to be explained against many images.
@@ -66,11 +67,12 @@ impl Explainer {
             height,
             width,
             view,
+            facts,
             ..
         } = pixels;
         let tower = self.model.image();
         let start = self.image.settings.layer.next_block();
-        let layout = tower.layout([height, width])?;
+        let layout = self.model.image_layout(&pixels)?;
         let (latent, embedding) = self.pair_lanes.together(|| {
             let embedded = tower.embed(self.model.pixels(&pixels))?;
             Ok::<_, Error>(begin(tower, start, embedded, &layout))
@@ -83,6 +85,7 @@ impl Explainer {
             layout,
             input_size: [height, width],
             view,
+            facts,
         })
     }
 

@@ -294,3 +294,36 @@ fn two_at_once_get_one_model() {
         assert_eq!(result.unwrap(), [hub.bytes("model.safetensors")]);
     }
 }
+
+#[test]
+fn what_is_not_the_file_that_the_hub_names_is_thrown_away() {
+    let (hub, cache) = (Hub::new(), tempfile::tempdir().unwrap());
+    let options = options(&hub, cache.path());
+    let whole = hub.bytes("model.safetensors");
+    hub.state_sum("model.safetensors");
+    let mut damaged = whole.clone();
+    damaged[150_000] ^= 1;
+    hub.put("model.safetensors", &damaged);
+    let (file, why) = reason(fetch(ID, &options, None));
+    assert_eq!(file, "model.safetensors");
+    assert!(matches!(why, HubReason::Damaged { .. }), "{why}");
+    hub.put("model.safetensors", &whole);
+    assert_eq!(weights(&fetch(ID, &options, None).unwrap()), [whole]);
+}
+
+#[test]
+fn a_processor_of_transformers_5_is_found_where_there_is_no_other() {
+    let (hub, cache) = (Hub::new(), tempfile::tempdir().unwrap());
+    hub.remove("preprocessor_config.json");
+    hub.put(
+        "processor_config.json",
+        br#"{"image_processor": {"size": 3}}"#,
+    );
+    let options = options(&hub, cache.path());
+    let files = fetch(ID, &options, None).unwrap();
+    let read = files.preprocessor.read().unwrap();
+    assert_eq!(read, hub.bytes("processor_config.json"));
+    let asked = hub.asked().len();
+    assert!(fetch(ID, &options, None).is_ok());
+    assert_eq!(hub.asked().len(), asked);
+}

@@ -376,7 +376,7 @@ mod tests {
                 br#"{"text_config": {"layer_norm_eps": -1}}"#,
                 "layer_norm_eps",
             ),
-            (br#"{"text_config": 3}"#, "line 1"),
+            (br#"{"text_config": 3}"#, "text_config: invalid type"),
             (br#"{"text_config""#, "EOF"),
         ] {
             let error = ClipConfig::from_json(json, "x/config.json")

@@ -152,8 +152,8 @@ mod tests {
     }
 
     fn reload(bytes: Vec<u8>) -> Clip {
-        let weights = [Content::Bytes("weights", bytes.leak())];
-        let config = Content::Bytes("config.json", config());
+        let weights = [Content::bytes("weights", bytes)];
+        let config = Content::bytes("config.json", config());
         Clip::from_parts(&config, &weights, &m2ib_cpu::flex()).unwrap()
     }
 

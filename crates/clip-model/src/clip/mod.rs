@@ -30,7 +30,7 @@ use burn::tensor::Device;
 use clip_input::{CaptionTokenizer, Content, Digest, ImageProcessor};
 
 use crate::weights::Weights;
-use crate::{DualEncoder, Error, ModelFiles, Parts, Precision, Result, Tower};
+use crate::{DualEncoder, Error, ModelFiles, Note, Parts, Precision, Result, Tower};
 
 /// A CLIP model's weights: what is trained and written to files. To embed and explain, there is
 /// [`DualEncoder`].
@@ -45,6 +45,7 @@ pub struct Clip {
     /// The dimensions.
     pub config: ClipConfig,
     device: Device,
+    notes: Vec<Note>,
 }
 
 impl Clip {
@@ -76,13 +77,14 @@ impl Clip {
         let text = ClipTextTower::load(&mut weights, &config.text, config.projection_dim);
         let logit_scale = weights.scalar("logit_scale").exp();
         let device = weights.device().clone();
-        weights.finish()?;
+        let notes = weights.finish()?;
         Ok(Self {
             image,
             text,
             logit_scale,
             config,
             device,
+            notes,
         })
     }
 
@@ -112,6 +114,7 @@ impl Clip {
                 projection_dim: image.projection.outputs(),
             },
             device: model.device(),
+            notes: model.notes().to_vec(),
         })
     }
 
@@ -132,6 +135,7 @@ impl Clip {
             processor,
             device: self.device,
         })
+        .with_notes(self.notes)
     }
 
     /// Identifies the weights: equal for the same values in any file layout.

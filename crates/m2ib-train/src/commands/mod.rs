@@ -11,13 +11,13 @@ use clip_model::ModelFiles;
 pub(crate) fn emoji() -> ModelFiles {
     ModelFiles {
         name: "emoji".into(),
-        config: Content::Bytes("embedded config.json", m2ib_emoji::CONFIG),
-        preprocessor: Content::Bytes(
+        config: Content::bytes("embedded config.json", m2ib_emoji::CONFIG),
+        preprocessor: Content::bytes(
             "embedded preprocessor_config.json",
             m2ib_emoji::PREPROCESSOR,
         ),
-        tokenizer: Content::Bytes("embedded tokenizer.json", m2ib_emoji::TOKENIZER),
-        weights: vec![Content::Bytes(
+        tokenizer: Content::bytes("embedded tokenizer.json", m2ib_emoji::TOKENIZER),
+        weights: vec![Content::bytes(
             "embedded model.safetensors",
             m2ib_emoji::WEIGHTS,
         )],

@@ -209,7 +209,7 @@ impl Untrained {
         let files = super::emoji();
         let config = ClipConfig::from_json(m2ib_emoji::CONFIG, &files.config.name())?;
         let positions = config.text.max_position_embeddings;
-        let tokenizer = Content::Bytes("embedded tokenizer.json", m2ib_emoji::TOKENIZER);
+        let tokenizer = Content::bytes("embedded tokenizer.json", m2ib_emoji::TOKENIZER);
         let preprocessor = files.preprocessor.name();
         Ok(Self {
             tokenizer: CaptionTokenizer::load(&tokenizer, positions)?,

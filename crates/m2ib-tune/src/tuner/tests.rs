@@ -161,7 +161,7 @@ fn sixteen_pairs_are_learnt_by_heart() {
     let config = ClipConfig::from_json(m2ib_emoji::CONFIG, "config.json").unwrap();
     let processor = ImageProcessor::from_json(m2ib_emoji::PREPROCESSOR, "preprocessor").unwrap();
     let positions = config.text.max_position_embeddings;
-    let tokenizer = clip_input::Content::Bytes("tokenizer.json", m2ib_emoji::TOKENIZER);
+    let tokenizer = clip_input::Content::bytes("tokenizer.json", m2ib_emoji::TOKENIZER);
     let tokenizer = clip_input::CaptionTokenizer::load(&tokenizer, positions).unwrap();
     let generator = Generator::new();
     let examples = (0..16).map(|number| {

@@ -35,10 +35,14 @@ use store::Store;
 const CONFIG: &str = "config.json";
 const WEIGHTS: &str = "model.safetensors";
 const INDEX: &str = "model.safetensors.index.json";
+const PREPROCESSOR: &str = "preprocessor_config.json";
+/// Where transformers 5 writes the same.
+const PROCESSOR: &str = "processor_config.json";
+const TOKENIZER: &str = "tokenizer.json";
 const PICKLE: &str = "pytorch_model.bin";
 
 /// Finds a model's files in the cache, or downloads them: `config.json`,
-/// `preprocessor_config.json`, `tokenizer.json` and `model.safetensors` or its shards.
+/// `preprocessor_config.json` (or `processor_config.json`), `tokenizer.json` and `model.safetensors` or its shards.
 ///
 /// `id` is `owner/name` or `owner/name@revision`, with a branch, tag, commit or `refs/pr/1`. A
 /// model that is complete in the cache takes no request, so a branch stays where it was first
@@ -108,9 +112,14 @@ fn download(
             .save(client, &commit, CONFIG, answer, progress)
             .map_err(at(CONFIG))?;
     }
-    for file in ["preprocessor_config.json", "tokenizer.json"] {
-        get(file, progress).map_err(at(file))?;
+    match get(PREPROCESSOR, progress) {
+        Err(HubReason::NoSuchFile) => get(PROCESSOR, progress).map_err(|reason| match reason {
+            HubReason::NoSuchFile => (PREPROCESSOR.into(), reason),
+            other => (PROCESSOR.into(), other),
+        })?,
+        other => other.map_err(at(PREPROCESSOR))?,
     }
+    get(TOKENIZER, progress).map_err(at(TOKENIZER))?;
     match get(WEIGHTS, progress) {
         Err(HubReason::NoSuchFile) => {
             get(INDEX, progress).map_err(|reason| match reason {
@@ -131,9 +140,9 @@ fn download(
 /// The shards an index lists; only plain names, since they become paths in the cache.
 fn shards(snapshot: &Path) -> Result<BTreeSet<String>, HubReason> {
     let malformed = |detail: String| HubReason::Answer { detail };
-    let bytes = std::fs::read(snapshot.join(INDEX)).map_err(|source| HubReason::Cache {
+    let bytes = std::fs::read(snapshot.join(INDEX)).map_err(|reason| HubReason::Cache {
         path: snapshot.join(INDEX),
-        source,
+        reason,
     })?;
     let index: serde_json::Value =
         serde_json::from_slice(&bytes).map_err(|error| malformed(error.to_string()))?;

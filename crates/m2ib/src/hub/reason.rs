@@ -29,7 +29,7 @@ pub enum HubReason {
     },
     /// The model exists, the file does not.
     #[error(
-        "the model has no such file; is it a CLIP model in the format of transformers, with config.json, preprocessor_config.json, tokenizer.json and model.safetensors?"
+        "the model has no such file; is it a CLIP model in the format of transformers, with config.json, preprocessor_config.json (or processor_config.json), tokenizer.json and model.safetensors?"
     )]
     NoSuchFile,
     /// The weights exist as a pickle alone.
@@ -91,6 +91,16 @@ pub enum HubReason {
         /// What the connection reports.
         detail: String,
     },
+    /// A file of the right length that is not what the hub says it is.
+    #[error(
+        "what came is not the file: its SHA-256 is {found}, the hub says {expected}; it was thrown away, run it again"
+    )]
+    Damaged {
+        /// Of what was received, in hexadecimal digits.
+        found: String,
+        /// The hub's.
+        expected: String,
+    },
     /// Downloads are switched off and the cache has not got it.
     #[error(
         "it is not in the cache {} and HF_HUB_OFFLINE is set; unset it and run again with a network, or use a local folder",
@@ -101,11 +111,12 @@ pub enum HubReason {
         cache: PathBuf,
     },
     /// The cache cannot be read or written.
-    #[error("cannot use {} in the cache: {source}; set HF_HOME to another folder", path.display())]
+    // Not as a source, which would be told twice.
+    #[error("cannot use {} in the cache: {reason}; set HF_HOME to another folder", path.display())]
     Cache {
         /// The file or folder.
         path: PathBuf,
         /// The system's reason.
-        source: std::io::Error,
+        reason: std::io::Error,
     },
 }

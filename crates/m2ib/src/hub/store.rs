@@ -1,13 +1,14 @@
 //! The cache: contents under their etag, links to them by commit and name.
 //!
 //! A download grows as `ETAG.part` under a lock, and becomes a content only when it has the length
-//! it should have.
+//! it should have, and the checksum where the etag is one.
 
 use std::fs::{self, File, TryLockError};
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
 use hf_hub::{Cache, CacheRepo};
+use sha2::{Digest, Sha256};
 
 use super::client::{Answer, Client};
 use super::id::ModelId;
@@ -66,7 +67,8 @@ impl Store {
         answer: Answer,
         progress: &mut dyn Progress,
     ) -> Result<(), HubReason> {
-        let blob = self.repo.blob_path(&answer.etag()?);
+        let etag = answer.etag()?;
+        let blob = self.repo.blob_path(&etag);
         create_parent(&blob)?;
         let _lock = lock(&blob.with_extension("lock"))?;
         if !blob.is_file() {
@@ -76,6 +78,7 @@ impl Store {
                 let answer = resume(client, commit, file, answer, done)?;
                 receive(&part, file, answer, progress)?;
             }
+            check(&part, &etag)?;
             fs::rename(&part, &blob).map_err(at(&blob))?;
         }
         let link = self.snapshot(commit).join(file);
@@ -153,6 +156,37 @@ fn receive(
     Ok(())
 }
 
+/// Holds a file's content against its etag, which for large files is its SHA-256; what differs is
+/// deleted.
+fn check(part: &Path, etag: &str) -> Result<(), HubReason> {
+    let is_sum = etag.len() == 64 && etag.bytes().all(|digit| digit.is_ascii_hexdigit());
+    if !is_sum {
+        return Ok(());
+    }
+    let mut hasher = Sha256::new();
+    let mut content = File::open(part).map_err(at(part))?;
+    let mut buffer = vec![0; 1 << 20];
+    loop {
+        match content.read(&mut buffer).map_err(at(part))? {
+            0 => break,
+            count => hasher.update(&buffer[..count]),
+        }
+    }
+    let found: String = hasher
+        .finalize()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    if found.eq_ignore_ascii_case(etag) {
+        return Ok(());
+    }
+    fs::remove_file(part).map_err(at(part))?;
+    Err(HubReason::Damaged {
+        found,
+        expected: etag.into(),
+    })
+}
+
 /// Waits for another process that downloads the same file; it is there afterwards.
 fn lock(path: &Path) -> Result<File, HubReason> {
     let file = File::create(path).map_err(at(path))?;
@@ -191,5 +225,5 @@ fn create_parent(path: &Path) -> Result<(), HubReason> {
 
 fn at(path: &Path) -> impl FnOnce(std::io::Error) -> HubReason {
     let path = path.to_owned();
-    move |source| HubReason::Cache { path, source }
+    move |reason| HubReason::Cache { path, reason }
 }

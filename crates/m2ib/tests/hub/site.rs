@@ -5,6 +5,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
 use std::sync::{Arc, Mutex};
 
+use sha2::{Digest, Sha256};
 use tiny_http::{Header, Request, Response, Server};
 
 pub(crate) const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
@@ -48,6 +49,8 @@ impl Asked {
 #[derive(Default)]
 struct State {
     files: BTreeMap<String, Vec<u8>>,
+    /// What the hub says of large files' content, where that is a checksum.
+    sums: BTreeMap<String, String>,
     /// Where weights are redirected to.
     file_server: String,
     token: Option<String>,
@@ -108,6 +111,12 @@ impl Hub {
             .unwrap()
             .files
             .insert(file.into(), bytes.into());
+    }
+    /// From now on the hub says this file's present checksum.
+    pub(crate) fn state_sum(&self, file: &str) {
+        let sum = Sha256::digest(self.bytes(file));
+        let sum = sum.iter().map(|byte| format!("{byte:02x}")).collect();
+        self.state.lock().unwrap().sums.insert(file.into(), sum);
     }
     pub(crate) fn remove(&self, file: &str) {
         self.state.lock().unwrap().files.remove(file);
@@ -220,7 +229,8 @@ fn hub_reply(state: &mut State, asked: Asked) -> Reply {
     }
     if file.ends_with(".safetensors") {
         headers[0].1 = "\"of-the-redirect\"".into();
-        headers.push(("x-linked-etag", format!("\"{}\"", etag(file))));
+        let linked = state.sums.get(file).cloned().unwrap_or_else(|| etag(file));
+        headers.push(("x-linked-etag", format!("\"{linked}\"")));
         headers.push(("x-linked-size", bytes.len().to_string()));
         headers.push(("location", format!("{}/{file}", state.file_server)));
         return Reply {

@@ -89,6 +89,7 @@ impl Replace {
             false => Err(Error::Tensors {
                 file: "the weights given".into(),
                 problems: self.problems,
+                unused: Vec::new(),
             }),
         }
     }
