@@ -1,41 +1,12 @@
 //! Which column of a table is what.
 
-/// Names of the column that holds captions; the first that is there counts.
-const CAPTION: [&str; 9] = [
-    "caption",
-    "label_text",
-    "text",
-    "sentence",
-    "report",
-    "description",
-    "phrase",
-    "comment",
-    "title",
-];
-/// Names of the column that holds images; local files before addresses.
-const IMAGE: [&str; 13] = [
-    "image_path",
-    "filepath",
-    "file_path",
-    "path",
-    "image_file",
-    "filename",
-    "file_name",
-    "image_name",
-    "image",
-    "img",
-    "file",
-    "url",
-    "image_url",
-];
-/// Extensions of images that can be opened.
-pub(super) const EXTENSIONS: [&str; 8] =
-    ["png", "jpg", "jpeg", "webp", "gif", "bmp", "tif", "tiff"];
+use crate::names::{CAPTION, IMAGE, is_image_path, normal, without_number};
 
 /// Where in a line everything is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Columns {
-    pub(super) caption: usize,
+    /// One, or several: a row may have more than one caption.
+    pub(super) captions: Vec<usize>,
     pub(super) image: usize,
     /// Of x, y, width and height, where the table has them (MS-CXR's does).
     pub(super) region: Option<[usize; 4]>,
@@ -53,13 +24,15 @@ pub(super) struct HalfHeader {
 
 impl Columns {
     /// Without a header: the caption, then the image.
-    pub(super) const PLAIN: Self = Self {
-        caption: 0,
-        image: 1,
-        region: None,
-        split: None,
-        count: 2,
-    };
+    pub(super) fn plain() -> Self {
+        Self {
+            captions: vec![0],
+            image: 1,
+            region: None,
+            split: None,
+            count: 2,
+        }
+    }
 
     /// The columns that a first line names, if it is a header.
     pub(super) fn named(line: &[String]) -> Result<Option<Self>, HalfHeader> {
@@ -76,15 +49,15 @@ impl Columns {
                 }),
             }
         };
-        let (caption, image) = match (first(&CAPTION), first(&IMAGE)) {
-            (Some(caption), Some(image)) => (caption, image),
+        let (captions, image) = match (captions(&names), first(&IMAGE)) {
+            (Some(captions), Some(image)) => (captions, image),
             (Some(_), None) => return half("the image", &IMAGE),
             (None, Some(_)) => return half("the caption", &CAPTION),
             (None, None) => return Ok(None),
         };
         let region = ["x", "y", "w", "h"].map(place);
         Ok(Some(Self {
-            caption,
+            captions,
             image,
             region: match region {
                 [Some(x), Some(y), Some(w), Some(h)] => Some([x, y, w, h]),
@@ -96,19 +69,14 @@ impl Columns {
     }
 }
 
-/// "Image Path" as "image_path".
-fn normal(name: &str) -> String {
-    let name = name.trim_start_matches('\u{feff}').trim();
-    name.to_lowercase().replace([' ', '-'], "_")
-}
-
-/// Whether a cell ends like the name of an image, or is an address.
-pub(super) fn is_image_path(cell: &str) -> bool {
-    let cell = cell.trim().to_lowercase();
-    let extension = cell.rsplit_once('.').map(|(_, extension)| extension);
-    cell.starts_with("http://")
-        || cell.starts_with("https://")
-        || extension.is_some_and(|found| EXTENSIONS.contains(&found))
+/// The places of the captions, all of one name up to numbers.
+fn captions(names: &[String]) -> Option<Vec<usize>> {
+    let mut known = CAPTION.iter().map(|known| {
+        let places = names.iter().enumerate();
+        let places = places.filter(|(_, name)| without_number(name) == *known);
+        places.map(|(place, _)| place).collect::<Vec<_>>()
+    });
+    known.find(|places| !places.is_empty())
 }
 
 #[cfg(test)]
@@ -123,12 +91,19 @@ mod tests {
     #[test]
     fn a_header_names_columns_in_any_order() {
         let columns = named(&["caption", "image"]).unwrap();
-        assert_eq!(columns, Some(Columns::PLAIN));
+        assert_eq!(columns, Some(Columns::plain()));
         let columns = named(&["", "URL", "Image Path", " Report ", "split"])
             .unwrap()
             .unwrap();
-        assert_eq!((columns.caption, columns.image), (3, 2));
+        assert_eq!((&columns.captions[..], columns.image), (&[3][..], 2));
         assert_eq!((columns.split, columns.count), (Some(4), 5));
+    }
+
+    #[test]
+    fn a_row_may_have_several_captions() {
+        let line = ["file_name", "caption_1", "Caption 2", "text"];
+        let columns = named(&line).unwrap().unwrap();
+        assert_eq!((columns.captions, columns.image), (vec![1, 2], 0));
     }
 
     #[test]
@@ -149,7 +124,7 @@ mod tests {
     #[test]
     fn half_a_header_says_what_is_missing() {
         let missing = |line: &[&str]| named(line).unwrap_err().missing;
-        assert_eq!(missing(&["caption", "picture"]), "the image");
+        assert_eq!(missing(&["caption", "shown"]), "the image");
         assert_eq!(missing(&["words", "filepath"]), "the caption");
     }
 }

@@ -1,13 +1,14 @@
 //! Rows of one source, and drawing from them.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::path::Path;
 
 use m2ib_files::digest;
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 
-use crate::{Row, RowFailure};
+use crate::{Row, RowFailure, RowImage};
 
 /// Images with captions, in the order of their source.
 #[derive(Debug, Clone, PartialEq)]
@@ -24,6 +25,24 @@ impl Dataset {
     /// How many rows the source has, those that could not be read among them.
     pub fn total(&self) -> usize {
         self.rows.len() + self.failures.len()
+    }
+
+    /// How many images the rows have; several rows may be of one.
+    pub fn images(&self) -> usize {
+        let pictures = self.rows.iter().map(|row| row.image.picture());
+        pictures.collect::<HashSet<_>>().len()
+    }
+
+    /// The image files that are not there, each once, in the order of the rows.
+    pub fn missing_images(&self) -> Vec<&Path> {
+        let mut seen = HashSet::new();
+        let files = self.rows.iter().filter_map(|row| match &row.image {
+            RowImage::File(path) => Some(path.as_path()),
+            RowImage::Picture { .. } => None,
+        });
+        files
+            .filter(|path| seen.insert(*path) && !path.exists())
+            .collect()
     }
 
     /// At most `count` rows, drawn by the seed and in their old order. A larger sample by the same

@@ -1,15 +1,14 @@
 //! Telling a format from a file's name and its beginning.
 
-use std::fs::File;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, Read};
 use std::path::Path;
 
 use serde::Deserialize;
 
-use crate::columns::is_image_path;
 use crate::error::read_error;
+use crate::names::{CAPTION, IMAGE, is_image_path};
 use crate::outline::Outline;
-use crate::{DataError, DataFormat, DataResult, flickr, ref_coco};
+use crate::{DataError, DataFormat, DataResult, flickr, ref_coco, source_text, table};
 
 /// No first line is longer than this.
 const FIRST_LINE: u64 = 1 << 16;
@@ -42,8 +41,7 @@ fn of_folder(path: &Path) -> DataResult<DataFormat> {
 }
 
 fn of_content(path: &Path, extension: &str) -> DataResult<DataFormat> {
-    let file = File::open(path).map_err(read_error(path))?;
-    let mut reader = BufReader::new(file);
+    let mut reader = source_text::open(path)?;
     let mut line = Vec::new();
     let mut start = reader.by_ref().take(FIRST_LINE);
     // Blank lines at the beginning say nothing.
@@ -65,7 +63,13 @@ fn of_content(path: &Path, extension: &str) -> DataResult<DataFormat> {
         true => return of_json(path),
         false => of_first_line(line, extension),
     };
-    format.ok_or_else(|| unknown(path, "its first line has no tab and no comma".into()))
+    format.ok_or_else(|| match clip_input::foreign(line.as_bytes()) {
+        Some(found) => unknown(path, format!("it is {}, which is no data set", found.what)),
+        None => unknown(
+            path,
+            "its first line has no tab, no comma and no semicolon".into(),
+        ),
+    })
 }
 
 fn of_first_line(line: &str, extension: &str) -> Option<DataFormat> {
@@ -78,19 +82,26 @@ fn of_first_line(line: &str, extension: &str) -> Option<DataFormat> {
     } else if line.contains('\t') && !(extension == "csv" && line.contains(',')) {
         Some(DataFormat::Tsv)
     } else {
-        line.contains(',').then_some(DataFormat::Csv)
+        let separated = table::SEPARATORS
+            .iter()
+            .any(|&mark| line.contains(char::from(mark)));
+        separated.then_some(DataFormat::Csv)
     }
 }
 
 fn of_json(path: &Path) -> DataResult<DataFormat> {
-    let file = File::open(path).map_err(read_error(path))?;
-    let mut json = serde_json::Deserializer::from_reader(BufReader::new(file));
+    let mut json = serde_json::Deserializer::from_reader(source_text::open(path)?);
     // Only the first value: a file of JSON lines may be called .json.
     let outline = Outline::deserialize(&mut json);
     let outline = outline.map_err(|error| unknown(path, format!("no JSON: {error}")))?;
     let is_list = matches!(outline, Outline::List(_));
+    let names = |names: &[&str]| names.iter().any(|name| outline.has(&[name]));
+    let refers = names(&["ref_id", "ann_id"]);
     let known = [
-        (is_list && outline.has(&["sentences"]), DataFormat::RefCoco),
+        (
+            is_list && refers && outline.has(&["sentences"]),
+            DataFormat::RefCoco,
+        ),
         (outline.has(&["images", "sentences"]), DataFormat::Karpathy),
         (
             outline.has(&["annotations", "label_text"]),
@@ -100,7 +111,7 @@ fn of_json(path: &Path) -> DataResult<DataFormat> {
             outline.has(&["annotations", "caption"]),
             DataFormat::CocoCaptions,
         ),
-        (!is_list && outline.has(&["image"]), DataFormat::JsonLines),
+        (names(&IMAGE) && names(&CAPTION), DataFormat::JsonLines),
     ];
     let known = known.into_iter().find(|(is, _)| *is);
     known.map(|(_, format)| format).ok_or_else(|| {
@@ -148,6 +159,12 @@ mod tests {
     #[case("a.tsv", "number #0\tcat.png\n", DataFormat::Tsv)]
     #[case("a.jsonl", "", DataFormat::JsonLines)]
     #[case("a.json", "{\"image\": 1, \"caption\": 2}\n{}", DataFormat::JsonLines)]
+    #[case(
+        "a.json",
+        "[{\"file_name\": \"\", \"text\": \"\"}]",
+        DataFormat::JsonLines
+    )]
+    #[case("a.csv", "caption;image\n", DataFormat::Csv)]
     fn name_and_first_line_tell_the_format(
         #[case] name: &str,
         #[case] content: &str,
@@ -182,7 +199,7 @@ mod tests {
     )]
     #[case("a.json", "[1, 2]", "a list that starts with a plain value")]
     #[case("a.json", "{\"images\": [", "no JSON")]
-    #[case("notes.txt", "nothing here", "no tab and no comma")]
+    #[case("notes.txt", "nothing here", "no tab, no comma and no semicolon")]
     fn what_cannot_be_told_is_said(
         #[case] name: &str,
         #[case] content: &str,

@@ -31,6 +31,14 @@ pub enum DataError {
         /// The parser's reason.
         reason: String,
     },
+    /// A text in an encoding that is not read.
+    #[error("{} is {found}, expected UTF-8 or UTF-16; save it as UTF-8", path.display())]
+    Encoding {
+        /// The file.
+        path: PathBuf,
+        /// The encoding.
+        found: &'static str,
+    },
     /// A format that cannot be told from name and content.
     #[error(
         "cannot tell the format of {}: {reason}; say which it is, one of {}",

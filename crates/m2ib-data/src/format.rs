@@ -15,9 +15,10 @@ pub enum DataFormat {
     /// Caption, tab, image: Conceptual Captions, as the released M2IB script reads it. A header
     /// may name the columns, in any order. Quotation marks are text, unless they enclose a cell.
     Tsv,
-    /// The same with commas; cells in quotation marks may hold commas and line breaks.
+    /// The same with commas or semicolons; cells in quotation marks may hold commas and line breaks.
     Csv,
-    /// An object a line: `image`, `caption`, and optionally `boxes`, `masks`, `id` and `split`.
+    /// An object a line, or a list of them: `image`, `caption` (or what columns may be called, and
+    /// a list of captions too), and optionally `boxes`, `masks`, `id` and `split`.
     JsonLines,
     /// Images, each beside a `.txt` file of the same stem with a caption a line.
     Folder,

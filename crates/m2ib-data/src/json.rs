@@ -1,8 +1,6 @@
 //! JSON of which a part may be wrong: lists whose elements fail one by one, and ids of any kind.
 
 use std::fmt;
-use std::fs::File;
-use std::io::BufReader;
 use std::path::Path;
 
 use serde::de::DeserializeOwned;
@@ -10,12 +8,12 @@ use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 use crate::error::read_error;
-use crate::{DataError, DataFormat, DataResult};
+use crate::{DataError, DataFormat, DataResult, source_text};
 
 /// Reads a file that is one JSON value.
 pub(super) fn read<T: DeserializeOwned>(path: &Path, format: DataFormat) -> DataResult<T> {
-    let file = File::open(path).map_err(read_error(path))?;
-    serde_json::from_reader(BufReader::new(file)).map_err(|error| match error.is_io() {
+    let text = source_text::open(path)?;
+    serde_json::from_reader(text).map_err(|error| match error.is_io() {
         true => read_error(path)(error.into()),
         false => DataError::Parse {
             path: path.into(),

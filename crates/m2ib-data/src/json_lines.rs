@@ -1,19 +1,26 @@
-//! A JSON object a line.
+//! JSON objects, one a line or all in a list.
+//!
+//! Keys have the names that columns have, whoever wrote them: Hugging Face's `metadata.jsonl` says
+//! `file_name` and `text`, others `image` and `caption`.
 
+use std::io::{BufRead, Read};
 use std::path::Path;
 
 use serde::Deserialize;
+use serde_json::{Map, Value};
 
-use crate::json::{Id, Lenient};
+use crate::error::read_error;
+use crate::json::{Id, Lenient, read as read_json};
+use crate::names::{CAPTION, IMAGE, normal, without_number};
 use crate::region::Rectangle;
 use crate::rows::{Draft, Rows};
-use crate::{DataResult, Region, lines};
+use crate::source_text::trimmed;
+use crate::{DataFormat, DataResult, Region, lines, source_text};
 
+/// What has one name only.
 #[derive(Debug, Deserialize)]
 struct Line {
     id: Option<Id>,
-    image: String,
-    caption: String,
     /// `[x, y, width, height]` each.
     #[serde(default)]
     boxes: Vec<[f64; 4]>,
@@ -24,28 +31,122 @@ struct Line {
 }
 
 pub(super) fn read(path: &Path, rows: &mut Rows) -> DataResult<()> {
-    lines::each(path, |number, json| {
-        let line = serde_json::from_slice::<Lenient<Line>>(json);
-        let line = line.map_err(|error| error.to_string());
-        match line.and_then(|line| line.0) {
-            Err(reason) => rows.take(&number.to_string(), Err(reason)),
-            Ok(line) => {
-                let id = line.id.as_ref().map_or(number.to_string(), Id::to_string);
-                let draft = draft(line, rows);
-                rows.take(&id, draft);
-            }
+    if is_list(path)? {
+        let list: Vec<Lenient<Map<String, Value>>> = read_json(path, DataFormat::JsonLines)?;
+        for (number, object) in (1..).zip(list) {
+            take(number, object.0, rows);
         }
+        return Ok(());
+    }
+    lines::each(path, |number, json| {
+        let object = serde_json::from_slice::<Lenient<Map<String, Value>>>(json);
+        let object = object.map_err(|error| error.to_string());
+        take(number, object.and_then(|object| object.0), rows);
     })
 }
 
-fn draft(line: Line, rows: &Rows) -> Result<Draft, String> {
+/// Whether the file's first sign opens a list.
+fn is_list(path: &Path) -> DataResult<bool> {
+    let text: Box<dyn BufRead> = source_text::open(path)?;
+    for byte in text.bytes() {
+        match byte.map_err(read_error(path))? {
+            byte if byte.is_ascii_whitespace() => {}
+            byte => return Ok(byte == b'['),
+        }
+    }
+    Ok(false)
+}
+
+fn take(number: usize, object: Result<Map<String, Value>, String>, rows: &mut Rows) {
+    let number = number.to_string();
+    let read = object.and_then(|object| {
+        let captions = captions(&object)?;
+        let image = image(&object)?;
+        let present = object.into_iter().filter(|(_, value)| !value.is_null());
+        let line = Line::deserialize(Value::Object(present.collect()));
+        Ok((captions, image, line.map_err(|error| error.to_string())?))
+    });
+    match read {
+        Err(reason) => rows.take(&number, Err(reason)),
+        Ok((captions, image, line)) => {
+            let id = line.id.as_ref().map_or(number, Id::to_string);
+            match draft(image, line, rows) {
+                Ok(draft) => rows.take_all(&id, captions, &draft),
+                Err(reason) => rows.take(&id, Err(reason)),
+            }
+        }
+    }
+}
+
+fn draft(image: String, line: Line, rows: &Rows) -> Result<Draft, String> {
     let boxes = line.boxes.into_iter();
     let boxes = boxes.map(|numbers| Rectangle::new(numbers).map(Region::Box));
     let masks = line.masks.iter().map(|mask| Ok(rows.mask_file(mask)));
     Ok(Draft {
-        image: line.image,
-        caption: line.caption,
+        image,
+        caption: String::new(),
         regions: boxes.chain(masks).collect::<Result<_, _>>()?,
         split: line.split,
     })
+}
+
+/// What an object has under the first of these names that it has.
+fn named<'a>(object: &'a Map<String, Value>, names: &[&str]) -> Vec<&'a Value> {
+    let mut known = names.iter().map(|known| {
+        let entries = object.iter();
+        let values = entries
+            .filter(|(name, value)| without_number(&normal(name)) == *known && !value.is_null());
+        values.map(|(_, value)| value).collect::<Vec<_>>()
+    });
+    known.find(|values| !values.is_empty()).unwrap_or_default()
+}
+
+/// All captions: a text, a list of texts, or of objects with one.
+fn captions(object: &Map<String, Value>) -> Result<Vec<String>, String> {
+    let found = named(object, &CAPTION);
+    if found.is_empty() {
+        return Err(missing("the caption", &CAPTION, object));
+    }
+    let mut captions = Vec::new();
+    for value in found {
+        texts(value, &mut captions)?;
+    }
+    if captions.len() > 1 && captions.iter().any(|caption| !trimmed(caption).is_empty()) {
+        captions.retain(|caption| !trimmed(caption).is_empty());
+    }
+    match captions.is_empty() {
+        true => Err("its list of captions is empty".into()),
+        false => Ok(captions),
+    }
+}
+
+fn texts(value: &Value, found: &mut Vec<String>) -> Result<(), String> {
+    match value {
+        Value::String(text) => found.push(text.clone()),
+        Value::Array(values) => values.iter().try_for_each(|value| texts(value, found))?,
+        Value::Object(object) if !named(object, &CAPTION).is_empty() => {
+            found.extend(captions(object)?);
+        }
+        other => return Err(format!("its caption is {other}, expected a text")),
+    }
+    Ok(())
+}
+
+/// The image's path; as Hugging Face's data sets hold images, it is within an object.
+fn image(object: &Map<String, Value>) -> Result<String, String> {
+    match named(object, &IMAGE).first() {
+        None => Err(missing("the image", &IMAGE, object)),
+        Some(Value::String(path)) => Ok(path.clone()),
+        Some(Value::Object(inner)) => image(inner),
+        Some(other) => Err(format!("its image is {other}, expected a path")),
+    }
+}
+
+fn missing(what: &str, names: &[&str], object: &Map<String, Value>) -> String {
+    let keys: Vec<&str> = object.keys().map(String::as_str).collect();
+    format!(
+        "it has no key for {what}, found {}, expected one of {}",
+        keys.join(", "),
+        names.join(", ")
+    )
 }

@@ -1,16 +1,14 @@
 //! The lines of a file, numbered as an editor numbers them.
 
-use std::fs::File;
-use std::io::{BufRead, BufReader};
+use std::io::BufRead;
 use std::path::Path;
 
-use crate::DataResult;
 use crate::error::read_error;
+use crate::{DataResult, source_text};
 
 /// Hands out each line that is not blank with its number, from 1, without its end.
 pub(super) fn each(path: &Path, mut take: impl FnMut(usize, &[u8])) -> DataResult<()> {
-    let file = File::open(path).map_err(read_error(path))?;
-    let mut reader = BufReader::new(file);
+    let mut reader = source_text::open(path)?;
     let mut bytes = Vec::new();
     for number in 1.. {
         bytes.clear();
@@ -26,7 +24,7 @@ pub(super) fn each(path: &Path, mut take: impl FnMut(usize, &[u8])) -> DataResul
     Ok(())
 }
 
-/// Without the byte order mark that some editors begin a file with.
+/// Without the byte order mark that a file put together from others may have in its midst.
 fn without_mark(bytes: &[u8]) -> &[u8] {
     bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes)
 }

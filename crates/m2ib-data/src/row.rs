@@ -5,6 +5,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use clip_input::Adjustment;
 use image::{DynamicImage, RgbImage};
 use m2ib_files::digest;
 use ndarray::Array2;
@@ -32,6 +33,8 @@ pub struct Row {
     pub strangers: Vec<Region>,
     /// The bytes of the caption that name what is in the regions, where that is known.
     pub name: Option<Range<usize>>,
+    /// What is done to the image when it is opened.
+    pub adjustment: Adjustment,
 }
 
 /// Where a row's image is.
@@ -92,12 +95,13 @@ impl Row {
     pub fn open(&self) -> DataResult<DynamicImage> {
         match &self.image {
             RowImage::Picture { pixels, .. } => Ok(RgbImage::clone(pixels).into()),
-            RowImage::File(path) => {
-                clip_input::open_image(path).map_err(|source| DataError::Image {
+            RowImage::File(path) => self
+                .adjustment
+                .open(path)
+                .map_err(|source| DataError::Image {
                     row: self.key.clone(),
                     source: Box::new(source),
-                })
-            }
+                }),
         }
     }
 
@@ -142,6 +146,9 @@ impl Row {
         let mut parts = vec![self.caption.clone().into_bytes(), self.image.bytes()];
         if let Some(name) = &self.name {
             parts.push(format!("{}..{}", name.start, name.end).into_bytes());
+        }
+        if !self.adjustment.is_none() {
+            parts.push(format!("{:?}", self.adjustment).into_bytes());
         }
         for (kind, regions) in [
             ("regions", &self.regions),

@@ -3,10 +3,13 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
+use clip_input::Adjustment;
+
+use crate::source_text::trimmed;
 use crate::{DataError, DataFormat, DataResult, Dataset, Region, Row, RowFailure, RowImage};
 
 /// What a reader makes of a row.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Draft {
     /// A path relative to the images' folder, or an absolute one.
     pub(super) image: String,
@@ -56,7 +59,33 @@ impl<'a> Rows<'a> {
 
     /// A region in a file, relative to the images' folder.
     pub(super) fn mask_file(&self, path: &str) -> Region {
-        Region::MaskFile(self.images.join(path))
+        Region::MaskFile(self.path(path))
+    }
+
+    /// A file's place, whichever way the slashes lean.
+    fn path(&self, path: &str) -> PathBuf {
+        let own = self.images.join(path);
+        match path.contains('\\') && !own.exists() {
+            true => self.images.join(path.replace('\\', "/")),
+            false => own,
+        }
+    }
+
+    /// Records what a reader made of the captions of one image: the row `id`, or several with
+    /// their numbers.
+    pub(super) fn take_all(&mut self, id: &str, captions: Vec<String>, draft: &Draft) {
+        let several = captions.len() > 1;
+        for (number, caption) in (1..).zip(captions) {
+            let id = match several {
+                true => format!("{id}#{number}"),
+                false => id.into(),
+            };
+            let draft = Draft {
+                caption,
+                ..draft.clone()
+            };
+            self.take(&id, Ok(draft));
+        }
     }
 
     /// Records what a reader made of the row `id`, or why it could not.
@@ -71,11 +100,11 @@ impl<'a> Rows<'a> {
         if !self.wants(draft.split.as_deref())? {
             return Ok(());
         }
-        let [image, caption] = [&draft.image, &draft.caption].map(|text| text.trim());
+        let [image, caption] = [&draft.image, &draft.caption].map(|text| trimmed(text));
         if caption.is_empty() {
             return Err("its caption is empty".into());
         }
-        let path = self.images.join(checked(image)?);
+        let path = self.path(checked(image)?);
         if !self.keys.insert(key.into()) {
             return Err("its id occurs more than once; the first row with it is kept".into());
         }
@@ -96,6 +125,7 @@ impl<'a> Rows<'a> {
             others: Vec::new(),
             strangers: Vec::new(),
             name: None,
+            adjustment: Adjustment::default(),
         });
         Ok(())
     }

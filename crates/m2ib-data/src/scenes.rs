@@ -83,6 +83,7 @@ impl Scenes {
                 others: vec![Region::Mask(Arc::new(question.other_mask().clone()))],
                 strangers: strangers.map(|place| masks[place].clone()).collect(),
                 name: Some(question.name_span()),
+                adjustment: clip_input::Adjustment::default(),
                 image: RowImage::Picture {
                     name: format!("scenes:test-{}", question.number),
                     pixels: Arc::new(question.scene.image.clone()),

@@ -1,20 +1,24 @@
 //! A data set on disk: where it lies, in which format, and which of its rows are wanted.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
+
+use clip_input::Adjustment;
 
 use crate::rows::Rows;
 use crate::{
-    DataFormat, DataResult, Dataset, coco, flickr, folder, json_lines, karpathy, ms_cxr, ref_coco,
-    table,
+    DataFormat, DataResult, Dataset, RowFailure, RowImage, coco, flickr, folder, json_lines,
+    karpathy, ms_cxr, ref_coco, table,
 };
 
 /// A data set on disk and how to read it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Source {
     path: PathBuf,
     format: Option<DataFormat>,
     images: Option<PathBuf>,
     split: Option<String>,
+    adjustment: Adjustment,
 }
 
 impl Source {
@@ -25,6 +29,7 @@ impl Source {
             format: None,
             images: None,
             split: None,
+            adjustment: Adjustment::default(),
         }
     }
 
@@ -44,6 +49,45 @@ impl Source {
     pub fn split(mut self, split: impl Into<String>) -> Self {
         self.split = Some(split.into());
         self
+    }
+
+    /// What is done to every image when it is opened.
+    pub fn adjustment(mut self, adjustment: Adjustment) -> Self {
+        self.adjustment = adjustment;
+        self
+    }
+
+    /// Reads all images and all captions, whether they belong together or not, without opening an
+    /// image: for statistics over either. Of a folder these are its images and the lines of its
+    /// text files, of any other layout what its rows have, each image once.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub fn parts(&self) -> DataResult<DataParts> {
+        let path = self.path.as_path();
+        let format = self.format.map_or_else(|| DataFormat::detect(path), Ok)?;
+        if format == DataFormat::Folder {
+            let (images, captions, failures) = folder::parts(path)?;
+            return Ok(DataParts {
+                images,
+                captions,
+                failures,
+            });
+        }
+        let dataset = self.clone().format(format).read()?;
+        let mut seen = HashSet::new();
+        let rows = dataset.rows.iter();
+        let images = rows.filter_map(|row| match &row.image {
+            RowImage::File(path) => seen.insert(path).then(|| path.clone()),
+            RowImage::Picture { .. } => None,
+        });
+        let images = images.collect();
+        let rows = dataset.rows.into_iter();
+        Ok(DataParts {
+            images,
+            captions: rows.map(|row| (row.key, row.caption)).collect(),
+            failures: dataset.failures,
+        })
     }
 
     /// Reads all rows, without opening an image.
@@ -73,8 +117,23 @@ impl Source {
             DataFormat::RefCoco => ref_coco::read(path, &mut rows),
             DataFormat::MsCxr => ms_cxr::read(path, &mut rows),
         }?;
-        rows.finish(path, format)
+        let mut dataset = rows.finish(path, format)?;
+        for row in &mut dataset.rows {
+            row.adjustment = self.adjustment;
+        }
+        Ok(dataset)
     }
+}
+
+/// The images and the captions of a data set, by themselves.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DataParts {
+    /// The images' files.
+    pub images: Vec<PathBuf>,
+    /// The captions, each with where it stands.
+    pub captions: Vec<(String, String)>,
+    /// What could not be read.
+    pub failures: Vec<RowFailure>,
 }
 
 /// A folder itself, or the one a file is in.

@@ -10,9 +10,11 @@ use csv::{ByteRecord, ReaderBuilder};
 
 use crate::columns::{Columns, HalfHeader};
 use crate::error::read_error;
+use crate::names::is_image_path;
 use crate::region::Rectangle;
 use crate::rows::{Draft, Rows};
-use crate::{DataError, DataResult, Region, lines};
+use crate::source_text::trimmed;
+use crate::{DataError, DataResult, Region, lines, source_text};
 
 /// The cells of a line, or why they are none.
 pub(super) type Cells = Result<Vec<String>, String>;
@@ -25,22 +27,67 @@ pub(super) fn read_tsv(path: &Path, rows: &mut Rows) -> DataResult<()> {
     table.end
 }
 
-/// Separated by commas, with quoted cells. A row's number is that of its first line.
+/// What may stand between the cells of a CSV file, the likeliest first: programs in languages that
+/// write numbers with commas take semicolons.
+pub(super) const SEPARATORS: [u8; 3] = *b",;|";
+
+/// Separated by commas or semicolons, with quoted cells. A row's number is that of its first line.
 pub(super) fn read_csv(path: &Path, rows: &mut Rows) -> DataResult<()> {
-    let bytes = std::fs::read(path).map_err(read_error(path))?;
-    let mut builder = ReaderBuilder::new();
-    builder.has_headers(false).flexible(true);
-    let mut reader = builder.from_reader(bytes.as_slice());
+    let bytes = source_text::read(path)?;
+    let (separator, start) = separator_of(&bytes);
+    let mut reader = csv(separator).from_reader(bytes.get(start..).unwrap_or_default());
     let mut record = ByteRecord::new();
     let mut table = Table::new(path, rows);
     let failed = |error: csv::Error| read_error(path)(error.into());
+    let before = bytes[..start].iter().filter(|&&byte| byte == b'\n').count();
     while reader.read_byte_record(&mut record).map_err(failed)? {
         let line = record
             .position()
-            .map_or(0, |start| first_line(start, &bytes));
-        table.take(line, record.iter().map(text).collect());
+            .map_or(0, |place| first_line(place, &bytes[start..]));
+        table.take(before + line, record.iter().map(text).collect());
     }
     table.end
+}
+
+fn csv(separator: u8) -> ReaderBuilder {
+    let mut builder = ReaderBuilder::new();
+    builder
+        .has_headers(false)
+        .flexible(true)
+        .delimiter(separator);
+    builder
+}
+
+/// What separates the cells, and where they begin: Excel can be told by a line "sep=;", and else
+/// the separator is what makes a header, or two cells of which the second is an image, of the first
+/// line.
+fn separator_of(bytes: &[u8]) -> (u8, usize) {
+    let first = bytes.split_inclusive(|&byte| byte == b'\n').next();
+    let first = first.unwrap_or_default();
+    if let [b's', b'e', b'p', b'=', separator] = first.trim_ascii_end() {
+        return (*separator, first.len());
+    }
+    let merit = |separator: u8| {
+        let mut record = ByteRecord::new();
+        let read = csv(separator)
+            .from_reader(bytes)
+            .read_byte_record(&mut record);
+        let cells: Vec<String> = record
+            .iter()
+            .map(|cell| String::from_utf8_lossy(cell).into())
+            .collect();
+        let header = matches!(Columns::named(&cells), Ok(Some(_)));
+        let pair = cells.len() == 2 && is_image_path(&cells[1]);
+        match (read, cells.len()) {
+            (Err(_), _) | (_, 0 | 1) => 0,
+            _ if header => 3,
+            _ if pair => 2,
+            _ => 1,
+        }
+    };
+    // The last of equal ones counts.
+    let likeliest = SEPARATORS.into_iter().rev().max_by_key(|&mark| merit(mark));
+    (likeliest.unwrap_or(b','), 0)
 }
 
 /// A record's position is where the one before it ended, blank lines and all.
@@ -79,7 +126,7 @@ impl<'a, 'b> Table<'a, 'b> {
                 None
             });
             let is_header = header.is_some();
-            let header = self.columns.insert(header.unwrap_or(Columns::PLAIN));
+            let header = self.columns.insert(header.unwrap_or_else(Columns::plain));
             if header.region.is_some() {
                 self.rows.merge();
             }
@@ -87,9 +134,13 @@ impl<'a, 'b> Table<'a, 'b> {
                 return;
             }
         }
-        let columns = self.columns.as_ref().unwrap_or(&Columns::PLAIN);
-        let draft = cells.and_then(|cells| draft(&cells, columns));
-        self.rows.take(&line.to_string(), draft);
+        let plain = Columns::plain();
+        let columns = self.columns.as_ref().unwrap_or(&plain);
+        let line = line.to_string();
+        match cells.and_then(|cells| draft(&cells, columns)) {
+            Ok((captions, draft)) => self.rows.take_all(&line, captions, &draft),
+            Err(reason) => self.rows.take(&line, Err(reason)),
+        }
     }
 }
 
@@ -118,7 +169,8 @@ fn unquoted(cell: &str) -> String {
     inner.map_or_else(|| cell.to_owned(), |inner| inner.replace("\"\"", "\""))
 }
 
-fn draft(cells: &[String], columns: &Columns) -> Result<Draft, String> {
+/// The captions of a row, and the rest of it.
+fn draft(cells: &[String], columns: &Columns) -> Result<(Vec<String>, Draft), String> {
     let (found, expected) = (cells.len(), columns.count);
     if found != expected {
         return Err(format!("it has {found} of {expected} columns"));
@@ -126,12 +178,22 @@ fn draft(cells: &[String], columns: &Columns) -> Result<Draft, String> {
     let region = columns
         .region
         .map(|places| places.map(|place| cells[place].trim()));
-    Ok(Draft {
+    let mut captions: Vec<String> = columns
+        .captions
+        .iter()
+        .map(|&place| cells[place].clone())
+        .collect();
+    // Of several columns, some may be empty; of one, that is told.
+    if captions.len() > 1 && captions.iter().any(|caption| !trimmed(caption).is_empty()) {
+        captions.retain(|caption| !trimmed(caption).is_empty());
+    }
+    let draft = Draft {
         image: cells[columns.image].clone(),
-        caption: cells[columns.caption].clone(),
+        caption: String::new(),
         regions: region.map_or(Ok(None), region_of)?.into_iter().collect(),
         split: columns.split.map(|place| cells[place].trim().to_owned()),
-    })
+    };
+    Ok((captions, draft))
 }
 
 /// The box in four cells, if they are not all empty.

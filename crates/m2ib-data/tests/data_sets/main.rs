@@ -4,6 +4,7 @@
 
 mod captions;
 mod dataset;
+mod forms;
 mod regions;
 mod tables;
 

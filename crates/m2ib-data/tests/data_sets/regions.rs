@@ -36,7 +36,7 @@ fn json_lines_have_boxes_and_masks() {
         &dataset,
         &[
             ("4", "EOF"),
-            ("5", "missing field `caption`"),
+            ("5", "no key for the caption"),
             ("6", "expected an object"),
             ("7", "encloses nothing"),
         ],
