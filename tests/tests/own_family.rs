@@ -266,7 +266,7 @@ fn tokenizer() -> CaptionTokenizer {
         },
         "model": {"type": "WordLevel", "unk_token": "<unk>", "vocab": vocabulary},
     });
-    let content = Content::Bytes("tokenizer.json", json.to_string().into_bytes().leak());
+    let content = Content::bytes("tokenizer.json", json.to_string().into_bytes());
     let tokenizer = CaptionTokenizer::load(&content, POSITIONS).unwrap();
     tokenizer.with_padding(0)
 }
@@ -407,7 +407,8 @@ fn a_caption_of_another_length_is_filled_up_and_a_long_one_cut_before_its_end() 
         .unwrap();
     let text = "a photo of a red cat a blue dog";
     let warnings = explainer.attribute(&picture(0), text).unwrap().warnings;
-    assert!(matches!(warnings[0], Warning::CaptionCut { .. }));
+    let cut = |warning: &Warning| matches!(warning, Warning::CaptionCut { .. });
+    assert!(warnings.iter().any(cut), "{warnings:?}");
 }
 
 #[test]

@@ -1,14 +1,12 @@
 //! What an explanation says: plain numbers on the host, serialisable both ways.
 
-use std::fmt;
-
 use clip_input::{Caption, Read, Role, Token, View};
 use m2ib_settings::Step;
 use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 
 use crate::heat_map::{self, HeatMap, Range};
-use crate::{Provenance, Unit};
+use crate::{Provenance, Unit, Warning};
 
 /// The explanation of one image–caption pair.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -58,6 +56,18 @@ impl ImageAttribution {
     /// Saliency per patch, `[rows, columns]`: M2IB's is the information in nats.
     pub fn saliency(&self) -> &Array2<f32> {
         &self.saliency
+    }
+
+    /// The share of all saliency that lies on tokens that are no patches, 0..1 (signed values count
+    /// by size).
+    pub fn others_share(&self) -> f32 {
+        let size = |values: &mut dyn Iterator<Item = f32>| values.map(f32::abs).sum::<f32>();
+        let others = size(&mut self.others.iter().map(|other| other.saliency));
+        let patches = size(&mut self.saliency.iter().copied());
+        match others + patches {
+            all if all > 0.0 => others / all,
+            _ => 0.0,
+        }
     }
 
     /// Whether all patches carry the same, so that there is no map to speak of.
@@ -241,6 +251,33 @@ impl TextAttribution {
         Some((token.role, share))
     }
 
+    /// What is to be said where another token is read out than the one behind the caption, as
+    /// happens where the largest id counts and a token was added to the vocabulary. (Families that
+    /// read padding mean to.)
+    pub fn read_elsewhere(&self) -> Option<Warning> {
+        let &Read::Row(row) = &self.read else {
+            return None;
+        };
+        let tokens = &self.caption.tokens;
+        let end = tokens.iter().position(|token| token.role == Role::End)?;
+        let text = |place: usize| tokens.get(place).map(|token| token.text.clone());
+        let role = tokens.get(row)?.role;
+        let meant = row == end || !matches!(role, Role::Piece | Role::End);
+        (!meant).then_some(Warning::ReadElsewhere {
+            token: text(row)?,
+            end: text(end)?,
+        })
+    }
+
+    /// What the one token that is read out is called, if it is one.
+    pub fn read_name(&self) -> Option<String> {
+        let (role, _) = self.pooled_share()?;
+        Some(match self.read_elsewhere() {
+            Some(Warning::ReadElsewhere { token, .. }) => format!("token \"{token}\""),
+            _ => role.name().into(),
+        })
+    }
+
     /// What is to be said of a caption that was longer than the model's context.
     pub fn cut(&self) -> Option<Warning> {
         let cut = self.caption.cut.as_ref()?;
@@ -270,56 +307,6 @@ impl TextAttribution {
     }
 }
 
-/// Something about an explanation that its reader should know.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", tag = "kind")]
-#[non_exhaustive]
-pub enum Warning {
-    /// The caption was longer than the model's context.
-    CaptionCut {
-        /// The part that was left out.
-        left_out: String,
-        /// Tokens of the whole caption.
-        tokens: usize,
-        /// Positions of the model.
-        positions: usize,
-    },
-    /// The one token that is read out takes most of the text's nats.
-    PooledTokenDominates {
-        /// What the token is for.
-        role: Role,
-        /// Its share, 0..1.
-        share: f32,
-    },
-    /// All patches carry the same.
-    FlatImageMap,
-}
-
-impl fmt::Display for Warning {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::CaptionCut {
-                left_out,
-                tokens,
-                positions,
-            } => write!(
-                f,
-                "the caption has {tokens} tokens, the model takes {positions}; left out: \"{left_out}\""
-            ),
-            Self::PooledTokenDominates { role, share } => write!(
-                f,
-                "the {} takes {:.0} % of the text's nats, so the words' scores are leftovers; mask the text at an earlier layer (the embedding is best)",
-                role.name(),
-                share * 100.0
-            ),
-            Self::FlatImageMap => write!(
-                f,
-                "every patch has the same saliency: there is no heat map; a smaller β or more steps may help"
-            ),
-        }
-    }
-}
-
 /// A matrix as a list of rows.
 mod rows {
     use ndarray::Array2;
@@ -345,6 +332,35 @@ mod rows {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_token_that_is_read_in_place_of_the_end_is_named() {
+        let mut text = text(&[1.0; 5]);
+        assert_eq!(text.read_elsewhere(), None);
+        assert_eq!(text.read_name().as_deref(), Some("end token"));
+        text.read = Read::Row(3);
+        let warning = text.read_elsewhere().unwrap().to_string();
+        assert!(
+            warning.contains("hog</w>") && warning.contains("</s>"),
+            "{warning}"
+        );
+        assert_eq!(text.read_name().as_deref(), Some("token \"hog</w>\""));
+        // A second token behind the caption is not its end.
+        let behind = Token {
+            text: "<added>".into(),
+            ..text.caption.tokens[4].clone()
+        };
+        text.caption.tokens.push(behind);
+        text.read = Read::Row(5);
+        assert!(
+            text.read_elsewhere()
+                .unwrap()
+                .to_string()
+                .contains("<added>")
+        );
+        text.read = Read::Mean(vec![1]);
+        assert_eq!((text.read_elsewhere(), text.read_name()), (None, None));
+    }
 
     fn text(saliency: &[f32]) -> TextAttribution {
         let token = |text: &str, role, span: std::ops::Range<usize>, word| Token {

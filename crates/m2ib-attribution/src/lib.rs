@@ -7,9 +7,11 @@
 mod attribution;
 mod heat_map;
 mod provenance;
+mod warning;
 
 pub use attribution::{
-    Attribution, ImageAttribution, RoleScore, TextAttribution, TokenScore, Warning, WordScore,
+    Attribution, ImageAttribution, RoleScore, TextAttribution, TokenScore, WordScore,
 };
 pub use heat_map::{HeatMap, Rect, normalize, upsample};
 pub use provenance::{Bottlenecks, FitRecord, Method, Provenance, Unit};
+pub use warning::Warning;

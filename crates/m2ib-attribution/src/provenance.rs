@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use clip_input::Adjustment;
 use m2ib_settings::{ModalitySettings, Preset};
 use serde::{Deserialize, Serialize};
 
@@ -51,6 +52,9 @@ pub struct Provenance {
     /// What was wanted of the embeddings.
     #[serde(default)]
     pub fits: FitRecord,
+    /// What was done to the picture before the model's own preprocessing.
+    #[serde(default)]
+    pub adjustment: Adjustment,
     /// The seed of whatever is random.
     pub seed: u64,
     /// The device it ran on.

@@ -12,7 +12,7 @@ use m2ib::image::{DynamicImage, ImageFormat};
 use m2ib::ndarray::Array1;
 use m2ib::{
     Attribution, Config, Explainer, Fits, Layer, Modality, Noise, Overrides, Preset, Sampling,
-    open_image,
+    Warning,
 };
 use m2ib_methods::{MethodFactory, Subject};
 use ndarray_npy::WriteNpyExt;
@@ -21,6 +21,7 @@ use crate::calibration::CalibrationArguments;
 use crate::methods::{self, Chosen};
 use crate::model::ModelArguments;
 use crate::output::{Output, file_stem};
+use crate::picture::PictureArguments;
 
 /// Show which parts of an image and which words of a caption the model relied on.
 #[derive(Args)]
@@ -49,6 +50,8 @@ pub(crate) struct Explain {
     calibration: CalibrationArguments,
     #[command(flatten)]
     m2ib: M2ib,
+    #[command(flatten)]
+    picture: PictureArguments,
     #[command(flatten)]
     drawing: Drawing,
 }
@@ -127,13 +130,18 @@ enum Format {
 impl Explain {
     pub(crate) fn run(self) -> Result<()> {
         let output = Output::check(&self.out)?;
-        let image = open_image(&self.image)?;
-        let attribution = match &self.method {
+        let adjustment = self.picture.adjustment();
+        let image = adjustment.open(&self.image)?;
+        let mut attribution = match &self.method {
             Some(method) => self.by(method.as_ref(), &image)?,
             None => self.by_m2ib(&self.explainer()?, &image)?,
         };
+        attribution.provenance.adjustment = adjustment;
         for warning in &attribution.warnings {
-            crate::warn(warning);
+            // Told when the model was loaded.
+            if !matches!(warning, Warning::UnusedTensors { .. }) {
+                crate::warn(warning);
+            }
         }
         anstream::println!(
             "{}\n\nsimilarity {:.4}, {} explained by {}",

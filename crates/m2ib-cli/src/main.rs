@@ -13,6 +13,7 @@ mod methods;
 mod model;
 mod output;
 mod pairs;
+mod picture;
 mod score;
 mod sweep;
 mod trials;

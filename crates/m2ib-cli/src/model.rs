@@ -53,14 +53,18 @@ impl ModelArguments {
             false => Some(self.files()?),
         };
         let threads = m2ib_core::threads();
-        Lanes::new(1, threads)?.together(|| {
+        let model = Lanes::new(1, threads)?.together(|| {
             let mut model = match files {
                 Some(files) => DualEncoder::from_files(&files, &device)?,
                 None => m2ib::emoji::pretrained(&device)?,
             };
             model.set_precision(self.precision)?;
-            Ok(model)
-        })
+            anyhow::Ok(model)
+        })?;
+        for note in model.notes() {
+            crate::warn(note);
+        }
+        Ok(model)
     }
 
     /// Those of a folder, or of the hub.

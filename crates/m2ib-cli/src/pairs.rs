@@ -7,6 +7,8 @@ use clap::Args;
 use m2ib_data::{DataFormat, Dataset, Scenes, Source};
 use m2ib_metrics::TokenFill;
 
+use crate::picture::PictureArguments;
+
 /// Pairs of images and captions.
 #[derive(Args)]
 #[command(next_help_heading = "Pairs")]
@@ -28,19 +30,57 @@ pub(crate) struct Pairs {
     /// Take so many pairs by chance (by --seed) instead of all.
     #[arg(long, value_name = "N", requires = "data")]
     sample: Option<usize>,
+    #[command(flatten)]
+    picture: PictureArguments,
 }
 
 impl Pairs {
     /// Reads them, and tells which rows cannot be read.
     pub(crate) fn read(&self, seed: u64) -> Result<Dataset> {
         let dataset = self.dataset(seed)?;
-        for failure in &dataset.failures {
+        /// So many rows are named; of a wrong file, all may be wrong.
+        const NAMED: usize = 20;
+        for failure in dataset.failures.iter().take(NAMED) {
             crate::warn(format!("left out {}: {}", failure.row, failure.reason));
         }
-        if dataset.rows.is_empty() {
-            bail!("{} holds no pair that can be read", dataset.name);
+        if let more @ 1.. = dataset.failures.len().saturating_sub(NAMED) {
+            crate::warn(format!("left out {more} more rows"));
         }
+        if dataset.rows.is_empty() {
+            let first = dataset.failures.first();
+            let first = first.map_or(String::new(), |failure| {
+                format!("; of {}: {}", failure.row, failure.reason)
+            });
+            bail!("{} holds no pair that can be read{first}", dataset.name);
+        }
+        self.check_images(&dataset)?;
         Ok(dataset)
+    }
+
+    /// That the images are where the data says, before any work; a few that are not are left out
+    /// with the rows of them.
+    fn check_images(&self, dataset: &Dataset) -> Result<()> {
+        let missing = dataset.missing_images();
+        let Some(first) = missing.first() else {
+            return Ok(());
+        };
+        let all = dataset.images();
+        let of = format!("{} of {all} images of {}", missing.len(), dataset.name);
+        let where_from = match &self.images {
+            Some(folder) => format!("paths start from --images {}", folder.display()),
+            None => "paths start from the data's own folder; say where the images are with --images FOLDER".into(),
+        };
+        if missing.len() == all {
+            bail!(
+                "{of} are missing, the first {}: {where_from}",
+                first.display()
+            );
+        }
+        crate::warn(format!(
+            "{of} are missing and left out, the first {}: {where_from}",
+            first.display()
+        ));
+        Ok(())
     }
 
     fn dataset(&self, seed: u64) -> Result<Dataset> {
@@ -49,7 +89,7 @@ impl Pairs {
             let count = self.scenes.context(none)?;
             return Ok(Scenes::new(count as usize, seed)?.dataset());
         };
-        let mut source = Source::new(path);
+        let mut source = Source::new(path).adjustment(self.picture.adjustment());
         if let Some(format) = self.format {
             source = source.format(format);
         }

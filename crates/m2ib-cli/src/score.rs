@@ -4,9 +4,10 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use clap::Args;
-use m2ib::{Explainer, open_image};
+use m2ib::{Explainer, Warning};
 
 use crate::model::ModelArguments;
+use crate::picture::PictureArguments;
 
 /// Rank captions by their similarity to an image.
 #[derive(Args)]
@@ -19,13 +20,21 @@ pub(crate) struct Score {
     text: Vec<String>,
     #[command(flatten)]
     model: ModelArguments,
+    #[command(flatten)]
+    picture: PictureArguments,
 }
 
 impl Score {
     pub(crate) fn run(self) -> Result<()> {
-        let image = open_image(&self.image)?;
+        let image = self.picture.adjustment().open(&self.image)?;
         let explainer = Explainer::builder(self.model.load()?).build()?;
         let image = explainer.encode_image(&image)?;
+        for warning in explainer.warnings(&image) {
+            // Told when the model was loaded.
+            if !matches!(warning, Warning::UnusedTensors { .. }) {
+                crate::warn(warning);
+            }
+        }
         let mut scores = Vec::new();
         for caption in &self.text {
             let score = explainer
@@ -43,6 +52,12 @@ impl Score {
             scores.push((caption, score));
         }
         scores.sort_by(|a, b| b.1.total_cmp(&a.1));
+        if let Some((best, _)) = scores.first() {
+            let best = explainer.encode_text(best)?;
+            if let Some(warning) = explainer.chance(&image, &best)? {
+                crate::warn(warning);
+            }
+        }
         let scale = explainer.model().scale();
         let largest = scores[0].1;
         let weight = |score: f32| ((score - largest) * scale).exp();

@@ -499,7 +499,8 @@ fn evaluate_names_the_argument_that_is_wrong() {
 fn a_comparison_of_nothing_but_failures_fails() {
     let folder = tempfile::tempdir().unwrap();
     let (data, out) = (folder.path().join("pairs.tsv"), folder.path().join("out"));
-    std::fs::write(&data, "a photo of nothing\tnowhere.png\n").unwrap();
+    std::fs::write(&data, "a photo of nothing\tbroken.png\n").unwrap();
+    std::fs::write(folder.path().join("broken.png"), "no picture").unwrap();
     let arguments = [
         "evaluate",
         "--methods",
@@ -509,7 +510,7 @@ fn a_comparison_of_nothing_but_failures_fails() {
     ];
     let error = failure(&m2ib(&[&arguments[..], &["--out", path(&out)]].concat()));
     assert!(
-        error.contains("1 pairs") && error.contains("nowhere.png"),
+        error.contains("1 pairs") && error.contains("broken.png"),
         "{error}"
     );
 }

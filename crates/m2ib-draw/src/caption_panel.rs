@@ -1,18 +1,21 @@
-//! The strip beneath the picture: the caption's words shaded by their scores, with their saliency, and
-//! the heat map's scale.
+//! The strip beneath the picture: the caption's words shaded by their scores, with their saliency, the
+//! heat map's scale, and what is to be known before it is trusted.
 
 use image::{Rgb, RgbImage};
 use imageproc::drawing::draw_filled_rect_mut;
 use imageproc::rect::Rect as Area;
-use m2ib_attribution::{Attribution, TextAttribution};
+use m2ib_attribution::{Attribution, TextAttribution, WordScore};
 
 use crate::fonts::{Line, Typesetter};
 use crate::number_format::NumberFormat;
+use crate::visible::visible;
 use crate::{ColorMap, blend};
 
 pub(crate) const PAPER: Rgb<u8> = Rgb([255, 255, 255]);
 pub(crate) const INK: Rgb<u8> = Rgb([28, 28, 32]);
 const FAINT: Rgb<u8> = Rgb([105, 105, 115]);
+/// What warnings are written in.
+const CAUTION: Rgb<u8> = Rgb([150, 55, 0]);
 /// What a word of score 1 lies on; dark ink stays readable on it.
 const WARM: Rgb<u8> = Rgb([246, 130, 70]);
 
@@ -21,6 +24,8 @@ struct Tile {
     word: Line,
     saliency: Line,
     shade: Rgb<u8>,
+    /// Whether the word's number stands for it, because no font has its letters.
+    is_numbered: bool,
 }
 
 impl Tile {
@@ -58,7 +63,10 @@ pub(crate) fn caption_panel(attribution: &Attribution, colors: ColorMap, width: 
     }
 
     let scale_top = bottom + em * 0.7;
-    let height = (scale_top + em * 1.9 + margin * 0.5).ceil() as u32;
+    let notes_top = scale_top + em * 1.9;
+    let mut notes = notes(&mut type_, attribution, &tiles, em * 0.62, room);
+    let notes_height: f32 = notes.iter().map(|note| note.height + em * 0.2).sum();
+    let height = (notes_top + notes_height + margin * 0.5).ceil() as u32;
     let mut canvas = RgbImage::from_pixel(width, height, PAPER);
     for (mut tile, (x, y)) in tiles.into_iter().zip(places) {
         let tile_width = tile.width() + 2.0 * padding;
@@ -87,20 +95,53 @@ pub(crate) fn caption_panel(attribution: &Attribution, colors: ColorMap, width: 
         (margin, scale_top),
         (room, em),
     );
+    let mut top = notes_top;
+    for note in &mut notes {
+        type_.draw(&mut canvas, note, (margin, top), CAUTION);
+        top += note.height + em * 0.2;
+    }
     canvas
+}
+
+/// The warnings, and what this picture lacks.
+fn notes(
+    type_: &mut Typesetter,
+    attribution: &Attribution,
+    tiles: &[Tile],
+    size: f32,
+    room: f32,
+) -> Vec<Line> {
+    let warnings = attribution.warnings.iter();
+    let mut texts: Vec<String> = warnings
+        .map(|warning| format!("! {}", visible(&warning.to_string())))
+        .collect();
+    if tiles.iter().any(|tile| tile.is_numbered) {
+        let lacking = "! no font on this machine has all letters of the caption, so some words are \
+                       numbered in place of being written; install a font that has them (Noto Sans, \
+                       Noto Sans CJK), or read them on the page or in the terminal";
+        texts.push(lacking.into());
+    }
+    let lines = texts.iter().map(|text| type_.line(text, size, room));
+    lines.collect()
 }
 
 fn tiles(type_: &mut Typesetter, text: &TextAttribution, em: f32, room: f32) -> Vec<Tile> {
     let words = text.words();
     let format = NumberFormat::column(words.iter().map(|word| word.saliency));
-    words
-        .into_iter()
-        .map(|word| Tile {
-            word: type_.line(&word.text, em, room),
+    let tile = |(number, word): (usize, WordScore)| {
+        let written = type_.line(&visible(&word.text), em, room);
+        let is_numbered = !written.complete;
+        Tile {
+            word: match is_numbered {
+                true => type_.line(&format!("word {number}"), em, room),
+                false => written,
+            },
             saliency: type_.line(&format.write(word.saliency), em * 0.62, room),
             shade: blend(PAPER, WARM, 0.06 + 0.94 * word.score),
-        })
-        .collect()
+            is_numbered,
+        }
+    };
+    (1..).zip(words).map(tile).collect()
 }
 
 /// The bar of the heat map's colours, with the coldest and the hottest patch's saliency.
@@ -145,6 +186,8 @@ fn fill(canvas: &mut RgbImage, (x, y): (f32, f32), (width, height): (f32, f32), 
 
 #[cfg(test)]
 mod tests {
+    use m2ib_attribution::Warning;
+
     use super::*;
     use crate::fixture;
 
@@ -164,6 +207,24 @@ mod tests {
                 "nothing is cut off"
             );
         }
+    }
+
+    #[test]
+    fn warnings_and_missing_letters_are_written_beneath() {
+        let mut attribution = fixture::attribution(200, 100);
+        let panel = |attribution: &Attribution| caption_panel(attribution, ColorMap::Turbo, 600);
+        let plain = panel(&attribution);
+        attribution.warnings.push(Warning::FlatImageMap);
+        let warned = panel(&attribution);
+        let mut beneath = warned.enumerate_pixels();
+        assert!(warned.height() > plain.height());
+        assert!(beneath.any(|(_, y, pixel)| y > plain.height() - 9 && *pixel != PAPER));
+        attribution.warnings.clear();
+        // A letter that no font has.
+        attribution.text = fixture::text("a b");
+        let plain = panel(&attribution);
+        attribution.text = fixture::text("a \u{10fffd}");
+        assert!(panel(&attribution).height() > plain.height());
     }
 
     #[test]

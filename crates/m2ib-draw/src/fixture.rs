@@ -1,6 +1,6 @@
 //! Explanations made by hand, for the tests of this folder.
 
-use clip_input::{Caption, Cut, Read, Role, Token, View};
+use clip_input::{Adjustment, Caption, Cut, Read, Role, Token, View};
 use ndarray::Array2;
 
 use m2ib_attribution::{
@@ -57,6 +57,7 @@ pub(crate) fn attribution(width: u32, height: u32) -> Attribution {
             identity: "sha256:0123".into(),
             method: Method::M2ib(Box::new(bottlenecks)),
             fits: FitRecord::default(),
+            adjustment: Adjustment::default(),
             seed: 7,
             backend: "none".into(),
             precision: "f32".into(),

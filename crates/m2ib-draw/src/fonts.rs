@@ -26,6 +26,8 @@ pub(crate) struct Line {
     pub(crate) height: f32,
     /// Whether it reads from right to left.
     pub(crate) right_to_left: bool,
+    /// Whether some font had a glyph for all of it; else there are empty boxes in it.
+    pub(crate) complete: bool,
 }
 
 impl Typesetter {
@@ -47,17 +49,16 @@ impl Typesetter {
 
     /// Lays text out at a size in pixels, broken into lines of at most that width.
     pub(crate) fn line(&mut self, text: &str, size: f32, width: f32) -> Line {
-        let (line, complete) = self.lay_out(text, size, width);
-        if complete || self.searched_system {
+        let line = self.lay_out(text, size, width);
+        if line.complete || self.searched_system {
             return line;
         }
         self.fonts.db_mut().load_system_fonts();
         self.searched_system = true;
-        self.lay_out(text, size, width).0
+        self.lay_out(text, size, width)
     }
 
-    /// The text, and whether there was a glyph for all of it.
-    fn lay_out(&mut self, text: &str, size: f32, width: f32) -> (Line, bool) {
+    fn lay_out(&mut self, text: &str, size: f32, width: f32) -> Line {
         let mut buffer = Buffer::new(&mut self.fonts, Metrics::relative(size, 1.25));
         buffer.set_wrap(Wrap::WordOrGlyph);
         buffer.set_size(Some(width), None);
@@ -78,15 +79,13 @@ impl Typesetter {
             buffer.set_size(Some(right.ceil()), None);
             buffer.shape_until_scroll(&mut self.fonts, false);
         }
-        (
-            Line {
-                buffer,
-                width: right,
-                height,
-                right_to_left,
-            },
+        Line {
+            buffer,
+            width: right,
+            height,
+            right_to_left,
             complete,
-        )
+        }
     }
 
     /// Draws the text with its upper left corner at a place; what lies outside is left out.
@@ -134,6 +133,14 @@ mod tests {
         typesetter.line("a hedgehog's Ärger № 7 🎹", 16.0, 400.0);
         assert!(!typesetter.searched_system);
         assert!(ink("piano") > 50 && ink("🎹") > 50 && ink(" ") == 0);
+    }
+
+    #[test]
+    fn what_no_font_has_is_known() {
+        let mut typesetter = Typesetter::new();
+        // Private use: no font of this crate or of a system has this one.
+        assert!(!typesetter.line("a \u{10fffd}", 16.0, 400.0).complete);
+        assert!(typesetter.line("a hedgehog", 16.0, 400.0).complete);
     }
 
     #[test]

@@ -34,10 +34,10 @@ pub fn ansi(text: &TextAttribution) -> String {
     let words = text.words();
     let mut lines = vec![shaded(text, &words), String::new()];
     lines.extend(table(text, &words));
-    if let Some((role, share)) = text.pooled_share() {
+    if let (Some((_, share)), Some(name)) = (text.pooled_share(), text.read_name()) {
         lines.push(dimmed(&format!(
             "the {} is what is read out: it holds {:.0} % of the caption's {}",
-            role.name(),
+            visible(&name),
             share * 100.0,
             text.unit
         )));

@@ -77,8 +77,14 @@ pub trait Method: Debug + Send + Sync {
     fn attribute(&self, subject: &Subject<'_>) -> Result<Attribution> {
         let image = self.attribute_image(subject)?;
         let text = self.attribute_text(subject)?;
-        let flat = image.is_flat().then_some(m2ib::Warning::FlatImageMap);
-        let warnings = text.cut().into_iter().chain(flat).collect();
+        let warnings = m2ib::warnings(&m2ib::Explained {
+            model: subject.model(),
+            facts: &subject.pixels().facts,
+            embedding: subject.image_embedding(),
+            similarity: subject.similarity(),
+            image: &image,
+            text: &text,
+        })?;
         Ok(Attribution {
             image,
             text,

@@ -61,7 +61,7 @@ impl<'a> Subject<'a> {
         caption: Caption,
         tokens: Tensor<3>,
     ) -> Result<Self> {
-        let image_layout = model.image().layout([pixels.height, pixels.width])?;
+        let image_layout = model.image_layout(&pixels)?;
         let text_layout = model.text().layout(&caption)?;
         let lanes = Backend::lanes(&model.device(), 1)?;
         let (image, text) = lanes.together(|| {
@@ -148,6 +148,11 @@ impl<'a> Subject<'a> {
     /// The tokenised caption.
     pub fn caption(&self) -> &Caption {
         &self.caption
+    }
+
+    /// The image's embedding, `[1, embedding]`.
+    pub(crate) fn image_embedding(&self) -> &Tensor<2> {
+        &self.image
     }
 
     /// Cosine similarity of the pair, nothing masked.

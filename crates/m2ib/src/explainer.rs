@@ -13,13 +13,11 @@ use crate::builder::{ExplainerBuilder, Side};
 use crate::calibration::Statistics;
 use crate::encoded::{EncodedImage, EncodedText, host};
 use crate::readout::TowerReadout;
+use crate::warnings::{Explained, chance, of_picture, warnings};
 use crate::{
     Attribution, Backend, Calibration, Calibrator, Error, Fits, ImageAttribution, Modality,
     ModalitySettings, Provenance, Result, RoleScore, TextAttribution, Unit, Warning,
 };
-
-/// Above this share of the text's nats on the token that is read out, a warning is given.
-const POOLED_SHARE_WARNING: f32 = 0.5;
 
 /// Explains image–caption pairs with one model and fixed settings.
 #[derive(Debug)]
@@ -212,7 +210,7 @@ impl Explainer {
         let similarity = self.similarity(image, text)?;
         let by_image = self.solve_image(image, fits.image.clone(), lanes, progress)?;
         let by_text = self.solve_text(text, fits.text.clone(), lanes, progress)?;
-        let mut attribution = self.attribution(image, text, similarity, by_image, by_text);
+        let mut attribution = self.attribution(image, text, similarity, by_image, by_text)?;
         attribution.provenance.fits = fits.record();
         Ok(attribution)
     }
@@ -315,20 +313,42 @@ impl Explainer {
         similarity: f32,
         by_image: Solution,
         by_text: Solution,
-    ) -> Attribution {
-        let image = self.image_attribution(image, by_image);
+    ) -> Result<Attribution> {
+        let encoded = image;
+        let image = self.image_attribution(encoded, by_image);
         let text = text_attribution(text, by_text);
-        let warnings = warnings(&image, &text);
-        for warning in &warnings {
-            tracing::warn!("{warning}");
-        }
-        Attribution {
+        let mut warnings = warnings(&Explained {
+            model: &self.model,
+            facts: &encoded.facts,
+            embedding: &encoded.embedding,
+            similarity,
+            image: &image,
+            text: &text,
+        })?;
+        let own = self.image.noise.is_none();
+        warnings.extend(own.then_some(Warning::OwnStatistics));
+        Ok(Attribution {
             image,
             text,
             similarity,
             warnings,
             provenance: self.provenance.clone(),
-        }
+        })
+    }
+
+    /// Whether a caption fits an image no better than captions of other things do, as a warning.
+    ///
+    /// # Errors
+    /// As [`similarity`](Self::similarity).
+    pub fn chance(&self, image: &EncodedImage, text: &EncodedText) -> Result<Option<Warning>> {
+        let similarity = self.similarity(image, text)?;
+        let caption = &text.caption.text;
+        chance(&self.model, &image.embedding, caption, similarity)
+    }
+
+    /// What is to be said of an image before anything is asked about it.
+    pub fn warnings(&self, image: &EncodedImage) -> Vec<Warning> {
+        of_picture(&self.model, &image.facts)
     }
 
     fn image_attribution(&self, image: &EncodedImage, solution: Solution) -> ImageAttribution {
@@ -364,19 +384,4 @@ fn own_statistics(image: &EncodedImage) -> Result<NoiseModel> {
     let patches = image.layout.inputs().into_iter();
     let patches = patches.map(|token| &values[token * width..(token + 1) * width]);
     Ok(Statistics::of_rows(patches, width).noise_model())
-}
-
-fn warnings(image: &ImageAttribution, text: &TextAttribution) -> Vec<Warning> {
-    // With one or two pieces, half for one token is nothing unusual.
-    let pieces = text.caption.tokens.iter();
-    let pieces = pieces.filter(|token| token.role.is_input()).count();
-    let dominates = text
-        .pooled_share()
-        .filter(|&(_, share)| share > POOLED_SHARE_WARNING && pieces > 2)
-        .map(|(role, share)| Warning::PooledTokenDominates { role, share });
-    let flat = image.is_flat().then_some(Warning::FlatImageMap);
-    [text.cut(), dominates, flat]
-        .into_iter()
-        .flatten()
-        .collect()
 }

@@ -23,6 +23,7 @@ pub mod hub;
 mod many;
 mod provenance;
 mod readout;
+mod warnings;
 
 pub use backend::{Backend, DeviceChoice, FoundDevice};
 pub use builder::ExplainerBuilder;
@@ -50,6 +51,7 @@ pub use m2ib_settings::{
 pub use ndarray;
 pub use provenance::provenance;
 pub use readout::TowerReadout;
+pub use warnings::{Explained, warnings};
 
 /// The README's examples, compiled and run.
 #[cfg(all(doctest, feature = "emoji"))]

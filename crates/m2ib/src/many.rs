@@ -143,7 +143,7 @@ impl Explainer {
             let by_image = by_image.remove(&index).expect(missing)?;
             let by_text = by_text.remove(&index).expect(missing)?;
             let (image, text) = pairs[index];
-            Ok(self.attribution(image, text, similarity, by_image, by_text))
+            self.attribution(image, text, similarity, by_image, by_text)
         };
         similarities.into_iter().enumerate().map(result).collect()
     }

@@ -1,5 +1,6 @@
 //! The record of how an explanation is made with a model.
 
+use clip_input::Adjustment;
 use clip_model::DualEncoder;
 use m2ib_attribution::{FitRecord, Method, Provenance};
 
@@ -10,6 +11,7 @@ pub fn provenance(model: &DualEncoder, method: Method, seed: u64) -> Provenance 
         identity: model.identity().to_string(),
         method,
         fits: FitRecord::default(),
+        adjustment: Adjustment::default(),
         seed,
         backend: format!("{:?}", model.device().as_dispatch()),
         precision: model.precision().to_string(),

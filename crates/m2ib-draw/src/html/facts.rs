@@ -1,6 +1,5 @@
 //! The numbers beside the picture, and how the explanation was made.
 
-use clip_input::Role;
 use m2ib_attribution::{Attribution, Method, Provenance, RoleScore, Unit};
 use m2ib_settings::{ModalitySettings, Noise};
 use maud::{Markup, Render, html};
@@ -18,10 +17,10 @@ pub(crate) fn summary(attribution: &Attribution) -> Markup {
         dl.summary {
             (entry("Cosine similarity", format!("{:.4}", attribution.similarity)))
             @for other in others {
-                (entry(capitalized(other.role), value(other.saliency)))
+                (entry(capitalized(other.role.name()), value(other.saliency)))
             }
-            @if let Some((role, share)) = text.pooled_share() {
-                (entry(format!("{}'s share", capitalized(role)), format!("{:.0} %", share * 100.0)))
+            @if let (Some((_, share)), Some(name)) = (text.pooled_share(), text.read_name()) {
+                (entry(visible(&format!("{}'s share", capitalized(&name))), format!("{:.0} %", share * 100.0)))
             }
         }
         p.note {
@@ -33,8 +32,7 @@ pub(crate) fn summary(attribution: &Attribution) -> Markup {
     }
 }
 
-fn capitalized(role: Role) -> String {
-    let name = role.name();
+fn capitalized(name: &str) -> String {
     name[..1].to_uppercase() + &name[1..]
 }
 
@@ -51,6 +49,12 @@ pub(crate) fn provenance(provenance: &Provenance) -> Markup {
                 (entry("Method", visible(&provenance.method.to_string())))
                 @if let Some(bottlenecks) = provenance.bottlenecks() {
                     (entry("Calibration", visible(bottlenecks.calibration.as_deref().unwrap_or("none"))))
+                }
+                @if let Some(window) = provenance.adjustment.window {
+                    (entry("Levels shown", window.to_string()))
+                }
+                @if let Some(background) = provenance.adjustment.background {
+                    (entry("Laid on", background.to_string()))
                 }
                 (entry("Image's fit", visible(&provenance.fits.image)))
                 (entry("Text's fit", visible(&provenance.fits.text)))

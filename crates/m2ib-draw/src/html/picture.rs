@@ -146,10 +146,7 @@ fn photo(image: &DynamicImage) -> Result<String> {
     } else {
         image
     };
-    if image.color().has_alpha() {
-        return data_uri(&image.to_rgba8().into(), ImageFormat::Png);
-    }
-    // Browsers show eight bits of sixteen.
+    // What the model sees: of sixteen bits eight, and the colours beneath what is transparent.
     let image = image.to_rgb8().into();
     let png = data_uri(&image, ImageFormat::Png)?;
     if png.len() > LARGE {
