@@ -451,6 +451,43 @@ fn an_end_token_of_2_means_the_largest_id_in_openai_conversions() {
 }
 
 #[test]
+fn a_token_added_behind_the_end_token_is_told_where_the_largest_id_is_read() {
+    let added = |id: usize, content: &str| {
+        json!({"id": id, "content": content, "single_word": false, "lstrip": false,
+               "rstrip": false, "normalized": false, "special": false})
+    };
+    let mut toy = Toy::new(9);
+    let rows = toy.config["text_config"]["vocab_size"].as_u64().unwrap() as usize;
+    toy.config["text_config"]["eos_token_id"] = json!(2);
+    toy.config["text_config"]["vocab_size"] = json!(rows + 1);
+    let table = "text_model.embeddings.token_embedding.weight";
+    let table = toy.tensors.get_mut(table).unwrap();
+    let width = table.shape[1];
+    table.data.extend_from_within(..width);
+    table.shape[0] += 1;
+    let mut tokenizer: Value = serde_json::from_slice(&toy.tokenizer).unwrap();
+    let tokens = tokenizer["added_tokens"].as_array_mut().unwrap();
+    tokens.push(added(rows, "<pet>"));
+    toy.tokenizer = tokenizer.to_string().into_bytes();
+    let explainer = m2ib::Explainer::builder(load_toy(&toy)).steps(2).samples(1);
+    let explainer = explainer.build().unwrap();
+    let picture = DynamicImage::new_rgb8(40, 40);
+    let told = |caption: &str| {
+        let attribution = explainer.attribute(&picture, caption).unwrap();
+        let warnings = attribution.warnings.into_iter();
+        warnings
+            .map(|warning| warning.to_string())
+            .find(|warning| warning.contains("<pet>"))
+    };
+    let warning = told("a photo of a <pet>").unwrap();
+    assert!(
+        warning.contains("<|endoftext|>") && warning.contains("eos_token_id"),
+        "{warning}"
+    );
+    assert_eq!(told("a photo of a piano"), None);
+}
+
+#[test]
 fn an_end_token_of_2_means_token_2_where_the_tokenizer_says_so() {
     // As MetaCLIP 2's: start 0, end 2, words above.
     let special = |id: usize, content: &str| {

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
+use m2ib::clip_input::PictureFacts;
+use m2ib::picture_warnings;
 use m2ib_data::{DataFormat, Dataset, Scenes, Source};
 use m2ib_metrics::TokenFill;
 
@@ -54,6 +56,7 @@ impl Pairs {
             bail!("{} holds no pair that can be read{first}", dataset.name);
         }
         self.check_images(&dataset)?;
+        tell_of_pictures(&dataset);
         Ok(dataset)
     }
 
@@ -101,6 +104,22 @@ impl Pairs {
             Some(count) => dataset.sample(count, seed),
             None => dataset,
         })
+    }
+}
+
+/// What is to be said of the first few pictures, which stand for all: nobody looks at thousands.
+fn tell_of_pictures(dataset: &Dataset) {
+    const LOOKED_AT: usize = 3;
+    for row in dataset.rows.iter().take(LOOKED_AT) {
+        // What cannot be opened is told where it is needed.
+        let Ok(image) = row.open() else { continue };
+        let warnings = picture_warnings(&PictureFacts::of(&image));
+        for warning in &warnings {
+            crate::warn(format!("{}, as maybe others: {warning}", row.key));
+        }
+        if !warnings.is_empty() {
+            return;
+        }
     }
 }
 

@@ -27,18 +27,16 @@ fn stderr(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
-/// Explains an image and returns what was said, and the page and numbers that were written.
+/// Explains an image by a few steps of M2IB.
 fn explained(image: &Path, text: &str, extra: &[&str]) -> (String, String, Attribution) {
+    explained_by(image, text, &[&["--steps", "3"], extra].concat())
+}
+
+/// Explains an image and returns what was said, and the page and numbers that were written.
+fn explained_by(image: &Path, text: &str, extra: &[&str]) -> (String, String, Attribution) {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("out");
-    let files = [
-        "--out",
-        path(&out),
-        "--format",
-        "html,json,png",
-        "--steps",
-        "3",
-    ];
+    let files = ["--out", path(&out), "--format", "html,json,png"];
     let image = ["explain", "--image", path(image), "--text", text];
     let output = m2ib(&[&image[..], &files, extra].concat());
     let said = stderr(&output);
@@ -110,6 +108,9 @@ fn a_caption_that_does_not_fit_is_told_and_one_that_does_is_not() {
     assert_told(&told, "this model is a toy", true);
     let told = explained(&file, "a photo of a piano", &[]);
     assert_told(&told, "no better than chance", true);
+    // By another method too.
+    let told = explained_by(&file, "a photo of a piano", &["--method", "saliency"]);
+    assert_told(&told, "no better than chance", true);
 }
 
 #[test]
@@ -131,6 +132,33 @@ fn data_whose_images_are_all_missing_is_refused_with_the_reason() {
             assert!(said.contains(words), "{command}: {words} in {said}");
         }
     }
+}
+
+#[test]
+fn a_data_set_of_dark_pictures_is_told_of_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("pairs.tsv");
+    let grey = ImageBuffer::from_fn(96, 96, |x, y| Luma([(x * 42 + y / 2) as u16]));
+    DynamicImage::from(grey)
+        .save(folder.path().join("xray.png"))
+        .unwrap();
+    std::fs::write(&data, "a piano\txray.png\na boot\txray.png\n").unwrap();
+    let run = |extra: &[&str]| {
+        let out = tempfile::tempdir().unwrap();
+        let what = [
+            "--methods",
+            "random",
+            "--metrics",
+            "image_drop",
+            "--out",
+            path(out.path()),
+        ];
+        let output = m2ib(&[&["evaluate", "--data", path(&data)], &what[..], extra].concat());
+        assert!(output.status.success(), "{}", stderr(&output));
+        stderr(&output).matches("12 bits").count()
+    };
+    assert_eq!(run(&[]), 1);
+    assert_eq!(run(&["--window", "auto"]), 0);
 }
 
 #[test]

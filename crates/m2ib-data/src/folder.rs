@@ -1,6 +1,6 @@
 //! A folder of images, each beside a text file with its captions.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -50,9 +50,17 @@ pub(super) fn parts(path: &Path) -> DataResult<(Vec<PathBuf>, Captions, Vec<RowF
         mut failures,
     } = Files::of(path)?;
     let (mut images, mut all) = (Vec::new(), Vec::new());
+    // By whatever links they are reached.
+    let mut known = HashSet::new();
+    let mut is_new = |path: &PathBuf| {
+        let path = path.canonicalize().unwrap_or_else(|_| path.clone());
+        known.insert(path)
+    };
     for stem in stems.into_values() {
-        images.extend(stem.images);
-        let Some(text) = stem.text else { continue };
+        images.extend(stem.images.into_iter().filter(&mut is_new));
+        let Some(text) = stem.text.filter(&mut is_new) else {
+            continue;
+        };
         let name = name(path, &text);
         match captions(&text) {
             Ok(lines) => {
@@ -72,8 +80,19 @@ impl Files {
     /// Looks into folders in folders too.
     fn of(path: &Path) -> DataResult<Self> {
         let mut files = Self::default();
-        for entry in WalkDir::new(path).follow_links(true).sort_by_file_name() {
+        let root = path.canonicalize().unwrap_or_else(|_| path.into());
+        let walk = WalkDir::new(path).follow_links(true).sort_by_file_name();
+        let mut walk = walk.into_iter();
+        while let Some(entry) = walk.next() {
             match entry {
+                // All would be there twice, and that again.
+                Ok(entry) if leads_up(&entry, &root) => {
+                    walk.skip_current_dir();
+                    files.failures.push(RowFailure {
+                        row: name(path, entry.path()),
+                        reason: "it is a link to a folder that holds all of it".into(),
+                    });
+                }
                 Ok(entry) => files.sort(path, &entry),
                 Err(error) if error.depth() == 0 => return Err(read_error(path)(error.into())),
                 Err(error) => files.failures.push(RowFailure {
@@ -126,6 +145,13 @@ impl Files {
             }
         }
     }
+}
+
+/// Whether an entry is a link to the folder that is read, or to one above it.
+fn leads_up(entry: &DirEntry, root: &Path) -> bool {
+    let is_link = entry.depth() > 0 && entry.path_is_symlink();
+    let target = is_link.then(|| entry.path().canonicalize().ok()).flatten();
+    target.is_some_and(|target| root.starts_with(&target))
 }
 
 /// Whether a file of an unknown extension is an image all the same, or what it is.

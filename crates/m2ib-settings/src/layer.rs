@@ -10,7 +10,8 @@ use crate::Modality;
 /// The hidden layer a bottleneck masks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Layer {
-    /// The tower's input to block 0 (Hugging Face's `hidden_states[0]`).
+    /// The tower's input to block 0 (Hugging Face's `hidden_states[0]`): tokens with their positions,
+    /// in CLIP's image tower behind the norm before its first block.
     Embedding,
     /// The output of this block, counted from 0 (Hugging Face's `hidden_states[n + 1]`).
     Block(usize),

@@ -51,7 +51,7 @@ pub use m2ib_settings::{
 pub use ndarray;
 pub use provenance::provenance;
 pub use readout::TowerReadout;
-pub use warnings::{Explained, warnings};
+pub use warnings::{Explained, picture_warnings, warnings};
 
 /// The README's examples, compiled and run.
 #[cfg(all(doctest, feature = "emoji"))]

@@ -117,8 +117,6 @@ pub fn warnings(explained: &Explained<'_>) -> Result<Vec<Warning>> {
 
 /// What is to be said of a model and a picture, whatever is asked about it.
 pub(crate) fn of_picture(model: &DualEncoder, facts: &PictureFacts) -> Vec<Warning> {
-    /// A few antialiased pixels are nothing to speak of.
-    const FEW: f64 = 0.005;
     let mut warnings = Vec::new();
     #[cfg(feature = "emoji")]
     if crate::emoji::is(model) {
@@ -132,12 +130,18 @@ pub(crate) fn of_picture(model: &DualEncoder, facts: &PictureFacts) -> Vec<Warni
             warnings.push(Warning::UnusedTensors { note });
         }
     }
-    if facts.hidden > FEW {
-        let share = facts.hidden;
-        warnings.push(Warning::HiddenColours { share });
-    }
-    warnings.extend(facts.bits.map(|bits| Warning::DarkLevels { bits }));
+    warnings.extend(picture_warnings(facts));
     warnings
+}
+
+/// What is to be said of a picture, whatever the model.
+pub fn picture_warnings(facts: &PictureFacts) -> Vec<Warning> {
+    /// A few antialiased pixels are nothing to speak of.
+    const FEW: f64 = 0.005;
+    let share = facts.hidden;
+    let hidden = (share > FEW).then_some(Warning::HiddenColours { share });
+    let dark = facts.bits.map(|bits| Warning::DarkLevels { bits });
+    hidden.into_iter().chain(dark).collect()
 }
 
 /// Whether captions of other things fit an image as well as this one.

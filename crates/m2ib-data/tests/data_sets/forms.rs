@@ -186,6 +186,27 @@ fn the_parts_of_a_folder_need_not_belong_together() {
     assert_eq!(parts.failures.len(), 2);
 }
 
+#[cfg(unix)]
+#[test]
+fn links_that_lead_back_are_not_followed_and_told() {
+    let folder = tempfile::tempdir().unwrap();
+    mixed(folder.path());
+    let link = |target: &Path, name: &str| {
+        std::os::unix::fs::symlink(target, folder.path().join(name)).unwrap();
+    };
+    link(folder.path(), "back");
+    link(folder.path().parent().unwrap(), "above");
+    link(&folder.path().join("b.PNG"), "again.png");
+    let parts = Source::new(folder.path()).parts().unwrap();
+    assert_eq!((parts.images.len(), parts.captions.len()), (3, 5));
+    let told: Vec<_> = parts
+        .failures
+        .iter()
+        .map(|failure| failure.row.as_str())
+        .collect();
+    assert_eq!(told, ["above", "back", "d.heic", "notes.md"]);
+}
+
 #[test]
 fn the_parts_of_a_table_are_its_images_once_and_all_captions() {
     let parts = Source::new(path("captions.tsv")).parts().unwrap();
