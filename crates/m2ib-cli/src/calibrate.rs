@@ -2,23 +2,34 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Error, Result, anyhow};
 use clap::Args;
 use indicatif::ProgressBar;
-use m2ib::{Calibration, Calibrator, open_image};
+use m2ib::{Calibration, Calibrator};
+use m2ib_data::{DataFormat, DataParts, Source};
 
 use crate::model::ModelArguments;
 use crate::output::Output;
+use crate::picture::PictureArguments;
 
 /// Write the feature statistics that matched noise needs.
 #[derive(Args)]
 pub(crate) struct Calibrate {
     #[command(flatten)]
     model: ModelArguments,
-    /// Folder (with folders below it) of images, and of `.txt` files with a caption a line. A few
-    /// hundred of each, of the kind to be explained, are enough.
-    #[arg(long, value_name = "FOLDER", required_unless_present = "scenes")]
+    /// Folder (with folders below it) of images, and of `.txt` files with a caption a line; or any
+    /// other data that `m2ib evaluate` takes. A few hundred of each, of the kind to be explained,
+    /// are enough.
+    #[arg(long, value_name = "PATH", required_unless_present = "scenes")]
     data: Option<PathBuf>,
+    /// Layout of the data; told from the file if not given.
+    #[arg(long, value_name = "LAYOUT", requires = "data")]
+    format: Option<DataFormat>,
+    /// Folder that the data's paths are relative to; the file's own if not given.
+    #[arg(long, value_name = "FOLDER", requires = "data")]
+    images: Option<PathBuf>,
+    #[command(flatten)]
+    picture: PictureArguments,
     /// Take so many scenes of emoji instead, of those to train on; for models that learnt such.
     #[arg(long, value_name = "N", conflicts_with = "data", value_parser = clap::value_parser!(u64).range(2..))]
     scenes: Option<u64>,
@@ -33,7 +44,7 @@ impl Calibrate {
         Output::check(parent)?;
         let (calibration, failed) = match (self.scenes, &self.data) {
             (Some(scenes), _) => (m2ib_eval::calibrate(&self.model.load()?, scenes)?, 0),
-            (None, Some(folder)) => self.of_folder(folder)?,
+            (None, Some(data)) => self.of_data(data)?,
             (None, None) => anyhow::bail!("neither --data nor --scenes was given"),
         };
         if !parent.as_os_str().is_empty() {
@@ -50,67 +61,53 @@ impl Calibrate {
         Ok(())
     }
 
-    /// Statistics over the files of a folder, and how many of them were left out.
-    fn of_folder(&self, folder: &Path) -> Result<(Calibration, usize)> {
-        let mut files = Vec::new();
-        collect(folder, &mut files)?;
-        files.sort();
+    /// Statistics over a data set's images and captions, and how many were left out.
+    fn of_data(&self, data: &Path) -> Result<(Calibration, usize)> {
+        let adjustment = self.picture.adjustment();
+        let mut source = Source::new(data);
+        if let Some(format) = self.format {
+            source = source.format(format);
+        }
+        if let Some(images) = &self.images {
+            source = source.images(images);
+        }
+        let DataParts {
+            images,
+            captions,
+            failures,
+        } = source.parts().context("--data")?;
         let model = self.model.load()?;
         let mut calibrator = Calibrator::new(&model);
-        let bar = ProgressBar::new(files.len() as u64);
-        let mut failed = 0;
-        for file in files {
-            if let Err(error) = add(&mut calibrator, &file) {
-                failed += 1;
-                bar.suspend(|| crate::warn(format!("left out {}: {error:#}", file.display())));
+        let bar = ProgressBar::new((images.len() + captions.len()) as u64);
+        let mut failed: Vec<String> = Vec::new();
+        let mut leave_out = |what: String| {
+            bar.suspend(|| crate::warn(format!("left out {what}")));
+            failed.push(what);
+        };
+        for failure in failures {
+            leave_out(format!("{}: {}", failure.row, failure.reason));
+        }
+        for image in images {
+            let opened = adjustment.open(&image).map_err(Error::from);
+            if let Err(error) = opened.and_then(|image| Ok(calibrator.add_image(&image)?)) {
+                leave_out(format!("{}: {error:#}", image.display()));
+            }
+            bar.inc(1);
+        }
+        for (place, caption) in captions {
+            if let Err(error) = calibrator.add_caption(&caption) {
+                leave_out(format!("{place}: {error}"));
             }
             bar.inc(1);
         }
         bar.finish_and_clear();
-        Ok((calibrator.finish()?, failed))
+        let calibration = calibrator.finish().map_err(|error| match failed.first() {
+            Some(first) => anyhow!(
+                "{error}; {} were left out, the first: {first}",
+                failed.len()
+            ),
+            None => error.into(),
+        });
+        Ok((calibration?, failed.len()))
     }
-}
-
-/// Adds an image, or every caption of a text file.
-fn add(calibrator: &mut Calibrator<'_>, file: &Path) -> Result<()> {
-    if file.extension().is_some_and(|extension| extension == "txt") {
-        let text = std::fs::read_to_string(file)?;
-        for (index, caption) in text
-            .lines()
-            .enumerate()
-            .filter(|(_, l)| !l.trim().is_empty())
-        {
-            calibrator
-                .add_caption(caption)
-                .with_context(|| format!("line {}", index + 1))?;
-        }
-    } else {
-        calibrator.add_image(&open_image(file)?)?;
-    }
-    Ok(())
-}
-
-/// Files below a folder that look like images or captions.
-fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
-    const KNOWN: [&str; 10] = [
-        "txt", "png", "jpg", "jpeg", "webp", "gif", "bmp", "tif", "tiff", "jpe",
-    ];
-    let entries = std::fs::read_dir(folder)
-        .with_context(|| format!("cannot read the folder {}", folder.display()))?;
-    for entry in entries {
-        let path = entry
-            .with_context(|| format!("in {}", folder.display()))?
-            .path();
-        let extension = path
-            .extension()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .to_lowercase();
-        if path.is_dir() {
-            collect(&path, files)?;
-        } else if KNOWN.contains(&extension.as_str()) {
-            files.push(path);
-        }
-    }
-    Ok(())
 }

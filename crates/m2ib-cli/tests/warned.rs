@@ -135,6 +135,31 @@ fn data_whose_images_are_all_missing_is_refused_with_the_reason() {
 }
 
 #[test]
+fn calibrate_reads_what_evaluate_reads_and_counts_what_it_leaves_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    std::fs::create_dir(at("data")).unwrap();
+    std::fs::copy(scene("scene0.png"), at("data/a.jfif")).unwrap();
+    std::fs::copy(scene("scene1.png"), at("data/b.PNG")).unwrap();
+    std::fs::write(at("data/a.txt"), "\u{feff}a piano\n\u{feff}a money bag\n").unwrap();
+    std::fs::write(at("data/c.heic"), b"\0\0\0\x18ftypheic\0\0\0\0").unwrap();
+    std::fs::write(at("data/d.png"), "no picture").unwrap();
+    let table = "caption;image\na piano;data\\a.jfif\na lock;data\\b.PNG\na boot;data\\b.PNG\n";
+    std::fs::write(at("pairs.csv"), table).unwrap();
+    for (data, expected, told) in [
+        ("data", "2 images, 2 captions, 2 left out", "a HEIC picture"),
+        ("pairs.csv", "2 images, 3 captions, 0 left out", ""),
+    ] {
+        let out = at("calibration.safetensors");
+        let output = m2ib(&["calibrate", "--data", path(&at(data)), "--out", path(&out)]);
+        let said = stderr(&output);
+        assert!(output.status.success() && said.contains(told), "{said}");
+        let printed = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(printed.contains(expected), "{printed}");
+    }
+}
+
+#[test]
 fn a_data_set_of_dark_pictures_is_told_of_once() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("pairs.tsv");
