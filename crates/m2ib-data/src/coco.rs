@@ -4,10 +4,11 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use serde::Deserialize;
+use serde_json::Value;
 
 use crate::json::{Id, Lenient, read as read_json};
 use crate::rows::{Draft, Rows};
-use crate::{DataFormat, DataResult};
+use crate::{DataFormat, DataResult, boxes};
 
 /// An image, as far as it matters here.
 #[derive(Debug, Deserialize)]
@@ -16,10 +17,19 @@ pub(super) struct Image {
     file_name: Option<String>,
     /// MS-CXR's, from its folder; `file_name` alone would not find the image.
     path: Option<String>,
+    width: Option<Value>,
+    height: Option<Value>,
 }
 
 /// The images of a file by their ids.
-pub(super) struct Images(HashMap<Id, String>);
+pub(super) struct Images(HashMap<Id, Known>);
+
+/// Where an image is, and what its annotation takes for its size.
+#[derive(Debug, Clone)]
+pub(super) struct Known {
+    pub(super) path: String,
+    pub(super) size: Option<[u32; 2]>,
+}
 
 #[derive(Debug, Deserialize)]
 struct File {
@@ -47,7 +57,7 @@ pub(super) fn read(path: &Path, rows: &mut Rows) -> DataResult<()> {
                 caption,
             }) => {
                 let draft = images.get(&image_id).map(|image| Draft {
-                    image: image.into(),
+                    image: image.path.clone(),
                     caption,
                     ..Draft::default()
                 });
@@ -68,14 +78,18 @@ impl Images {
                      id,
                      file_name,
                      path,
+                     width,
+                     height,
                  }| {
-                    let path = path.or(file_name);
-                    Ok((id, path.ok_or("missing field `file_name`")?))
+                    let path = path.or(file_name).ok_or("missing field `file_name`")?;
+                    let side = |side: Option<Value>| boxes::pixels(side?.as_f64()?);
+                    let size = side(width).zip(side(height)).map(<[u32; 2]>::from);
+                    Ok((id, Known { path, size }))
                 },
             );
             match image {
-                Ok((id, path)) => {
-                    images.insert(id, path);
+                Ok((id, known)) => {
+                    images.insert(id, known);
                 }
                 Err(reason) => rows.take(&format!("images[{place}]"), Err(reason)),
             }
@@ -83,9 +97,9 @@ impl Images {
         Self(images)
     }
 
-    /// An image's path.
-    pub(super) fn get(&self, id: &Id) -> Result<&str, String> {
-        let path = self.0.get(id).map(String::as_str);
-        path.ok_or_else(|| format!("its image {id} is not among the images of the file"))
+    /// An image.
+    pub(super) fn get(&self, id: &Id) -> Result<&Known, String> {
+        let known = self.0.get(id);
+        known.ok_or_else(|| format!("its image {id} is not among the images of the file"))
     }
 }

@@ -1,5 +1,6 @@
 //! Which column of a table is what.
 
+use crate::boxes::BoxNames;
 use crate::names::{CAPTION, IMAGE, is_image_path, normal, without_number};
 
 /// Where in a line everything is.
@@ -8,8 +9,8 @@ pub(super) struct Columns {
     /// One, or several: a row may have more than one caption.
     pub(super) captions: Vec<usize>,
     pub(super) image: usize,
-    /// Of x, y, width and height, where the table has them (MS-CXR's does).
-    pub(super) region: Option<[usize; 4]>,
+    /// Where the table says it (MS-CXR's does).
+    pub(super) boxes: BoxNames,
     pub(super) split: Option<usize>,
     /// How many there are.
     pub(super) count: usize,
@@ -28,7 +29,7 @@ impl Columns {
         Self {
             captions: vec![0],
             image: 1,
-            region: None,
+            boxes: BoxNames::default(),
             split: None,
             count: 2,
         }
@@ -55,14 +56,10 @@ impl Columns {
             (None, Some(_)) => return half("the caption", &CAPTION),
             (None, None) => return Ok(None),
         };
-        let region = ["x", "y", "w", "h"].map(place);
         Ok(Some(Self {
             captions,
             image,
-            region: match region {
-                [Some(x), Some(y), Some(w), Some(h)] => Some([x, y, w, h]),
-                _ => None,
-            },
+            boxes: BoxNames::among(line.iter().map(String::as_str)),
             split: place("split"),
             count: line.len(),
         }))
@@ -109,9 +106,9 @@ mod tests {
     #[test]
     fn boxes_need_all_four_columns() {
         let columns = named(&["path", "label_text", "x", "y", "w", "h"]).unwrap();
-        assert_eq!(columns.unwrap().region, Some([2, 3, 4, 5]));
+        assert!(columns.unwrap().boxes.any());
         let columns = named(&["path", "label_text", "x", "y"]).unwrap();
-        assert_eq!(columns.unwrap().region, None);
+        assert!(!columns.unwrap().boxes.any());
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Rows of one source, and drawing from them.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashSet};
 use std::path::Path;
 
 use m2ib_files::digest;
@@ -8,7 +8,7 @@ use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 
-use crate::{Row, RowFailure, RowImage};
+use crate::{Pictures, Row, RowFailure, RowImage};
 
 /// Images with captions, in the order of their source.
 #[derive(Debug, Clone, PartialEq)]
@@ -19,6 +19,8 @@ pub struct Dataset {
     pub rows: Vec<Row>,
     /// What could not be read. A sample keeps all of them.
     pub failures: Vec<RowFailure>,
+    /// What else of the source is not used, and why.
+    pub notes: Vec<String>,
 }
 
 impl Dataset {
@@ -58,17 +60,12 @@ impl Dataset {
     /// Two parts, the second with about this share of the rows, and no image in both: an image may
     /// have several captions.
     pub fn split(&self, share: f64, seed: u64) -> [Self; 2] {
-        let mut known = HashMap::new();
-        let pictures = self.rows.iter().map(|row| {
-            let next = known.len();
-            *known.entry(row.image.picture()).or_insert(next)
-        });
-        let pictures: Vec<usize> = pictures.collect();
-        let mut order: Vec<usize> = (0..known.len()).collect();
+        let pictures = Pictures::of(self);
+        let mut order: Vec<usize> = (0..pictures.count()).collect();
         order.shuffle(&mut ChaCha8Rng::seed_from_u64(seed));
-        order.truncate((share * known.len() as f64).round() as usize);
+        order.truncate((share * pictures.count() as f64).round() as usize);
         let second: BTreeSet<usize> = order.into_iter().collect();
-        let is_second = |place: usize| second.contains(&pictures[place]);
+        let is_second = |place: usize| second.contains(&pictures.of_rows()[place]);
         [self.only(|place| !is_second(place)), self.only(is_second)]
     }
 
@@ -80,6 +77,7 @@ impl Dataset {
             name: self.name.clone(),
             rows: rows.map(|(_, row)| row.clone()).collect(),
             failures: self.failures.clone(),
+            notes: self.notes.clone(),
         }
     }
 

@@ -12,22 +12,21 @@ use serde_json::{Map, Value};
 use crate::error::read_error;
 use crate::json::{Id, Lenient, read as read_json};
 use crate::names::{CAPTION, IMAGE, normal, without_number};
-use crate::region::Rectangle;
 use crate::rows::{Draft, Rows};
 use crate::source_text::trimmed;
-use crate::{DataFormat, DataResult, Region, lines, source_text};
+use crate::{DataFormat, DataResult, boxes, lines, source_text};
 
 /// What has one name only.
 #[derive(Debug, Deserialize)]
 struct Line {
     id: Option<Id>,
-    /// `[x, y, width, height]` each.
-    #[serde(default)]
-    boxes: Vec<[f64; 4]>,
     /// Files.
     #[serde(default)]
     masks: Vec<String>,
     split: Option<String>,
+    /// Boxes among others, under any of their names.
+    #[serde(flatten)]
+    rest: Map<String, Value>,
 }
 
 pub(super) fn read(path: &Path, rows: &mut Rows) -> DataResult<()> {
@@ -78,14 +77,16 @@ fn take(number: usize, object: Result<Map<String, Value>, String>, rows: &mut Ro
     }
 }
 
-fn draft(image: String, line: Line, rows: &Rows) -> Result<Draft, String> {
-    let boxes = line.boxes.into_iter();
-    let boxes = boxes.map(|numbers| Rectangle::new(numbers).map(Region::Box));
-    let masks = line.masks.iter().map(|mask| Ok(rows.mask_file(mask)));
+fn draft(image: String, line: Line, rows: &mut Rows) -> Result<Draft, String> {
+    let (boxes, unknown) = boxes::of_object(&line.rest)?;
+    rows.not_understood(&unknown);
+    let boxes_of_row = boxes.regions.into_iter();
+    let masks = line.masks.iter().map(|mask| rows.mask_file(mask));
     Ok(Draft {
         image,
         caption: String::new(),
-        regions: boxes.chain(masks).collect::<Result<_, _>>()?,
+        regions: boxes_of_row.chain(masks).collect(),
+        annotated: boxes.annotated,
         split: line.split,
     })
 }

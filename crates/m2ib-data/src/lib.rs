@@ -21,6 +21,7 @@
 //!
 //! **What this crate may know:** files of images, captions and regions. It knows no model.
 
+mod boxes;
 mod coco;
 mod columns;
 mod content;
@@ -37,6 +38,7 @@ mod lines;
 mod ms_cxr;
 mod names;
 mod outline;
+mod pictures;
 mod question;
 mod ref_coco;
 mod region;
@@ -46,10 +48,12 @@ mod scenes;
 mod source;
 mod source_text;
 mod table;
+mod turn;
 
 pub use dataset::Dataset;
 pub use error::{DataError, DataResult};
 pub use format::DataFormat;
+pub use pictures::Pictures;
 pub use question::Question;
 pub use region::{Rectangle, Region};
 pub use row::{Row, RowFailure, RowImage};

@@ -71,8 +71,10 @@ fn draft(
     let category = annotation.category_id.and_then(|id| categories.get(&id));
     let phrase = annotation.label_text.filter(|text| !text.trim().is_empty());
     let caption = phrase.or(category.cloned());
+    let image = images.get(&annotation.image_id)?;
     Ok(Draft {
-        image: images.get(&annotation.image_id)?.into(),
+        image: image.path.clone(),
+        annotated: image.size,
         caption: caption.ok_or("it has neither a label_text nor a known category")?,
         regions: vec![Region::Box(Rectangle::new(annotation.bbox)?)],
         split: annotation.split,

@@ -147,8 +147,10 @@ fn take(reference: Reference, images: &Images, boxes: &HashMap<Id, [f64; 4]>, ro
         let named = sentence.as_ref().ok().and_then(|said| said.sent_id.clone());
         let id = named.map_or_else(|| place.to_string(), |id| id.to_string());
         let draft = sentence.and_then(|said| {
+            let image = image.clone()?;
             Ok(Draft {
-                image: image.clone()?.into(),
+                image: image.path.clone(),
+                annotated: image.size,
                 caption: said.sent.or(said.raw).ok_or("missing field `sent`")?,
                 regions: vec![Region::Box(region.clone()?)],
                 split: split.clone(),

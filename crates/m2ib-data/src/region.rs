@@ -21,7 +21,8 @@ pub enum Region {
     Mask(Arc<Array2<bool>>),
 }
 
-/// A rectangle in pixels of the original, upright image; (0, 0) is its upper left corner.
+/// A rectangle in pixels of the original image; (0, 0) is its upper left corner. The image is upright
+/// unless its row says by [`annotated`](crate::Row::annotated) that the stored pixels are meant.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Rectangle {
     /// Left edge.
@@ -81,6 +82,31 @@ impl Rectangle {
             width,
             height,
         })
+    }
+
+    /// From `[left, top, right, bottom]`.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub(super) fn between([left, top, right, bottom]: [f64; 4]) -> Result<Self, String> {
+        Self::new([left, top, right - left, bottom - top]).map_err(|_| {
+            format!(
+                "the box from ({left}, {top}) to ({right}, {bottom}) encloses nothing, expected its \
+                 left, upper, right and lower edge in pixels"
+            )
+        })
+    }
+
+    /// By how many pixels it reaches over the edges of an image of this size.
+    pub(super) fn beyond(&self, width: u32, height: u32) -> f64 {
+        let (right, lower) = (self.x + self.width, self.y + self.height);
+        let beyond = [
+            -self.x,
+            -self.y,
+            right - f64::from(width),
+            lower - f64::from(height),
+        ];
+        beyond.into_iter().fold(0.0, f64::max)
     }
 
     /// The pixels it touches, if there are any: `[height, width]`.

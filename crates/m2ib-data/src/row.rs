@@ -13,7 +13,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::content::file_bytes;
 use crate::region::coloured;
-use crate::{DataError, DataResult, Region};
+use crate::turn::Turn;
+use crate::{DataError, DataResult, Rectangle, Region};
 
 /// An image, a caption and where in the image is what the caption speaks of.
 #[derive(Debug, Clone, PartialEq)]
@@ -35,6 +36,19 @@ pub struct Row {
     pub name: Option<Range<usize>>,
     /// What is done to the image when it is opened.
     pub adjustment: Adjustment,
+    /// Width and height of the image that the regions were drawn on, where the annotation says them:
+    /// they tell a turned photo's stored pixels from the upright ones.
+    pub annotated: Option<[u32; 2]>,
+}
+
+/// How far a box may reach beyond the edges, as a share of the longer side: it is cut off there.
+const SLACK: f64 = 0.02;
+
+/// How an image is stored.
+struct Stored {
+    turn: Turn,
+    /// Whether its regions are of the stored pixels.
+    regions: bool,
 }
 
 /// Where a row's image is.
@@ -52,7 +66,7 @@ pub enum RowImage {
 }
 
 /// Which picture it is, whatever is asked about it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum Picture<'a> {
     File(&'a Path),
     Name(&'a str),
@@ -115,12 +129,16 @@ impl Row {
         width: u32,
         height: u32,
     ) -> DataResult<Vec<Array2<bool>>> {
+        if regions.is_empty() {
+            return Ok(Vec::new());
+        }
+        let turn = self.turn([width, height])?;
         let masks = regions.iter().map(|region| {
-            let mask = self.mask_of(region, width, height)?;
+            let mask = self.mask_of(region, [width, height], &turn)?;
             if mask.iter().any(|&on| on) {
                 return Ok(mask);
             }
-            Err(self.misfit(width, height, "its mask is empty".into()))
+            Err(self.misfit([width, height], "its mask is empty".into()))
         });
         masks.collect()
     }
@@ -144,6 +162,9 @@ impl Row {
     /// called; one that cannot be read differs from all that can.
     pub fn identity(&self) -> String {
         let mut parts = vec![self.caption.clone().into_bytes(), self.image.bytes()];
+        if let Some([width, height]) = self.annotated {
+            parts.push(format!("annotated {width} × {height}").into_bytes());
+        }
         if let Some(name) = &self.name {
             parts.push(format!("{}..{}", name.start, name.end).into_bytes());
         }
@@ -163,13 +184,43 @@ impl Row {
         digest(parts)
     }
 
-    fn mask_of(&self, region: &Region, width: u32, height: u32) -> DataResult<Array2<bool>> {
+    /// How the image is stored, and whether its regions are of the stored pixels.
+    fn turn(&self, upright: [u32; 2]) -> DataResult<Stored> {
+        let orientation = match &self.image {
+            RowImage::File(path) => clip_input::orientation(path),
+            RowImage::Picture { .. } => None,
+        };
+        let turn = Turn::new(orientation, upright);
+        let Some(annotated) = self.annotated else {
+            let regions = false;
+            return Ok(Stored { turn, regions });
+        };
+        let refused = |reason| Err(self.misfit(upright, reason));
+        let [width, height] = annotated;
+        match (annotated == upright, annotated == turn.stored()) {
+            (true, true) if turn.turns() => refused(format!(
+                "the photo is stored turned and its annotation is of {width} × {height} pixels, which it \
+                 has either way, so nobody can tell which pixels are meant: store it upright"
+            )),
+            (false, false) => refused(format!(
+                "its annotation is of an image of {width} × {height} pixels: give that image, or scale \
+                 the annotation"
+            )),
+            (is_upright, _) => Ok(Stored {
+                turn,
+                regions: !is_upright,
+            }),
+        }
+    }
+
+    fn mask_of(
+        &self,
+        region: &Region,
+        size: [u32; 2],
+        stored: &Stored,
+    ) -> DataResult<Array2<bool>> {
         let mask = match region {
-            Region::Box(rectangle) => {
-                let outside = || format!("the box {rectangle:?} lies outside");
-                let mask = rectangle.mask(width, height);
-                return mask.ok_or_else(|| self.misfit(width, height, outside()));
-            }
+            Region::Box(rectangle) => return self.mask_of_box(rectangle, size, stored),
             Region::Mask(mask) => Array2::clone(mask),
             Region::MaskFile(path) => {
                 let picture = clip_input::open_image(path).map_err(|source| DataError::Mask {
@@ -180,14 +231,56 @@ impl Row {
             }
         };
         let (rows, columns) = mask.dim();
-        if (columns, rows) != (width as usize, height as usize) {
-            let reason = format!("its mask has {columns} × {rows}");
-            return Err(self.misfit(width, height, reason));
+        let found = [columns as u32, rows as u32];
+        // A mask of another shape than the upright image can only be of the stored one.
+        if found == stored.turn.stored() && (found != size || stored.regions) {
+            return Ok(stored.turn.mask(&mask));
         }
-        Ok(mask)
+        match found == size {
+            true => Ok(mask),
+            false => Err(self.misfit(size, format!("its mask has {columns} × {rows}"))),
+        }
     }
 
-    fn misfit(&self, width: u32, height: u32, reason: String) -> DataError {
+    fn mask_of_box(
+        &self,
+        rectangle: &Rectangle,
+        size @ [width, height]: [u32; 2],
+        stored: &Stored,
+    ) -> DataResult<Array2<bool>> {
+        let given = *rectangle;
+        let rectangle = match stored.regions {
+            true => stored.turn.rectangle(given),
+            false => given,
+        };
+        let Rectangle {
+            x,
+            y,
+            width: w,
+            height: h,
+        } = given;
+        // Why that may be, where it is likely.
+        let hint = match stored.turn.turns() && self.annotated.is_none() {
+            true => "; the photo is stored turned, and boxes are of the upright picture",
+            false => "",
+        };
+        let refused = |what| {
+            let reason = format!("the box [{x}, {y}, {w}, {h}] {what}{hint}");
+            Err(self.misfit(size, reason))
+        };
+        let Some(mask) = rectangle.mask(width, height) else {
+            return refused("lies outside".into());
+        };
+        let beyond = rectangle.beyond(width, height);
+        // Rounding, and the hand that drew it.
+        let slack = f64::from(width.max(height)) * SLACK;
+        match beyond <= slack.max(2.0) {
+            true => Ok(mask),
+            false => refused(format!("reaches {beyond:.0} pixels beyond its edges")),
+        }
+    }
+
+    fn misfit(&self, [width, height]: [u32; 2], reason: String) -> DataError {
         DataError::Region {
             row: self.key.clone(),
             width,

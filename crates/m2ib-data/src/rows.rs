@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use clip_input::Adjustment;
 
 use crate::source_text::trimmed;
-use crate::{DataError, DataFormat, DataResult, Dataset, Region, Row, RowFailure, RowImage};
+use crate::{DataError, DataFormat, DataResult, Dataset, Region, Row, RowFailure, RowImage, boxes};
 
 /// What a reader makes of a row.
 #[derive(Debug, Clone, Default)]
@@ -15,6 +15,8 @@ pub(super) struct Draft {
     pub(super) image: String,
     pub(super) caption: String,
     pub(super) regions: Vec<Region>,
+    /// Width and height of the image that the regions were drawn on, where that is said.
+    pub(super) annotated: Option<[u32; 2]>,
     /// Which part of the data set it belongs to, where that is said.
     pub(super) split: Option<String>,
 }
@@ -27,6 +29,7 @@ pub(super) struct Rows<'a> {
     split: Option<&'a str>,
     rows: Vec<Row>,
     failures: Vec<RowFailure>,
+    notes: BTreeSet<String>,
     keys: HashSet<String>,
     splits: BTreeSet<String>,
     /// Where a pair of image and caption is, if its regions come one by one.
@@ -46,6 +49,7 @@ impl<'a> Rows<'a> {
             split,
             rows: Vec::new(),
             failures: Vec::new(),
+            notes: BTreeSet::new(),
             keys: HashSet::new(),
             splits: BTreeSet::new(),
             pairs: None,
@@ -88,6 +92,17 @@ impl<'a> Rows<'a> {
         }
     }
 
+    /// Remembers names that look like a box's and are none that is known.
+    pub(super) fn not_understood(&mut self, names: &[String]) {
+        if !names.is_empty() {
+            self.notes.insert(format!(
+                "{} is not understood as a box and is not used; known are {}",
+                names.join(", "),
+                boxes::known()
+            ));
+        }
+    }
+
     /// Records what a reader made of the row `id`, or why it could not.
     pub(super) fn take(&mut self, id: &str, draft: Result<Draft, String>) {
         let key = format!("{}:{id}", self.source);
@@ -113,6 +128,7 @@ impl<'a> Rows<'a> {
             let place = *pairs.entry(pair.clone()).or_insert(self.rows.len());
             if let Some(row) = self.rows.get_mut(place) {
                 row.regions.extend(draft.regions);
+                row.annotated = row.annotated.or(draft.annotated);
                 return Ok(());
             }
         }
@@ -126,6 +142,7 @@ impl<'a> Rows<'a> {
             strangers: Vec::new(),
             name: None,
             adjustment: Adjustment::default(),
+            annotated: draft.annotated,
         });
         Ok(())
     }
@@ -166,6 +183,7 @@ impl<'a> Rows<'a> {
             name: format!("{} ({format})", self.source),
             rows: self.rows,
             failures: self.failures,
+            notes: self.notes.into_iter().collect(),
         })
     }
 }

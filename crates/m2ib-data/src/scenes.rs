@@ -84,6 +84,7 @@ impl Scenes {
                 strangers: strangers.map(|place| masks[place].clone()).collect(),
                 name: Some(question.name_span()),
                 adjustment: clip_input::Adjustment::default(),
+                annotated: None,
                 image: RowImage::Picture {
                     name: format!("scenes:test-{}", question.number),
                     pixels: Arc::new(question.scene.image.clone()),
@@ -94,6 +95,7 @@ impl Scenes {
             name: "emoji scenes (test)".into(),
             rows: rows.collect(),
             failures: Vec::new(),
+            notes: Vec::new(),
         }
     }
 }

@@ -8,13 +8,13 @@ use std::path::Path;
 
 use csv::{ByteRecord, ReaderBuilder};
 
+use crate::boxes::Boxes;
 use crate::columns::{Columns, HalfHeader};
 use crate::error::read_error;
 use crate::names::is_image_path;
-use crate::region::Rectangle;
 use crate::rows::{Draft, Rows};
 use crate::source_text::trimmed;
-use crate::{DataError, DataResult, Region, lines, source_text};
+use crate::{DataError, DataResult, lines, source_text};
 
 /// The cells of a line, or why they are none.
 pub(super) type Cells = Result<Vec<String>, String>;
@@ -127,9 +127,10 @@ impl<'a, 'b> Table<'a, 'b> {
             });
             let is_header = header.is_some();
             let header = self.columns.insert(header.unwrap_or_else(Columns::plain));
-            if header.region.is_some() {
+            if header.boxes.any() {
                 self.rows.merge();
             }
+            self.rows.not_understood(&header.boxes.unknown);
             if is_header {
                 return;
             }
@@ -175,9 +176,7 @@ fn draft(cells: &[String], columns: &Columns) -> Result<(Vec<String>, Draft), St
     if found != expected {
         return Err(format!("it has {found} of {expected} columns"));
     }
-    let region = columns
-        .region
-        .map(|places| places.map(|place| cells[place].trim()));
+    let Boxes { regions, annotated } = columns.boxes.read(cells)?;
     let mut captions: Vec<String> = columns
         .captions
         .iter()
@@ -190,23 +189,11 @@ fn draft(cells: &[String], columns: &Columns) -> Result<(Vec<String>, Draft), St
     let draft = Draft {
         image: cells[columns.image].clone(),
         caption: String::new(),
-        regions: region.map_or(Ok(None), region_of)?.into_iter().collect(),
+        regions,
+        annotated,
         split: columns.split.map(|place| cells[place].trim().to_owned()),
     };
     Ok((captions, draft))
-}
-
-/// The box in four cells, if they are not all empty.
-fn region_of(cells: [&str; 4]) -> Result<Option<Region>, String> {
-    if cells.iter().all(|cell| cell.is_empty()) {
-        return Ok(None);
-    }
-    let mut numbers = [0.0; 4];
-    for (number, cell) in numbers.iter_mut().zip(cells) {
-        let parsed = cell.parse();
-        *number = parsed.map_err(|_| format!("\"{cell}\" in its box is no number"))?;
-    }
-    Ok(Some(Region::Box(Rectangle::new(numbers)?)))
 }
 
 fn bad_header(path: &Path, cells: &[String], half: HalfHeader) -> DataError {

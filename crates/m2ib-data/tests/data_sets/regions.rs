@@ -1,7 +1,11 @@
 //! Layouts that say where what a caption speaks of is.
 
+use std::io::Cursor;
+use std::path::Path;
+
 use m2ib_data::{DataError, DataFormat, Row, RowFailure, Source};
 use m2ib_scenes::BoundingBox;
+use serde_json::json;
 
 use super::{assert_failures, captions, keys, path, read};
 
@@ -143,4 +147,160 @@ fn a_phrase_has_all_its_boxes() {
             }
         }
     }
+}
+
+/// A photo of 24 × 16 stored pixels that is turned by its orientation, as cameras write them.
+fn turned(path: &Path, exif: u8) {
+    let picture = image::RgbImage::from_pixel(24, 16, image::Rgb([90, 120, 30]));
+    let mut jpeg = Cursor::new(Vec::new());
+    picture
+        .write_to(&mut jpeg, image::ImageFormat::Jpeg)
+        .unwrap();
+    let jpeg = jpeg.into_inner();
+    let entry = [0x01, 0x12, 0, 3, 0, 0, 0, 1, 0, exif, 0, 0, 0, 0, 0, 0];
+    let about = [b"Exif\0\0MM\0\x2a\0\0\0\x08\0\x01", &entry[..]].concat();
+    let length = (about.len() as u16 + 2).to_be_bytes();
+    let whole = [&jpeg[..2], &[0xFF, 0xE1], &length, &about, &jpeg[2..]].concat();
+    std::fs::write(path, whole).unwrap();
+}
+
+/// RefCOCO with one box, whose annotation takes the image for one of this size.
+fn annotated(folder: &Path, [width, height]: [u32; 2], bbox: [u32; 4]) -> Row {
+    let image = json!({"id": 1, "file_name": "photo.jpg", "width": width, "height": height});
+    let annotation = json!({"id": 1, "image_id": 1, "bbox": bbox});
+    let instances = json!({"images": [image], "annotations": [annotation]});
+    let sentence = json!({"sent_id": 1, "sent": "the thing"});
+    let refs = json!([{"ref_id": 1, "ann_id": 1, "image_id": 1, "sentences": [sentence]}]);
+    std::fs::write(folder.join("instances.json"), instances.to_string()).unwrap();
+    std::fs::write(folder.join("refs(unc).json"), refs.to_string()).unwrap();
+    Source::new(folder).read().unwrap().rows.remove(0)
+}
+
+/// Where a row's masks are in its upright image, or why they are nowhere.
+fn upright(row: &Row) -> Result<[usize; 4], String> {
+    let image = row.open().unwrap();
+    let masks = row.masks(&row.regions, image.width(), image.height());
+    let masks = masks.map_err(|error| RowFailure::new(row, &error).reason)?;
+    let BoundingBox {
+        left,
+        top,
+        width,
+        height,
+        ..
+    } = BoundingBox::of(&masks[0]).unwrap();
+    Ok([left, top, width, height])
+}
+
+#[test]
+fn boxes_on_a_turned_photos_stored_pixels_are_turned_with_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    turned(&folder.join("photo.jpg"), 6);
+    // Stored 24 × 16, upright 16 × 24: turned by 90° clockwise.
+    let stored = annotated(folder, [24, 16], [3, 2, 8, 4]);
+    assert_eq!(upright(&stored), Ok([10, 3, 4, 8]));
+    let straight = annotated(folder, [16, 24], [10, 3, 4, 8]);
+    assert_eq!(upright(&straight), Ok([10, 3, 4, 8]));
+    assert_ne!(stored.identity(), straight.identity());
+    let other = annotated(folder, [640, 480], [3, 2, 8, 4]);
+    let reason = upright(&other).unwrap_err();
+    assert!(
+        reason.contains("640 × 480") && reason.contains("16 × 24"),
+        "{reason}"
+    );
+    // Upside down, sizes tell nothing.
+    turned(&folder.join("photo.jpg"), 3);
+    let reason = upright(&annotated(folder, [24, 16], [3, 2, 8, 4])).unwrap_err();
+    assert!(
+        reason.contains("stored turned") && reason.contains("store it upright"),
+        "{reason}"
+    );
+    turned(&folder.join("photo.jpg"), 1);
+    assert_eq!(
+        upright(&annotated(folder, [24, 16], [3, 2, 8, 4])),
+        Ok([3, 2, 8, 4])
+    );
+}
+
+#[test]
+fn a_mask_of_the_stored_pixels_is_turned_as_well() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    turned(&at("photo.jpg"), 8);
+    let mask = image::GrayImage::from_fn(24, 16, |x, y| {
+        image::Luma([if x < 3 && y < 2 { 255 } else { 0 }])
+    });
+    mask.save(at("mask.png")).unwrap();
+    let line = r#"{"image": "photo.jpg", "caption": "a corner", "masks": ["mask.png"]}"#;
+    std::fs::write(at("pairs.jsonl"), line).unwrap();
+    let row = Source::new(at("pairs.jsonl"))
+        .read()
+        .unwrap()
+        .rows
+        .remove(0);
+    // Turned by 270° clockwise the upper left corner comes to the lower left.
+    assert_eq!(upright(&row), Ok([0, 21, 2, 3]));
+}
+
+#[test]
+fn a_box_far_beyond_the_image_is_refused_and_one_by_a_pixel_is_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    turned(&at("photo.jpg"), 6);
+    let row = |bbox: &str| {
+        let line = format!(r#"{{"image": "photo.jpg", "caption": "a thing", "bbox": {bbox}}}"#);
+        std::fs::write(at("pairs.jsonl"), line).unwrap();
+        Source::new(at("pairs.jsonl"))
+            .read()
+            .unwrap()
+            .rows
+            .remove(0)
+    };
+    assert_eq!(upright(&row("[10, 4, 7.5, 5]")), Ok([10, 4, 6, 5]));
+    let reason = upright(&row("[10, 4, 12, 5]")).unwrap_err();
+    assert!(
+        reason.contains("[10, 4, 12, 5] reaches 6 pixels beyond"),
+        "{reason}"
+    );
+    // Of the stored pixels, it seems.
+    assert!(reason.contains("stored turned"), "{reason}");
+}
+
+#[test]
+fn columns_of_boxes_are_read_and_others_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let read = |name: &str, content: &str| {
+        std::fs::write(at(name), content).unwrap();
+        Source::new(at(name)).read().unwrap()
+    };
+    let expected = read(
+        "a.jsonl",
+        r#"{"image": "i.png", "caption": "c", "boxes": [[1, 2, 3, 4]]}"#,
+    );
+    let expected = &expected.rows[0].regions;
+    assert_eq!(expected.len(), 1);
+    for (name, content) in [
+        (
+            "b.jsonl",
+            r#"{"image": "i.png", "caption": "c", "bbox": [1, 2, 3, 4]}"#,
+        ),
+        ("c.csv", "caption,image,x1,y1,x2,y2\nc,i.png,1,2,4,6\n"),
+        ("d.csv", "caption,image,bbox\nc,i.png,\"[1, 2, 3, 4]\"\n"),
+        (
+            "e.tsv",
+            "image\tcaption\txmin\tymin\txmax\tymax\ni.png\tc\t1\t2\t4\t6\n",
+        ),
+    ] {
+        let dataset = read(name, content);
+        assert_eq!(&dataset.rows[0].regions, expected, "{name}");
+        assert!(dataset.notes.is_empty(), "{name}");
+    }
+    let dataset = read("f.csv", "caption,image,box_of_it\nc,i.png,1\n");
+    assert!(dataset.rows[0].regions.is_empty());
+    assert!(
+        dataset.notes[0].starts_with("box_of_it is not understood"),
+        "{:?}",
+        dataset.notes
+    );
 }
