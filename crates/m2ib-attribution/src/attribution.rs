@@ -86,24 +86,48 @@ impl ImageAttribution {
         heat_map::normalize(&heat_map::upsample(&self.saliency, height, width)).0
     }
 
-    /// The map over the original image, with the part that was cropped away marked.
+    /// The map over the original image, with the part that was cropped away marked. Its ends are
+    /// those of the [`scale`](Self::scale): where next to nothing was passed, all of it is cold.
     pub fn heat_map(&self) -> HeatMap {
-        heat_map::in_original(&self.saliency, &self.view)
+        heat_map::in_original(&self.saliency, &self.view, self.unit.negligible())
     }
 
     /// The map over the original image scaled to another size, for drawing.
     pub fn heat_map_at(&self, width: u32, height: u32) -> HeatMap {
+        heat_map::in_original(
+            &self.saliency,
+            &self.view_at(width, height),
+            self.unit.negligible(),
+        )
+    }
+
+    /// The same explanation beside a scaled copy of the image: what was explained stays what it was.
+    pub fn shown_at(&self, width: u32, height: u32) -> Self {
+        Self {
+            view: self.view_at(width, height),
+            ..self.clone()
+        }
+    }
+
+    fn view_at(&self, width: u32, height: u32) -> View {
         let across = f64::from(width) / f64::from(self.view.image_width);
         let down = f64::from(height) / f64::from(self.view.image_height);
-        let scaled = View {
+        View {
             image_width: width,
             image_height: height,
             left: self.view.left * across,
             top: self.view.top * down,
             width: self.view.width * across,
             height: self.view.height * down,
-        };
-        heat_map::in_original(&self.saliency, &scaled)
+        }
+    }
+
+    /// What the coldest and the hottest colour stand for: the least and the largest saliency, unless
+    /// they differ by [next to nothing](Unit::negligible), which is not blown up. None if
+    /// [flat](Self::is_flat).
+    pub fn scale(&self) -> Option<[f32; 2]> {
+        let range = Range::of(self.saliency.iter().copied())?;
+        Some(range.at_least(self.unit.negligible()).ends())
     }
 }
 
@@ -153,7 +177,8 @@ pub struct TokenScore<'a> {
     pub token: &'a Token,
     /// Its saliency, M2IB's in nats.
     pub saliency: f32,
-    /// Its saliency scaled to 0..1 among the caption's pieces; 0 for other tokens.
+    /// Its saliency as a share of the largest of the caption's pieces, 0..1, and of at least what is
+    /// not [next to nothing](Unit::negligible); 0 for other tokens.
     pub score: f32,
 }
 
@@ -166,7 +191,9 @@ pub struct WordScore {
     pub span: std::ops::Range<usize>,
     /// Its saliency, M2IB's in nats.
     pub saliency: f32,
-    /// Its saliency scaled to 0..1 among the caption's words.
+    /// Its saliency as a share of the largest of the caption's words, 0..1, and of at least what is not
+    /// [next to nothing](Unit::negligible): a word alone has 1 if it carries anything, and where no
+    /// word does, all have about 0.
     pub score: f32,
 }
 
@@ -174,11 +201,11 @@ impl TextAttribution {
     /// The tokens with their scores.
     pub fn tokens(&self) -> Vec<TokenScore<'_>> {
         let pieces = || self.pairs().filter(|(token, _)| token.role == Role::Piece);
-        let range = Range::of(pieces().map(|(_, saliency)| saliency));
+        let whole = self.whole(pieces().map(|(_, saliency)| saliency));
         self.pairs()
             .map(|(token, saliency)| {
-                let score = match (token.role, range) {
-                    (Role::Piece, Some(range)) => range.scale(saliency),
+                let score = match token.role {
+                    Role::Piece => share(saliency, whole),
                     _ => 0.0,
                 };
                 TokenScore {
@@ -212,7 +239,7 @@ impl TextAttribution {
             }
         }
         let mut words: Vec<WordScore> = words.into_iter().map(|(_, word)| word).collect();
-        let range = Range::of(words.iter().map(|word| word.saliency));
+        let whole = self.whole(words.iter().map(|word| word.saliency));
         for word in &mut words {
             word.text = self
                 .caption
@@ -220,9 +247,20 @@ impl TextAttribution {
                 .get(word.span.clone())
                 .unwrap_or_default()
                 .into();
-            word.score = range.map_or(0.0, |range| range.scale(word.saliency));
+            word.score = share(word.saliency, whole);
         }
         words
+    }
+
+    /// What a score of 1 stands for.
+    fn whole(&self, saliency: impl Iterator<Item = f32>) -> f32 {
+        saliency.fold(self.unit.negligible(), f32::max)
+    }
+
+    /// Whether no word carries more than [next to nothing](Unit::negligible).
+    pub fn is_empty(&self) -> bool {
+        let mut words = self.words().into_iter();
+        words.all(|word| word.saliency.abs() <= self.unit.negligible())
     }
 
     /// The tokens that are no piece of the caption, those of one role together.
@@ -304,6 +342,14 @@ impl TextAttribution {
             .tokens
             .iter()
             .zip(self.saliency.iter().copied())
+    }
+}
+
+/// A part of what counts as the whole, 0..1; what is below 0 speaks against the pair.
+fn share(saliency: f32, whole: f32) -> f32 {
+    match whole > 0.0 {
+        true => (saliency / whole).clamp(0.0, 1.0),
+        false => 0.0,
     }
 }
 
@@ -401,9 +447,9 @@ mod tests {
             ("hedgehog", 2..10)
         );
         assert_eq!((words[1].saliency, words[1].score), (5.0, 1.0));
-        assert_eq!((words[0].saliency, words[0].score), (1.0, 0.0));
+        assert_eq!((words[0].saliency, words[0].score), (1.0, 0.2));
         let scores: Vec<f32> = text.tokens().iter().map(|token| token.score).collect();
-        assert_eq!(scores, [0.0, 0.0, 0.5, 1.0, 0.0]);
+        assert_eq!(scores, [0.0, 1.0 / 3.0, 2.0 / 3.0, 1.0, 0.0]);
         assert_eq!(text.pooled_share(), Some((Role::End, 0.5)));
         let others = text.others();
         let others: Vec<_> = others.iter().map(|it| (it.role, it.saliency)).collect();
@@ -427,9 +473,68 @@ mod tests {
     }
 
     #[test]
-    fn equal_saliency_scores_zero_not_nan() {
+    fn a_word_alone_scores_by_what_it_carries() {
+        let mut text = text(&[0.3, 2.0, 0.0, 0.0, 0.1]);
+        text.caption.tokens.drain(2..4);
+        text.saliency.drain(2..4);
+        let score = |text: &TextAttribution| text.words()[0].score;
+        assert_eq!((score(&text), text.words().len()), (1.0, 1));
+        text.saliency[1] = 1.9e-5;
+        assert!(score(&text) < 0.05, "{}", score(&text));
+        assert!(text.is_empty());
+        text.saliency[1] = 0.0;
+        assert_eq!(score(&text), 0.0);
+        assert_eq!(text.tokens()[1].score, 0.0);
+    }
+
+    #[test]
+    fn next_to_nothing_is_not_blown_up_and_said() {
+        let text = text(&[1.9e-5; 5]);
+        assert!(text.tokens().iter().all(|token| token.score < 0.05));
+        let view = View {
+            image_width: 2,
+            image_height: 1,
+            left: 0.0,
+            top: 0.0,
+            width: 2.0,
+            height: 1.0,
+        };
+        let image = |hot: f32, unit| {
+            let map = ndarray::array![[0.0, hot]];
+            ImageAttribution::new(map, unit, [1, 2], view)
+        };
+        let faint = image(2e-5, Unit::Nats);
+        assert!(faint.heat_map().values.iter().all(|&value| value < 0.05));
+        let said: Vec<String> = Warning::of_maps(&faint, &text)
+            .iter()
+            .map(Warning::to_string)
+            .collect();
+        assert_eq!(said.len(), 2, "{said:?}");
+        assert!(
+            said[0].contains("no patch carries more than 2.0e-5 nats"),
+            "{said:?}"
+        );
+        assert!(said[1].contains("no word carries more than"), "{said:?}");
+        // What has no unit has no measure of nothing, and no nats.
+        let arbitrary = image(2e-5, Unit::Arbitrary);
+        assert_eq!(arbitrary.heat_map().values, ndarray::array![[0.0, 1.0]]);
+        let strong = image(2.0, Unit::Nats);
+        assert_eq!(strong.scale(), Some([0.0, 2.0]));
+        let cosine = Warning::of_maps(&image(1e-7, Unit::Cosine), &text)[0].to_string();
+        assert!(
+            !cosine.contains("nats") && !cosine.contains('β'),
+            "{cosine}"
+        );
+    }
+
+    #[test]
+    fn equal_saliency_is_no_difference_and_never_nan() {
         let text = text(&[2.0; 5]);
-        assert!(text.tokens().iter().all(|token| token.score == 0.0));
+        let scores: Vec<f32> = text.tokens().iter().map(|token| token.score).collect();
+        assert_eq!(scores, [0.0, 1.0, 1.0, 1.0, 0.0]);
         assert!(text.released_scores().iter().all(|score| *score == 0.0));
+        let mut below = text;
+        below.saliency = vec![-1.0; 5];
+        assert!(below.tokens().iter().all(|token| token.score == 0.0));
     }
 }

@@ -53,8 +53,9 @@ pub fn normalize(map: &Array2<f32>) -> (Array2<f32>, bool) {
     }
 }
 
-/// The map in the original image's coordinates.
-pub(crate) fn in_original(map: &Array2<f32>, view: &View) -> HeatMap {
+/// The map in the original image's coordinates; values that differ by less than `least` are not
+/// blown up.
+pub(crate) fn in_original(map: &Array2<f32>, view: &View, least: f32) -> HeatMap {
     let (rows, columns) = map.dim();
     let edge = |position: f64, limit: u32| position.round().clamp(0.0, f64::from(limit)) as u32;
     let seen = Rect {
@@ -76,7 +77,7 @@ pub(crate) fn in_original(map: &Array2<f32>, view: &View) -> HeatMap {
         .indexed_iter()
         .filter(|((y, x), _)| seen.contains(*x as u32, *y as u32))
         .map(|(_, value)| *value);
-    let range = Range::of(inside);
+    let range = Range::of(inside).map(|range| range.at_least(least));
     for ((y, x), value) in values.indexed_iter_mut() {
         *value = match range {
             Some(range) if seen.contains(x as u32, y as u32) => range.scale(*value),
@@ -119,6 +120,19 @@ impl Range {
         (spread > 1e-6 * low.abs().max(high.abs())).then_some(Self { low, high })
     }
 
+    /// The same, or up to a higher end if the two lie closer together than this.
+    pub(crate) fn at_least(self, spread: f32) -> Self {
+        Self {
+            high: self.high.max(self.low + spread),
+            ..self
+        }
+    }
+
+    /// Both.
+    pub(crate) fn ends(self) -> [f32; 2] {
+        [self.low, self.high]
+    }
+
     pub(crate) fn scale(self, value: f32) -> f32 {
         (value - self.low) / (self.high - self.low)
     }
@@ -152,7 +166,7 @@ mod tests {
             width: 2.0,
             height: 2.0,
         };
-        let map = in_original(&array![[1.0, 2.0], [1.0, 2.0]], &view);
+        let map = in_original(&array![[1.0, 2.0], [1.0, 2.0]], &view, 0.0);
         assert_eq!(
             map.seen,
             Rect {

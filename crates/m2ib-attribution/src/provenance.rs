@@ -21,6 +21,24 @@ pub enum Unit {
 }
 
 impl Unit {
+    /// What is next to nothing in it: a thousandth of a nat, or a change of the cosine that rounding
+    /// makes as well. Without a unit nobody can tell.
+    pub fn negligible(self) -> f32 {
+        match self {
+            Self::Nats => 1e-3,
+            Self::Cosine => 1e-5,
+            Self::Arbitrary => 0.0,
+        }
+    }
+
+    /// What an amount of it is called: "of the caption's nats".
+    pub fn amount(self) -> &'static str {
+        match self {
+            Self::Nats => "nats",
+            _ => "saliency",
+        }
+    }
+
     /// A written number with the unit behind it, if it has one.
     pub fn after(self, number: &str) -> String {
         match self {

@@ -3,7 +3,10 @@
 use std::fmt;
 
 use clip_input::Role;
+use m2ib_settings::Modality;
 use serde::{Deserialize, Serialize};
+
+use crate::{ImageAttribution, TextAttribution, Unit};
 
 /// Something about an explanation that its reader should know.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -54,6 +57,9 @@ pub enum Warning {
     OthersDominate {
         /// The share of all that lies on them, 0..1.
         share: f32,
+        /// Of what.
+        #[serde(default)]
+        unit: Unit,
     },
     /// The caption was longer than the model's context.
     CaptionCut {
@@ -70,9 +76,46 @@ pub enum Warning {
         role: Role,
         /// Its share, 0..1.
         share: f32,
+        /// Of what.
+        #[serde(default)]
+        unit: Unit,
     },
     /// All patches carry the same.
     FlatImageMap,
+    /// No patch, or no word, carries more than next to nothing.
+    NextToNothing {
+        /// Of which side.
+        modality: Modality,
+        /// The largest saliency.
+        largest: f32,
+        /// What it is measured in.
+        unit: Unit,
+    },
+}
+
+impl Warning {
+    /// What is to be said of maps without differences, or with next to nothing in them.
+    pub fn of_maps(image: &ImageAttribution, text: &TextAttribution) -> Vec<Self> {
+        let largest = |values: &mut dyn Iterator<Item = f32>| values.fold(0.0, f32::max);
+        let of_image = largest(&mut image.saliency().iter().map(|value| value.abs()));
+        let least = image.unit.negligible();
+        let image = match image.is_flat() {
+            true => Some(Self::FlatImageMap),
+            false => (of_image <= least).then_some(Self::NextToNothing {
+                modality: Modality::Image,
+                largest: of_image,
+                unit: image.unit,
+            }),
+        };
+        let words = text.words().into_iter();
+        let of_words = largest(&mut words.map(|word| word.saliency.abs()));
+        let words = text.is_empty().then_some(Self::NextToNothing {
+            modality: Modality::Text,
+            largest: of_words,
+            unit: text.unit,
+        });
+        image.into_iter().chain(words).collect()
+    }
 }
 
 impl fmt::Display for Warning {
@@ -112,10 +155,15 @@ impl fmt::Display for Warning {
                 f,
                 "the model reads the caption out at the token \"{token}\", which has the largest id, and not at the end token \"{end}\"; if that is not meant, set eos_token_id in config.json to the end token's id"
             ),
-            Self::OthersDominate { share } => write!(
+            Self::OthersDominate { share, unit } => write!(
                 f,
-                "tokens that are no patches (the class token) take {} of the image's nats, so the map is what is left over; mask the image at an earlier layer",
-                percent(f64::from(*share))
+                "tokens that are no patches (the class token) take {} of the image's {}, so the map is what is left over{}",
+                percent(f64::from(*share)),
+                unit.amount(),
+                match unit {
+                    Unit::Nats => "; mask the image at an earlier layer",
+                    _ => "",
+                }
             ),
             Self::CaptionCut {
                 left_out,
@@ -125,15 +173,36 @@ impl fmt::Display for Warning {
                 f,
                 "the caption has {tokens} tokens, the model takes {positions}; left out: \"{left_out}\""
             ),
-            Self::PooledTokenDominates { role, share } => write!(
+            Self::PooledTokenDominates { role, share, unit } => write!(
                 f,
-                "the {} takes {:.0} % of the text's nats, so the words' scores are leftovers; mask the text at an earlier layer (the embedding is best)",
+                "the {} takes {:.0} % of the text's {}, so the words' scores are leftovers{}",
                 role.name(),
-                share * 100.0
+                share * 100.0,
+                unit.amount(),
+                match unit {
+                    Unit::Nats => "; mask the text at an earlier layer (the embedding is best)",
+                    _ => "",
+                }
             ),
-            Self::FlatImageMap => write!(
+            Self::FlatImageMap => {
+                write!(f, "every patch has the same saliency: there is no heat map")
+            }
+            Self::NextToNothing {
+                modality,
+                largest,
+                unit,
+            } => write!(
                 f,
-                "every patch has the same saliency: there is no heat map; a smaller β or more steps may help"
+                "no {} carries more than {}, which is next to nothing: its differences mean nothing{}",
+                match modality {
+                    Modality::Image => "patch",
+                    Modality::Text => "word",
+                },
+                unit.after(&format!("{largest:.1e}")),
+                match unit {
+                    Unit::Nats => "; a smaller β lets more through",
+                    _ => "",
+                }
             ),
         }
     }

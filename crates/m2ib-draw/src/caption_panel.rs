@@ -165,8 +165,8 @@ fn scale(
         );
     }
     let patches = attribution.image.saliency();
-    let low = patches.iter().copied().fold(f32::INFINITY, f32::min);
-    let high = patches.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let lowest = patches.iter().copied().fold(f32::INFINITY, f32::min);
+    let [low, high] = attribution.image.scale().unwrap_or([lowest; 2]);
     let format = NumberFormat::column([low, high]);
     let mut label = |text: &str, align: f32| {
         let mut line = type_.line(text, em * 0.62, room);

@@ -183,7 +183,7 @@ fn draw_cell(area: &Area<'_>, (x, y): (i32, i32), cell: &GridCell) -> Drawn {
 }
 
 fn color(cell: &GridCell) -> RGBColor {
-    let Some(share) = cell.share else {
+    let Some(share) = cell.share.filter(|share| share.is_finite()) else {
         return FAILED;
     };
     let [r, g, b] = ColorMap::Viridis.table()[(share.clamp(0.0, 1.0) * 255.0) as usize];

@@ -5,6 +5,7 @@ use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 use unicode_width::UnicodeWidthStr;
 
+use crate::number_format::NumberFormat;
 use crate::{Error, Result};
 
 // Plotters places points on whole pixels, so everything is drawn large and shown smaller.
@@ -27,15 +28,13 @@ const OTHER: RGBColor = RGBColor(90, 110, 150);
 type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 type Drawn = std::result::Result<(), DrawingAreaErrorKind<std::io::Error>>;
 
-/// A mean with its interval.
+/// A mean with its interval. What is not finite is not drawn.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Mean {
     /// The mean.
     pub mean: f64,
-    /// Lower end of the interval.
-    pub low: f64,
-    /// Upper end.
-    pub high: f64,
+    /// Both ends of the interval, if there is one.
+    pub ends: Option<[f64; 2]>,
     /// Whether it stands out as the best of its panel.
     pub best: bool,
 }
@@ -89,12 +88,13 @@ fn draw_panel(area: &Area<'_>, names: &[&str], panel: &Panel) -> Drawn {
     let left = room(names);
     let style = ("sans-serif", FONT).into_font().style(FontStyle::Bold);
     area.draw_text(&panel.title, &style.color(&INK), (left as i32, 18))?;
+    let axis = Axis::of(&panel.means);
     let mut chart = ChartBuilder::on(area)
         .margin_top(HEAD)
         .margin_right(MARGIN)
         .set_label_area_size(LabelAreaPosition::Left, left)
         .set_label_area_size(LabelAreaPosition::Bottom, FOOT)
-        .build_cartesian_2d(axis(&panel.means), names.len() as f64..0.0)?;
+        .build_cartesian_2d(axis.low..axis.high, names.len() as f64..0.0)?;
     chart
         .configure_mesh()
         .disable_y_mesh()
@@ -104,16 +104,24 @@ fn draw_panel(area: &Area<'_>, names: &[&str], panel: &Panel) -> Drawn {
         .axis_style(INK.mix(0.28).stroke_width(2))
         .label_style(("sans-serif", FONT * 0.8).into_font().color(&INK))
         .x_labels(4)
+        .x_label_formatter(&|value| axis.format.write(value * axis.unit))
         .y_labels(0)
         .draw()?;
     let middle = |place: usize| (HEAD + place as u32 * ROW + ROW / 2) as i32;
     let (edge, _) = area.get_base_pixel();
     for (place, mean) in panel.means.iter().enumerate() {
-        let Some(mean) = mean else { continue };
+        let Some(mean) = mean.filter(|mean| mean.mean.is_finite()) else {
+            continue;
+        };
         let color = if mean.best { BEST } else { OTHER };
-        let at = |value: f64| (chart.backend_coord(&(value, 0.0)).0 - edge, middle(place));
-        let line = vec![at(mean.low), at(mean.high)];
-        area.draw(&PathElement::new(line, color.stroke_width(4)))?;
+        let at = |value: f64| {
+            let value = value / axis.unit;
+            (chart.backend_coord(&(value, 0.0)).0 - edge, middle(place))
+        };
+        if let Some([low, high]) = mean.ends() {
+            let line = vec![at(low), at(high)];
+            area.draw(&PathElement::new(line, color.stroke_width(4)))?;
+        }
         area.draw(&Circle::new(at(mean.mean), 8, color.filled()))?;
     }
     for (place, name) in names.iter().enumerate() {
@@ -124,18 +132,58 @@ fn draw_panel(area: &Area<'_>, names: &[&str], panel: &Panel) -> Drawn {
     Ok(())
 }
 
-/// What holds all intervals, with some room; any extent where there are none.
-fn axis(means: &[Option<Mean>]) -> std::ops::Range<f64> {
-    let means = || means.iter().flatten();
-    let low = means().map(|mean| mean.low).fold(f64::INFINITY, f64::min);
-    let high = means()
-        .map(|mean| mean.high)
-        .fold(f64::NEG_INFINITY, f64::max);
-    if low > high {
-        return 0.0..1.0;
+impl Mean {
+    /// The interval, as far as it can be drawn.
+    fn ends(&self) -> Option<[f64; 2]> {
+        self.ends
+            .filter(|ends| ends.iter().all(|end| end.is_finite()))
     }
-    let room = ((high - low) * 0.06).max(1e-6 * high.abs().max(1.0));
-    low - room..high + room
+}
+
+/// What holds all intervals, with some room; any extent where there are none.
+struct Axis {
+    /// In units, as is the other end.
+    low: f64,
+    high: f64,
+    /// A power of ten: plotters looks for ticks in these, since it takes a tiny extent for none and
+    /// loses its way among huge numbers.
+    unit: f64,
+    format: NumberFormat,
+}
+
+impl Axis {
+    fn of(means: &[Option<Mean>]) -> Self {
+        let drawn = means.iter().flatten().filter(|mean| mean.mean.is_finite());
+        let values = drawn.flat_map(|mean| {
+            let ends = mean.ends().into_iter().flatten();
+            ends.chain([mean.mean])
+        });
+        let values: Vec<f64> = values.collect();
+        let largest = values
+            .iter()
+            .fold(0.0, |most: f64, value| most.max(value.abs()));
+        // Parts of it, so that neither sums nor powers overflow; what is smaller lies at 0.
+        let whole = if largest > 1e-290 { largest } else { 1.0 };
+        let parts = values.iter().map(|value| value / whole);
+        let (low, high) = parts.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), part| {
+            (low.min(part), high.max(part))
+        });
+        let (low, high) = match low <= high {
+            true => (low, high),
+            false => (0.0, 1.0),
+        };
+        // Differences below single precision are rounding.
+        let room = ((high - low) * 0.06).max(1e-6);
+        let (low, high) = (low - room, high + room);
+        let extent = (high - low).log10().floor();
+        let unit = 10f64.powf(extent);
+        Self {
+            low: low / unit,
+            high: high / unit,
+            unit: unit * whole,
+            format: NumberFormat::new(largest, (high - low) * whole / 5.0),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -146,8 +194,7 @@ mod tests {
     fn every_mean_is_a_point_and_a_panel_without_any_is_empty() {
         let mean = |mean| Mean {
             mean,
-            low: mean - 0.1,
-            high: mean + 0.1,
+            ends: Some([mean - 0.1, mean + 0.1]),
             best: mean > 0.5,
         };
         let panel = |title: &str, means: &[Option<Mean>]| Panel {
@@ -165,5 +212,51 @@ mod tests {
         }
         assert_eq!(svg.matches("<circle").count(), 2);
         assert_eq!(means(&["a"], &[]).unwrap(), "");
+    }
+
+    /// Whatever comes in, a picture comes out, soon, and all of it is inside.
+    #[test]
+    fn no_number_is_too_much() {
+        let extremes = [
+            0.0,
+            1.0,
+            -1.0,
+            1e308,
+            -1e308,
+            f64::MAX,
+            f64::MIN,
+            1e-308,
+            5e-324,
+            1e20,
+        ];
+        let lost = [f64::NAN, f64::INFINITY, f64::NEG_INFINITY];
+        let all = extremes.into_iter().chain(lost);
+        for one in all.clone() {
+            for other in all.clone() {
+                let mean = |mean, ends| {
+                    let best = false;
+                    Some(Mean { mean, ends, best })
+                };
+                let means = vec![
+                    mean(one, Some([one, other])),
+                    mean(other, None),
+                    mean(one, Some([other, one])),
+                    None,
+                ];
+                let title = String::new();
+                let svg = super::means(&["a", "b", "c", "d"], &[Panel { title, means }]).unwrap();
+                assert!(roxmltree::Document::parse(&svg).is_ok());
+                assert!(
+                    !svg.contains("NaN") && !svg.contains(">inf"),
+                    "{one} {other}"
+                );
+                assert!(svg.len() < 20_000, "{one} {other}: {} bytes", svg.len());
+                let drawn = [one, other, one]
+                    .iter()
+                    .filter(|value| value.is_finite())
+                    .count();
+                assert_eq!(svg.matches("<circle").count(), drawn);
+            }
+        }
     }
 }

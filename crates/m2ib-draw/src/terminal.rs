@@ -39,7 +39,7 @@ pub fn ansi(text: &TextAttribution) -> String {
             "the {} is what is read out: it holds {:.0} % of the caption's {}",
             visible(&name),
             share * 100.0,
-            text.unit
+            text.unit.amount()
         )));
     }
     if let Some(cut) = &text.caption.cut {
@@ -73,9 +73,8 @@ fn table(text: &TextAttribution, words: &[WordScore]) -> Vec<String> {
         .map(|word| shortened(&visible(&word.text), LONGEST_WORD))
         .collect();
     let all = words.iter().map(|word| word.saliency);
-    let format = NumberFormat::column(all.clone().chain(apart.iter().map(|(_, value)| *value)));
+    let format = NumberFormat::column(all.chain(apart.iter().map(|(_, value)| *value)));
     let written = |value: f32| text.unit.after(&format.write(value));
-    let largest = all.fold(0.0, f32::max);
 
     let heading = match text.unit {
         Unit::Nats => "information",
@@ -84,9 +83,7 @@ fn table(text: &TextAttribution, words: &[WordScore]) -> Vec<String> {
     let mut rows = vec![Row::new("word", "", heading).score("score")];
     for (name, word) in names.iter().zip(words) {
         let score = format!("{:.2}", word.score);
-        rows.push(
-            Row::new(name, bar(word.saliency / largest), written(word.saliency)).score(score),
-        );
+        rows.push(Row::new(name, bar(word.score), written(word.saliency)).score(score));
     }
     for (name, value) in apart {
         rows.push(Row::new(name, "", written(value)));
@@ -149,7 +146,6 @@ impl Row {
 /// A bar for a share of the longest, to an eighth of a column.
 fn bar(share: f32) -> String {
     const PARTS: [&str; 8] = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
-    // A share of nothing is NaN, which becomes 0.
     let eighths = (share.clamp(0.0, 1.0) * (LONGEST_BAR * 8) as f32).round() as usize;
     "█".repeat(eighths / 8) + PARTS[eighths % 8]
 }

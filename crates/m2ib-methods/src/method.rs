@@ -86,10 +86,10 @@ pub trait Method: Debug + Send + Sync {
             text: &text,
         })?;
         Ok(Attribution {
+            warnings,
             image,
             text,
             similarity: subject.similarity(),
-            warnings,
             provenance: self.provenance(subject),
         })
     }

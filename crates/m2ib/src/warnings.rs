@@ -105,10 +105,12 @@ pub fn warnings(explained: &Explained<'_>) -> Result<Vec<Warning>> {
     let pieces = pieces.filter(|token| token.role.is_input()).count();
     let dominates = text.pooled_share();
     let dominates = dominates.filter(|&(_, share)| share > DOMINANT && pieces > 2);
-    warnings.extend(dominates.map(|(role, share)| Warning::PooledTokenDominates { role, share }));
-    let share = image.others_share();
-    warnings.extend((share > DOMINANT).then_some(Warning::OthersDominate { share }));
-    warnings.extend(image.is_flat().then_some(Warning::FlatImageMap));
+    let unit = text.unit;
+    warnings
+        .extend(dominates.map(|(role, share)| Warning::PooledTokenDominates { role, share, unit }));
+    let (share, unit) = (image.others_share(), image.unit);
+    warnings.extend((share > DOMINANT).then_some(Warning::OthersDominate { share, unit }));
+    warnings.extend(Warning::of_maps(image, text));
     for warning in &warnings {
         tracing::warn!("{warning}");
     }

@@ -72,11 +72,11 @@ pub(crate) fn figure(attribution: &Attribution, image: &DynamicImage) -> Result<
     })
 }
 
-/// The colours from the coldest to the hottest patch.
+/// The colours with what their ends stand for.
 fn scale(attribution: &Attribution, colors: ColorMap) -> Markup {
     let patches = attribution.image.saliency();
-    let low = patches.iter().copied().fold(f32::INFINITY, f32::min);
-    let high = patches.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let lowest = patches.iter().copied().fold(f32::INFINITY, f32::min);
+    let [low, high] = attribution.image.scale().unwrap_or([lowest; 2]);
     let format = NumberFormat::column([low, high]);
     let end = |value| attribution.image.unit.after(&format.write(value));
     // Every 17th of 256 colours: 16, the first and the last among them.

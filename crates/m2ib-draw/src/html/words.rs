@@ -34,7 +34,7 @@ pub(crate) fn caption(text: &TextAttribution) -> Markup {
                 }
             }
         }
-        p.note { "Point at a word, or reach it with the tab key, to see its " (unit.to_string()) "." }
+        p.note { "Point at a word, or reach it with the tab key, to see its " (unit.amount()) "." }
     }
 }
 
@@ -42,7 +42,12 @@ pub(crate) fn caption(text: &TextAttribution) -> Markup {
 pub(crate) fn tokens(text: &TextAttribution) -> Markup {
     let tokens = text.tokens();
     let format = NumberFormat::column(text.saliency.iter().copied());
-    let largest = text.saliency.iter().copied().fold(0.0, f32::max);
+    // Where next to nothing was passed, no bar is long.
+    let largest = text
+        .saliency
+        .iter()
+        .copied()
+        .fold(text.unit.negligible(), f32::max);
     let column = match text.unit {
         Unit::Nats => "Nats",
         _ => "Saliency",
