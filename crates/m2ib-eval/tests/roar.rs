@@ -34,6 +34,7 @@ fn questions(model: &DualEncoder, clip: &Clip) -> (Vec<Pair>, Vec<Scores>) {
             pooled: clip.text.layout_of_ids(&ids).unwrap().read.rows()[0],
             pixels: model.processor().process(&scene.image.into()).values,
             ids,
+            picture: number as usize,
         };
         (pair, scores)
     });

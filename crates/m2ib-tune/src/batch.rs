@@ -22,6 +22,8 @@ pub struct Embeddings {
     pub captions: Vec<f32>,
     /// What each example means (see [`Example::meaning`]).
     pub meanings: Vec<u64>,
+    /// What else is true of each picture (see [`Example::also`]).
+    pub also: Vec<Vec<u64>>,
     /// Length of a row.
     pub width: usize,
 }
@@ -31,14 +33,21 @@ impl Embeddings {
         self.images.extend(other.images);
         self.captions.extend(other.captions);
         self.meanings.extend(other.meanings);
+        self.also.extend(other.also);
         self.width = other.width;
+    }
+
+    /// Whether the caption of one example is true of the image of another.
+    pub fn holds(&self, image: usize, caption: usize) -> bool {
+        let meaning = self.meanings[caption];
+        self.meanings[image] == meaning || self.also[image].contains(&meaning)
     }
 
     /// Whether each caption is true of each image: `[images, captions]`.
     pub fn is_true(&self) -> Vec<bool> {
-        let images = self.meanings.iter();
-        let of_image = |image| self.meanings.iter().map(move |caption| image == caption);
-        images.flat_map(of_image).collect()
+        let all = 0..self.meanings.len();
+        let of_image = |image| all.clone().map(move |caption| self.holds(image, caption));
+        all.clone().flat_map(of_image).collect()
     }
 }
 
@@ -101,6 +110,10 @@ impl<'a> Share<'a> {
         match self {
             Self::Whole(examples) => Passes {
                 meanings: examples.iter().map(|example| example.meaning).collect(),
+                also: examples
+                    .iter()
+                    .map(|example| example.also.clone())
+                    .collect(),
                 text: {
                     let captions: Vec<_> = examples.iter().map(|e| e.ids.clone()).collect();
                     clip.text.training_pass(&captions)
@@ -116,6 +129,7 @@ impl<'a> Share<'a> {
                 let captions = padded(captions, clip.config.text.hidden_size, clip);
                 Passes {
                     meanings: entered.iter().map(|x| x.meaning).collect(),
+                    also: entered.iter().map(|x| x.also.clone()).collect(),
                     image: clip.image.training_pass_from(image, images),
                     text: clip.text.training_pass_from(text, captions, &pooled),
                 }
@@ -129,6 +143,7 @@ pub(crate) struct Passes<'a> {
     image: TrainingPass<'a>,
     text: TrainingPass<'a>,
     meanings: Vec<u64>,
+    also: Vec<Vec<u64>>,
 }
 
 impl Passes<'_> {
@@ -138,6 +153,7 @@ impl Passes<'_> {
             images: values(&self.image.embedding),
             captions: values(&self.text.embedding),
             meanings: self.meanings.clone(),
+            also: self.also.clone(),
             width: self.image.embedding.dims()[1],
         }
     }

@@ -13,6 +13,8 @@ pub struct Example {
     /// Examples of one meaning are true of each other's pictures, as those of equal captions are:
     /// they are not held against each other. Give all of them different ones for the plain loss.
     pub meaning: u64,
+    /// Other meanings that are true of the picture: of its other captions.
+    pub also: Vec<u64>,
 }
 
 /// Where examples come from. They may be made on the way: loaded, degraded, augmented.
@@ -48,6 +50,7 @@ impl Examples for Vec<Example> {
             sum.add_floats(&example.pixels);
             example.ids.iter().for_each(|&id| sum.add(id as u64));
             sum.add(example.meaning);
+            example.also.iter().for_each(|&meaning| sum.add(meaning));
         }
         format!("{} examples, {}", self.len(), sum.digits())
     }
@@ -87,11 +90,13 @@ mod tests {
             pixels: vec![0.5, -1.0],
             ids: vec![1, 2],
             meaning: 3,
+            also: Vec::new(),
         };
-        let changes: [fn(&mut Example); 4] = [
+        let changes: [fn(&mut Example); 5] = [
             |e| e.pixels[1] = 1.0,
             |e| e.ids[0] = 4,
             |e| e.meaning = 0,
+            |e| e.also.push(7),
             |e| e.pixels.swap(0, 1),
         ];
         let identity = |example: &Example| vec![example.clone()].identity();

@@ -20,6 +20,7 @@ pub(crate) struct Entered {
     /// The same of the text tower.
     pub(crate) text: Vec<f32>,
     pub(crate) meaning: u64,
+    pub(crate) also: Vec<u64>,
 }
 
 /// The frozen blocks of both towers with what they made so far.
@@ -92,6 +93,7 @@ impl Prefix {
             image: values(clip.image.blocks(0..self.starts.0, image, &whole)),
             text: values(clip.text.blocks(0..self.starts.1, text, &layout)),
             meaning: example.meaning,
+            also: example.also.clone(),
         });
         self.keep(index, &entered);
         Ok(entered)

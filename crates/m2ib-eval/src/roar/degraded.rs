@@ -1,5 +1,7 @@
 //! Pairs without their important part, made whenever the fine-tuning asks for one.
 
+use std::sync::Arc;
+
 use m2ib_tune::{Checksum, Example, Examples, Failure};
 
 use super::removal::drawn;
@@ -12,6 +14,8 @@ pub(crate) struct Degraded<'a> {
     pub(crate) chosen: &'a [usize],
     /// What each caption means, by the same places.
     pub(crate) meanings: &'a [u64],
+    /// All that is true of each pair's picture, by the same places.
+    pub(crate) also: &'a [Arc<[u64]>],
     /// What is important in each pair; none for pairs as they are.
     pub(crate) scores: Option<&'a [Scores]>,
     pub(crate) settings: &'a RoarSettings,
@@ -29,6 +33,7 @@ impl Degraded<'_> {
             pixels: pair.pixels.clone(),
             ids: pair.seen().to_vec(),
             meaning: self.meanings[index],
+            also: self.also[index].to_vec(),
         };
         if let Some(scores) = self.scores.map(|scores| &scores[index]) {
             let RoarSettings { part, seed, .. } = *self.settings;
@@ -77,6 +82,9 @@ impl Examples for Degraded<'_> {
             let pair = &self.pairs[index];
             sum.add(index as u64);
             sum.add(self.meanings[index]);
+            self.also[index]
+                .iter()
+                .for_each(|&meaning| sum.add(meaning));
             sum.add_floats(&pair.pixels);
             pair.seen().iter().for_each(|&id| sum.add(id as u64));
             if let Some(scores) = self.scores.map(|scores| &scores[index]) {
@@ -117,6 +125,7 @@ mod tests {
             pixels: (1..13).map(|x| x as f32).collect(),
             ids: vec![50, 1, 2, 3, 51, 0],
             pooled: 4,
+            picture: 0,
         }
     }
 
@@ -133,6 +142,7 @@ mod tests {
             pairs: &[pair()],
             chosen: &[0],
             meanings: &[7],
+            also: &[[7, 8].into()],
             scores: Some(&[scores]),
             settings: &settings,
             fill: &[-1.0, -2.0, -3.0],
@@ -148,7 +158,7 @@ mod tests {
         assert_eq!(found.pixels, pixels);
         // The padding token is the end token here; the pooled one is still the last.
         assert_eq!(found.ids, [50, 1, 51, 3, 51]);
-        assert_eq!(found.meaning, 7);
+        assert_eq!((found.meaning, &found.also[..]), (7, &[7, 8][..]));
     }
 
     #[test]

@@ -17,17 +17,27 @@ pub enum Error {
         /// What it may be.
         expected: String,
     },
-    /// Too few pairs for two parts.
+    /// Too few pictures for two parts.
     #[error(
-        "{found} pairs leave {training} to train on and {validation} to validate on, expected at least 2 of each: give more pairs"
+        "{pairs} pairs of {found} pictures leave {training} pictures to train on and {validation} to validate on, expected at least 2 of each: give pairs of more pictures"
     )]
-    TooFewPairs {
+    TooFewPictures {
         /// All pairs.
+        pairs: usize,
+        /// All pictures.
         found: usize,
         /// Those of the training part.
         training: usize,
         /// Those of the validation part.
         validation: usize,
+    },
+    /// Pairs that retrieval has nothing to choose among.
+    #[error(
+        "every caption of the {pairs} pairs to validate on is true of every picture there, so nothing can be chosen wrongly: give pairs with other captions"
+    )]
+    NothingToChoose {
+        /// Pairs of the validation part.
+        pairs: usize,
     },
     /// A pair that does not fit the model.
     #[error("pair {index} does not fit the model: {reason}")]

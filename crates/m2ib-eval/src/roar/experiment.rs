@@ -1,7 +1,8 @@
 //! Parts, fine-tunings and their comparison.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+use std::sync::Arc;
 
 use m2ib::clip_model::TextTower;
 use m2ib::clip_model::clip::Clip;
@@ -27,6 +28,7 @@ pub struct Roar<'a> {
     training: Vec<usize>,
     validation: Vec<usize>,
     meanings: Vec<u64>,
+    also: Vec<Arc<[u64]>>,
     fill: Vec<f32>,
 }
 
@@ -43,10 +45,10 @@ pub struct Tuning<'a> {
 }
 
 impl<'a> Roar<'a> {
-    /// Parts the pairs; `threads` is how many the fine-tuning uses.
+    /// Parts the pairs by their pictures; `threads` is how many the fine-tuning uses.
     ///
     /// # Errors
-    /// [`Error::Setting`], [`Error::Pair`], [`Error::TooFewPairs`].
+    /// [`Error::Setting`], [`Error::Pair`], [`Error::TooFewPictures`].
     pub fn new(
         clip: &'a Clip,
         pairs: &'a [Pair],
@@ -64,32 +66,23 @@ impl<'a> Roar<'a> {
         for (index, pair) in pairs.iter().enumerate() {
             pair.check(index, clip)?;
         }
-        let mut order: Vec<usize> = (0..pairs.len()).collect();
-        let mut rng = ChaCha8Rng::seed_from_u64(settings.seed);
-        rng.set_stream(PARTS);
-        order.shuffle(&mut rng);
-        let validation = (settings.validation * pairs.len() as f64).round() as usize;
-        let training = order.split_off(validation);
-        if validation < 2 || training.len() < 2 {
-            return Err(Error::TooFewPairs {
-                found: pairs.len(),
-                training: training.len(),
-                validation,
-            });
-        }
+        let pictures = pairs.iter().map(|pair| pair.picture);
+        let [training, validation] = parts(pictures, &settings)?;
         let channels = clip.config.vision.num_channels;
         let fill = match settings.fill {
             Fill::Preprocessing => vec![0.0; channels],
             Fill::DataSet => channel_means(pairs, &training, channels),
         };
+        let meanings = meanings(pairs);
         Ok(Self {
             clip,
             pairs,
             settings,
             threads,
             training,
-            validation: order,
-            meanings: meanings(pairs),
+            validation,
+            also: also(pairs, &meanings),
+            meanings,
             fill,
         })
     }
@@ -158,7 +151,8 @@ impl<'a> Roar<'a> {
         random: Retrieval,
         methods: Vec<(String, Retrieval)>,
     ) -> RoarReport {
-        let row = |name: &str, found| RoarRow::new(name, found, &undegraded, self.settings.seed);
+        let seed = self.settings.seed;
+        let row = |name: &str, found| RoarRow::new(name, found, &undegraded, seed);
         RoarReport {
             settings: self.settings.clone(),
             model: self.clip.digest().to_string(),
@@ -200,8 +194,10 @@ impl<'a> Roar<'a> {
         let examples: &dyn Examples = &self.examples(&self.validation, None);
         let found = embed(clip, examples, &lanes)?;
         let scale = f64::from(clip.logit_scale);
+        let pairs = self.validation.iter();
+        let pairs: Vec<_> = pairs.map(|&at| (at, self.pairs[at].picture)).collect();
         let rest = (self.settings.pool, self.settings.seed);
-        Ok(Retrieval::of(&found, &self.validation, scale, rest))
+        Retrieval::of(&found, &pairs, scale, rest)
     }
 
     fn examples<'b>(&'b self, chosen: &'b [usize], scores: Option<&'b [Scores]>) -> Degraded<'b> {
@@ -209,12 +205,74 @@ impl<'a> Roar<'a> {
             pairs: self.pairs,
             chosen,
             meanings: &self.meanings,
+            also: &self.also,
             scores,
             settings: &self.settings,
             fill: &self.fill,
             side: self.clip.config.vision.image_size,
         }
     }
+}
+
+/// Training and validation part, no picture in both. The validation part has one pair of each
+/// picture before it has a second of any, so that retrieval chooses among many pictures.
+pub(crate) fn parts(
+    pictures: impl Iterator<Item = usize>,
+    settings: &RoarSettings,
+) -> Result<[Vec<usize>; 2]> {
+    let mut pairs_of: Vec<Vec<usize>> = Vec::new();
+    let mut known = BTreeMap::new();
+    let mut pairs = 0;
+    for (pair, picture) in pictures.enumerate() {
+        let place = *known.entry(picture).or_insert(pairs_of.len());
+        match pairs_of.get_mut(place) {
+            Some(others) => others.push(pair),
+            None => pairs_of.push(vec![pair]),
+        }
+        pairs += 1;
+    }
+    let found = pairs_of.len();
+    let mut order: Vec<usize> = (0..found).collect();
+    let mut rng = ChaCha8Rng::seed_from_u64(settings.seed);
+    rng.set_stream(PARTS);
+    order.shuffle(&mut rng);
+    let validation = (settings.validation * found as f64).round() as usize;
+    let training = order.split_off(validation);
+    if validation < 2 || training.len() < 2 {
+        return Err(Error::TooFewPictures {
+            pairs,
+            found,
+            training: training.len(),
+            validation,
+        });
+    }
+    let most = order.iter().map(|&picture| pairs_of[picture].len()).max();
+    let one_by_one = (0..most.unwrap_or_default()).flat_map(|number| {
+        let pictures = order.iter();
+        pictures
+            .filter_map(|&picture| pairs_of[picture].get(number).copied())
+            .collect::<Vec<_>>()
+    });
+    let together = training
+        .iter()
+        .flat_map(|&picture| pairs_of[picture].iter().copied());
+    Ok([together.collect(), one_by_one.collect()])
+}
+
+/// The meanings of all captions of each pair's picture.
+fn also(pairs: &[Pair], meanings: &[u64]) -> Vec<Arc<[u64]>> {
+    let mut of_picture = BTreeMap::<usize, BTreeSet<u64>>::new();
+    for (pair, &meaning) in pairs.iter().zip(meanings) {
+        of_picture.entry(pair.picture).or_default().insert(meaning);
+    }
+    let shared = of_picture.into_iter();
+    let shared =
+        shared.map(|(picture, meanings)| (picture, meanings.into_iter().collect::<Arc<[u64]>>()));
+    let shared: BTreeMap<_, _> = shared.collect();
+    pairs
+        .iter()
+        .map(|pair| shared[&pair.picture].clone())
+        .collect()
 }
 
 /// A number for each caption, the same for equal ones.

@@ -1,6 +1,6 @@
 //! ROAR+'s numbers by name.
 
-use m2ib_metrics::Interval;
+use m2ib_metrics::Estimate;
 
 use super::Fall;
 use super::retrieval::RetrievalCase;
@@ -39,7 +39,7 @@ impl RoarMeasure {
     }
 
     /// Its number.
-    pub fn of(self, fall: &Fall) -> Interval {
+    pub fn of(self, fall: &Fall) -> Estimate {
         match self {
             Self::ImageToText => fall.image_to_text,
             Self::TextToImage => fall.text_to_image,

@@ -18,8 +18,10 @@
 //!   neither a flat map removes everything nor a map of few peaks next to nothing.
 //! - *A token becomes the padding token.* Start token, pooled token and what lies behind it stay,
 //!   and the same position is pooled, even where the padding token is the end token.
-//! - *Pairs of equal captions* are not held against each other in training, and count as right in
-//!   retrieval. What the captions were before counts, not what was left of them.
+//! - *Parts are of pictures*: no picture is trained on and validated on, however many captions it has.
+//! - *Captions that are true of a picture*, all of its own and equal ones, are not held against it in
+//!   training, and count as right in retrieval. What the captions were before counts, not what was
+//!   left of them.
 //!
 //! The parts: [`Pair`] and [`Scores`] go in as plain numbers, [`Roar`] removes, fine-tunes and
 //! evaluates, a [`RoarReport`] comes out.
@@ -35,6 +37,7 @@ mod retrieval;
 mod settings;
 
 pub use error::{Error, Result};
+pub(crate) use experiment::parts;
 pub use experiment::{Roar, Tuning};
 pub use measure::RoarMeasure;
 pub use pair::{Pair, Scores};

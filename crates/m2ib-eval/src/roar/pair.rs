@@ -16,10 +16,12 @@ pub struct Pair {
     pub ids: Vec<i64>,
     /// The position that is pooled, behind the caption's last token.
     pub pooled: usize,
+    /// A number of the picture: pairs that show the same one have the same.
+    pub picture: usize,
 }
 
 /// What a method says of a pair.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Scores {
     /// The importance of each patch, `[rows, columns]`.
     pub image: Array2<f32>,

@@ -1,10 +1,12 @@
 //! What ROAR+ found: plain numbers, serialisable both ways.
 
+use std::collections::BTreeSet;
+
 use m2ib::draw::aligned;
-use m2ib_metrics::Interval;
+use m2ib_metrics::{Estimate, Groups};
 use serde::{Deserialize, Serialize};
 
-use super::retrieval::{by_pair, intervals};
+use super::retrieval::{estimates, groups};
 use super::{Error, Result, Retrieval, RoarMeasure, RoarSettings};
 
 /// Methods compared by what their removals cost a model.
@@ -14,8 +16,8 @@ pub struct RoarReport {
     pub settings: RoarSettings,
     /// The fingerprint of the model that was fine-tuned each time.
     pub model: String,
-    /// Times that everything was split and fine-tuned anew. What several runs found of a pair is
-    /// averaged, and intervals are over pairs.
+    /// Times that everything was split and fine-tuned anew. Intervals are over pictures and runs; of a
+    /// single run they know nothing of how much another would differ.
     pub runs: usize,
     /// Pairs trained on, each time.
     pub training: usize,
@@ -42,15 +44,15 @@ pub struct RoarRow {
     pub fall: Fall,
 }
 
-/// Means over the pairs of the validation part, each compared with itself.
+/// Means over the pairs of the validation part, each compared with itself in the same run.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Fall {
     /// How much fewer images choose a right caption, as a share of all.
-    pub image_to_text: Interval,
+    pub image_to_text: Estimate,
     /// How much fewer captions choose a right image.
-    pub text_to_image: Interval,
+    pub text_to_image: Estimate,
     /// How much the loss *rises*: larger is better here, too.
-    pub loss: Interval,
+    pub loss: Estimate,
 }
 
 impl RoarReport {
@@ -69,11 +71,12 @@ impl RoarReport {
         let seed = first.settings.seed;
         let pool = |of: &dyn Fn(&Self) -> &Retrieval| {
             let retrievals: Vec<&Retrieval> = reports.iter().map(of).collect();
-            Retrieval::pooled(&retrievals, seed)
+            let pairs = first.validation;
+            Retrieval::pooled(&retrievals, seed).ok_or(Error::NothingToChoose { pairs })
         };
-        let undegraded = pool(&|report| &report.undegraded);
-        let row = |name: &str, of: &dyn Fn(&Self) -> &Retrieval| {
-            RoarRow::new(name, pool(of), &undegraded, seed)
+        let undegraded = pool(&|report| &report.undegraded)?;
+        let row = |name: &str, of: &dyn Fn(&Self) -> &Retrieval| -> Result<RoarRow> {
+            Ok(RoarRow::new(name, pool(of)?, &undegraded, seed))
         };
         let methods = first.methods.iter().enumerate();
         let methods = methods
@@ -84,9 +87,9 @@ impl RoarReport {
             runs: reports.len(),
             training: first.training,
             validation: first.validation,
-            before: pool(&|report| &report.before),
-            random: row(&first.random.name, &|report| &report.random.retrieval),
-            methods: methods.collect(),
+            before: pool(&|report| &report.before)?,
+            random: row(&first.random.name, &|report| &report.random.retrieval)?,
+            methods: methods.collect::<Result<_>>()?,
             undegraded: undegraded.clone(),
         })
     }
@@ -99,21 +102,42 @@ impl RoarReport {
         let heading = ["removed by".to_owned()].into_iter().chain(measures);
         let row = |row: &RoarRow| {
             let cells = RoarMeasure::ALL.map(|measure| {
-                let interval = measure.of(&row.fall);
-                let half = (interval.high - interval.low) / 2.0;
-                format!("{:.3} ± {half:.3}", interval.mean)
+                let value = measure.of(&row.fall);
+                let half = value.half().map(|half| format!(" ± {half:.3}"));
+                format!("{:.3}{}", value.mean, half.unwrap_or_default())
             });
             [row.name.clone()].into_iter().chain(cells).collect()
         };
         let rows = [&self.random].into_iter().chain(&self.methods).map(row);
         let lines: Vec<Vec<String>> = [heading.collect()].into_iter().chain(rows).collect();
-        format!("{}\n{}\n", aligned(&lines), self.levels())
+        format!("{}\n{} {}\n", aligned(&lines), self.levels(), self.spread())
     }
 
-    /// What a method's removals cost, a number for each pair that was validated on.
+    /// What a method's removals cost, a number for each pair of each run.
     pub(crate) fn falls(&self, row: &RoarRow, measure: RoarMeasure) -> Vec<f64> {
-        let falls = by_pair(falls(&self.undegraded, &row.retrieval)).into_iter();
+        let falls = falls(&self.undegraded, &row.retrieval).into_iter();
         falls.map(|falls| falls[measure as usize]).collect()
+    }
+
+    /// The pictures and runs of these numbers.
+    pub(crate) fn groups(&self) -> Groups {
+        groups(&self.undegraded.cases)
+    }
+
+    /// Pairs that any run judged.
+    pub(crate) fn judged(&self) -> usize {
+        let pairs = self.undegraded.cases.iter().map(|case| case.pair);
+        pairs.collect::<BTreeSet<_>>().len()
+    }
+
+    /// What intervals know of, in a sentence.
+    pub(crate) fn spread(&self) -> String {
+        match self.runs {
+            1 => "Intervals are over pictures alone: how much another split and order of training would \
+                  change the numbers shows only in several runs."
+                .into(),
+            runs => format!("Intervals are over pictures and over the {runs} fine-tunings of each."),
+        }
     }
 
     /// What falls are counted from, in a sentence.
@@ -140,7 +164,14 @@ impl RoarReport {
 
 impl RoarRow {
     pub(crate) fn new(name: &str, retrieval: Retrieval, from: &Retrieval, seed: u64) -> Self {
-        let [image_to_text, text_to_image, loss] = intervals(falls(from, &retrieval), seed);
+        let falls = falls(from, &retrieval);
+        let none = Estimate {
+            mean: 0.0,
+            interval: None,
+        };
+        // Both judged the same pairs, of which there is one.
+        let found = estimates(&falls, &groups(&from.cases), seed);
+        let [image_to_text, text_to_image, loss] = found.unwrap_or([none; 3]);
         Self {
             name: name.into(),
             fall: Fall {
@@ -153,13 +184,9 @@ impl RoarRow {
     }
 }
 
-/// Pair by pair, in the order of [`RoarMeasure::ALL`].
-fn falls(from: &Retrieval, to: &Retrieval) -> impl Iterator<Item = (usize, [f64; 3])> {
+/// Case by case, in the order of [`RoarMeasure::ALL`].
+fn falls(from: &Retrieval, to: &Retrieval) -> Vec<[f64; 3]> {
     let cases = from.cases.iter().zip(&to.cases);
-    cases.map(|(from, to)| {
-        (
-            from.pair,
-            RoarMeasure::ALL.map(|measure| measure.fall(from, to)),
-        )
-    })
+    let falls = cases.map(|(from, to)| RoarMeasure::ALL.map(|measure| measure.fall(from, to)));
+    falls.collect()
 }

@@ -1,26 +1,28 @@
 //! How well images find their captions, and captions their images.
 //!
 //! Pairs form pools of at most 32. In each, every image chooses the caption of the largest cosine,
-//! every caption the image; a caption equal to the right one is as right. The loss is CLIP's own,
-//! of the model's scale: for pair i with scores s, the mean of ln Σ_j e^(s_ij) − s_ii over rows and
-//! columns, where j runs over i and the pairs of other captions.
-
-use std::collections::BTreeMap;
+//! every caption the image; any caption that is true of an image is right, be it another of the
+//! picture's or equal to one. The loss is CLIP's own, of the model's scale: for pair i with scores s,
+//! the mean of ln Σ_j e^(s_ij) − s_ii over rows and columns, where j runs over i and the pairs of
+//! which caption and image are not true of each other. A pair that has no such in its pool cannot
+//! be chosen wrongly and is not judged.
 
 use m2ib_tune::Embeddings;
 use serde::{Deserialize, Serialize};
 
-use m2ib_metrics::{Interval, mean};
+use m2ib_metrics::{Estimate, Groups};
+
+use super::{Error, Result};
 
 /// Retrieval on the validation part.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Retrieval {
     /// The share of images that choose a right caption.
-    pub image_to_text: Interval,
+    pub image_to_text: Estimate,
     /// The share of captions that choose a right image.
-    pub text_to_image: Interval,
+    pub text_to_image: Estimate,
     /// The contrastive loss.
-    pub loss: Interval,
+    pub loss: Estimate,
     /// Pools the pairs were put into.
     pub pools: usize,
     /// Pair by pair, in the validation part's order.
@@ -32,6 +34,10 @@ pub struct Retrieval {
 pub struct RetrievalCase {
     /// The pair's place among all.
     pub pair: usize,
+    /// Its picture.
+    pub picture: usize,
+    /// Which of several runs judged it.
+    pub run: usize,
     /// Its image chose a right caption.
     pub image_to_text: bool,
     /// Its caption chose a right image.
@@ -50,68 +56,77 @@ impl RetrievalCase {
 
 impl Retrieval {
     /// Of embeddings, in pools as even as can be.
-    /// `pairs` are the places of the embedded ones among all.
+    /// `pairs` are the places of the embedded ones among all, and their pictures.
+    ///
+    /// # Errors
+    /// [`Error::NothingToChoose`] if no pair can be chosen wrongly.
     pub(crate) fn of(
         embeddings: &Embeddings,
-        pairs: &[usize],
+        pairs: &[(usize, usize)],
         scale: f64,
         (pool, seed): (usize, u64),
-    ) -> Self {
+    ) -> Result<Self> {
         let pools = pairs.len().div_ceil(pool);
         let bounds = |at: usize| at * pairs.len() / pools;
         let cases = (0..pools).flat_map(|at| {
             let places = bounds(at)..bounds(at + 1);
             cases(embeddings, pairs, places, scale)
         });
+        let found = Self::over(cases.collect(), pools, seed);
+        found.ok_or(Error::NothingToChoose { pairs: pairs.len() })
+    }
+
+    /// Several runs as one; none if nothing was judged.
+    pub(crate) fn pooled(retrievals: &[&Self], seed: u64) -> Option<Self> {
+        let cases = retrievals.iter().enumerate().flat_map(|(run, retrieval)| {
+            let cases = retrieval.cases.iter();
+            cases.map(move |&case| RetrievalCase { run, ..case })
+        });
+        let pools = retrievals.iter().map(|retrieval| retrieval.pools).sum();
         Self::over(cases.collect(), pools, seed)
     }
 
-    /// Several as one.
-    pub(crate) fn pooled(retrievals: &[&Self], seed: u64) -> Self {
-        let cases = retrievals.iter().flat_map(|retrieval| &retrieval.cases);
-        let pools = retrievals.iter().map(|retrieval| retrieval.pools).sum();
-        Self::over(cases.copied().collect(), pools, seed)
-    }
-
-    fn over(cases: Vec<RetrievalCase>, pools: usize, seed: u64) -> Self {
-        let numbers = cases.iter().map(|case| (case.pair, case.numbers()));
-        let [image_to_text, text_to_image, loss] = intervals(numbers, seed);
-        Self {
+    fn over(cases: Vec<RetrievalCase>, pools: usize, seed: u64) -> Option<Self> {
+        let numbers: Vec<[f64; 3]> = cases.iter().map(RetrievalCase::numbers).collect();
+        let [image_to_text, text_to_image, loss] = estimates(&numbers, &groups(&cases), seed)?;
+        Some(Self {
             image_to_text,
             text_to_image,
             loss,
             pools,
             cases,
+        })
+    }
+
+    /// What is wrong with a number of it, if any is.
+    pub(crate) fn fault(&self) -> Option<String> {
+        let mut losses = self.cases.iter().map(|case| case.loss);
+        let loss = losses.find(|loss| !(0.0..=1e100).contains(loss));
+        let fault = |loss| format!("a loss is {loss:e}, expected a number that can be measured");
+        match self.cases.is_empty() {
+            true => Some("it has no pairs".into()),
+            false => loss.map(fault),
         }
     }
 }
 
-/// The intervals of three numbers over pairs.
-pub(crate) fn intervals(
-    numbers: impl Iterator<Item = (usize, [f64; 3])>,
-    seed: u64,
-) -> [Interval; 3] {
-    let numbers = by_pair(numbers);
-    [0, 1, 2].map(|which| {
-        let values: Vec<f64> = numbers.iter().map(|numbers| numbers[which]).collect();
-        Interval::of(&values, seed)
-    })
+/// Whose numbers are not independent: those of a picture, and those of a run.
+pub(crate) fn groups(cases: &[RetrievalCase]) -> Groups {
+    Groups::of_runs(cases.iter().map(|case| (case.picture, case.run)))
 }
 
-/// What several runs found of a pair is one number: its mean. Only pairs are drawn independently.
-pub(crate) fn by_pair(numbers: impl Iterator<Item = (usize, [f64; 3])>) -> Vec<[f64; 3]> {
-    let mut found = BTreeMap::<usize, Vec<[f64; 3]>>::new();
-    for (pair, numbers) in numbers {
-        found.entry(pair).or_default().push(numbers);
-    }
-    let pairs = found.into_values();
-    let means = pairs.map(|runs| [0, 1, 2].map(|which| mean(runs.iter().map(|run| run[which]))));
-    means.collect()
+/// The means of three numbers of each case.
+pub(crate) fn estimates(numbers: &[[f64; 3]], groups: &Groups, seed: u64) -> Option<[Estimate; 3]> {
+    let of = |which: usize| {
+        let values: Vec<f64> = numbers.iter().map(|numbers| numbers[which]).collect();
+        Estimate::of(&values, groups, seed)
+    };
+    Some([of(0)?, of(1)?, of(2)?])
 }
 
 fn cases(
     embeddings: &Embeddings,
-    pairs: &[usize],
+    pairs: &[(usize, usize)],
     places: std::ops::Range<usize>,
     scale: f64,
 ) -> Vec<RetrievalCase> {
@@ -121,22 +136,34 @@ fn cases(
         rows.map(unit).collect()
     };
     let (images, captions) = (units(&embeddings.images), units(&embeddings.captions));
-    let meanings = &embeddings.meanings[places.clone()];
+    let holds = |image: usize, caption: usize| {
+        embeddings.holds(places.start + image, places.start + caption)
+    };
     let score = |image: usize, caption: usize| {
         let products = images[image].iter().zip(&captions[caption]);
         scale * products.map(|(a, b)| a * b).sum::<f64>()
     };
+    let all = || 0..places.len();
     let of_pair = |own: usize| {
-        let row: Vec<f64> = (0..places.len()).map(|other| score(own, other)).collect();
-        let column: Vec<f64> = (0..places.len()).map(|other| score(other, own)).collect();
-        RetrievalCase {
-            pair: pairs[places.start + own],
-            image_to_text: meanings[best(&row)] == meanings[own],
-            text_to_image: meanings[best(&column)] == meanings[own],
-            loss: 0.5 * (loss(&row, own, meanings) + loss(&column, own, meanings)),
+        let row: Vec<f64> = all().map(|other| score(own, other)).collect();
+        let column: Vec<f64> = all().map(|other| score(other, own)).collect();
+        let (captions, images): (Vec<bool>, Vec<bool>) = all()
+            .map(|other| (holds(own, other), holds(other, own)))
+            .unzip();
+        if captions.iter().chain(&images).all(|&holds| holds) {
+            return None;
         }
+        let (pair, picture) = pairs[places.start + own];
+        Some(RetrievalCase {
+            pair,
+            picture,
+            run: 0,
+            image_to_text: captions[best(&row)],
+            text_to_image: images[best(&column)],
+            loss: 0.5 * (loss(&row, own, &captions) + loss(&column, own, &images)),
+        })
     };
-    (0..places.len()).map(of_pair).collect()
+    all().filter_map(of_pair).collect()
 }
 
 /// The place of the largest score, the first of equals.
@@ -147,11 +174,11 @@ fn best(scores: &[f64]) -> usize {
     })
 }
 
-/// ln Σ_j e^(s_j) − s_own over the own pair and those that mean something else.
-fn loss(scores: &[f64], own: usize, meanings: &[u64]) -> f64 {
+/// ln Σ_j e^(s_j) − s_own over the own pair and those that are not true.
+fn loss(scores: &[f64], own: usize, is_true: &[bool]) -> f64 {
     let counted = || {
-        let all = scores.iter().zip(meanings).enumerate();
-        let all = all.filter(|&(j, (_, &meaning))| j == own || meaning != meanings[own]);
+        let all = scores.iter().zip(is_true).enumerate();
+        let all = all.filter(|&(j, (_, &is_true))| j == own || !is_true);
         all.map(|(_, (&score, _))| score)
     };
     let largest = counted().fold(f64::NEG_INFINITY, f64::max);
@@ -175,20 +202,81 @@ mod tests {
             images: images.as_flattened().to_vec(),
             captions: captions.as_flattened().to_vec(),
             meanings: meanings.to_vec(),
+            also: vec![Vec::new(); meanings.len()],
             width: 2,
         }
     }
 
     fn of(found: &Embeddings, scale: f64) -> Retrieval {
-        let pairs: Vec<usize> = (0..found.meanings.len()).collect();
-        Retrieval::of(found, &pairs, scale, (32, 0))
+        let pairs: Vec<_> = (0..found.meanings.len()).map(|at| (at, at)).collect();
+        Retrieval::of(found, &pairs, scale, (32, 0)).unwrap()
+    }
+
+    /// Two pictures with two captions each, and captions that lie at the picture's other one.
+    #[test]
+    fn another_true_caption_of_the_picture_is_right_and_no_negative() {
+        let images = [[1.0, 0.0], [1.0, 0.0], [0.0, 1.0], [0.0, 1.0]];
+        let captions = [[0.9, 0.4], [1.0, 0.0], [0.4, 0.9], [0.0, 1.0]];
+        let mut found = embeddings(&images, &captions, &[0, 1, 2, 3]);
+        let alone = of(&found, 1.0);
+        let right =
+            |found: &Retrieval| found.cases.iter().filter(|case| case.image_to_text).count();
+        assert_eq!(right(&alone), 2, "as if the other captions were wrong");
+        found.also = [[0, 1], [0, 1], [2, 3], [2, 3]]
+            .map(|also| also.to_vec())
+            .to_vec();
+        let together = of(&found, 1.0);
+        assert_eq!(right(&together), 4);
+        assert!(together.cases.iter().all(|case| case.text_to_image));
+        // Against the two captions of the other picture alone.
+        let cosine =
+            |caption: [f32; 2]| f64::from(caption[0]) / f64::from(caption[0].hypot(caption[1]));
+        let own = cosine(captions[0]);
+        let strange = [captions[2], captions[3]].map(|caption| cosine(caption).exp());
+        let expected = (own.exp() + strange.iter().sum::<f64>()).ln() - own;
+        // Either way round it is the same here but for which captions are compared.
+        let to_images = (own.exp() + 2.0 * (1.0 - own * own).sqrt().exp()).ln() - own;
+        let found = together.cases[0].loss;
+        assert!(
+            (found - 0.5 * (expected + to_images)).abs() < 1e-6,
+            "{found}"
+        );
     }
 
     #[test]
-    fn a_pair_that_several_runs_judge_counts_once() {
-        let runs = [(4, [1.0, 0.0, 2.0]), (1, [0.0; 3]), (4, [0.0, 0.0, 4.0])];
-        let found = by_pair(runs.into_iter());
-        assert_eq!(found, [[0.0; 3], [0.5, 0.0, 3.0]]);
+    fn what_cannot_be_chosen_wrongly_is_not_judged() {
+        let same = [[1.0, 0.0], [0.0, 1.0]];
+        let found = embeddings(&same, &same, &[4, 4]);
+        let error = Retrieval::of(&found, &[(0, 0), (1, 1)], 1.0, (32, 0)).unwrap_err();
+        assert!(
+            matches!(error, Error::NothingToChoose { pairs: 2 }),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn several_runs_are_one_with_the_spread_between_them() {
+        let case = |pair: usize, loss: f64| RetrievalCase {
+            pair,
+            picture: pair,
+            run: 0,
+            image_to_text: true,
+            text_to_image: false,
+            loss,
+        };
+        let run = |loss: f64| {
+            let cases = (0..20).map(|pair| case(pair, loss + pair as f64 / 100.0));
+            Retrieval::over(cases.collect(), 1, 0).unwrap()
+        };
+        let (low, high) = (run(1.0), run(3.0));
+        let both = Retrieval::pooled(&[&low, &high], 0).unwrap();
+        assert!((both.loss.mean - 2.095).abs() < 1e-9);
+        assert_eq!((both.cases.len(), both.cases[20].run), (40, 1));
+        assert!(low.loss.half().unwrap() < 0.05);
+        assert!(both.loss.half().unwrap() > 0.9, "{:?}", both.loss);
+        let mut damaged = low;
+        damaged.cases[3].loss = 1e308;
+        assert!(damaged.fault().unwrap().contains("1e308"));
     }
 
     #[test]

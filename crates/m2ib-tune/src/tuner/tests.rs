@@ -32,6 +32,7 @@ fn examples(count: u64) -> Vec<Example> {
             pixels: (0..3 * 256).map(|_| rng.random_range(-1.0..1.0)).collect(),
             ids,
             meaning,
+            also: Vec::new(),
         }
     });
     examples.collect()
@@ -150,6 +151,14 @@ fn captions_of_one_meaning_are_not_held_against_each_other() {
     let tuner = |examples| Tuner::new(&clip, examples, settings(Blocks::All), 1).unwrap();
     let (loss, _) = tuner(&same).gradients(&clip, &[0, 1]).unwrap();
     assert_eq!(loss.value, 0.0);
+    // Another true caption of the first picture; the second picture's is true of that one alone.
+    let mut also = examples(3);
+    also[0].also = vec![also[1].meaning];
+    also[1].also = vec![also[0].meaning];
+    let (loss, _) = tuner(&also).gradients(&clip, &[0, 1]).unwrap();
+    assert_eq!(loss.value, 0.0);
+    let (loss, _) = tuner(&also).gradients(&clip, &[0, 1, 2]).unwrap();
+    assert!(loss.value > 0.0);
     let different = examples(2);
     let (loss, _) = tuner(&different).gradients(&clip, &[0, 1]).unwrap();
     assert!(loss.value > 0.0);
@@ -171,6 +180,7 @@ fn sixteen_pairs_are_learnt_by_heart() {
             ids: tokenizer.encode(&caption).unwrap().ids(),
             pixels: processor.process(&scene.image.into()).values,
             meaning: number,
+            also: Vec::new(),
         }
     });
     let examples: Vec<Example> = examples.collect();
