@@ -56,6 +56,30 @@ pub enum Error {
     /// A data set.
     #[error(transparent)]
     Data(#[from] m2ib_data::DataError),
+    /// A result that was written whole and changed afterwards.
+    #[error(
+        "the journal {} holds a damaged result of row \"{row}\" under \"{setting}\": {reason}; remove \
+         its line to have it measured again",
+        journal.display()
+    )]
+    Damaged {
+        /// The file.
+        journal: std::path::PathBuf,
+        /// The row's key.
+        row: String,
+        /// The setting's key.
+        setting: String,
+        /// What is wrong.
+        reason: String,
+    },
+    /// A metric that cannot be had.
+    #[error("{metric} cannot be had here: {reason}")]
+    Unmeasurable {
+        /// The metric.
+        metric: m2ib_metrics::Metric,
+        /// What is missing, and what to do.
+        reason: String,
+    },
     /// A journal.
     #[error(transparent)]
     Journal(#[from] crate::journal::JournalError),

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use m2ib::{Backend, DualEncoder, Modality, emoji};
 use m2ib_data::{Dataset, Scenes, Source};
 use m2ib_eval::comparison::{Plan, RoarProgress, Trial, gallery};
-use m2ib_eval::journal::Journal;
+use m2ib_eval::journal::{Journal, Outcome};
 use m2ib_eval::roar::RoarSettings;
 use m2ib_methods::Registry;
 use m2ib_metrics::Metric;
@@ -82,7 +82,7 @@ fn what_was_explained_stays_and_a_method_added_later_costs_only_itself() {
     }
     // A random map is the same whatever the weights: they are no part of it.
     let random = &comparison.methods[1].summaries[&Metric::ImageParameters];
-    assert!(random.interval.unwrap().mean > 0.99);
+    assert!(random.value.unwrap().mean > 0.99);
 
     let table = comparison.to_markdown();
     assert!(
@@ -111,7 +111,7 @@ fn what_changed_is_measured_again_and_nothing_else_is() {
         let mut kept = journal(&plan, &path);
         plan.run(&model, data, &mut kept, &|_| {}).unwrap();
         let mean = plan.compare("emoji", data, &kept).methods[0].summaries[&Metric::Energy];
-        (kept.entries().len(), mean.interval.unwrap().mean)
+        (kept.entries().len(), mean.value.unwrap().mean)
     };
     let (entries, energy) = run(&data);
     assert_eq!((entries, run(&data)), (4, (4, energy)));
@@ -252,4 +252,184 @@ fn roar_plus_goes_on_when_a_pair_that_failed_is_mended() {
     let without = roar(&mut kept);
     std::fs::write(at("0.png"), emoji::SCENES[0].png).unwrap();
     assert_eq!(roar(&mut kept), without + 1);
+}
+
+/// Two pictures with several true captions each, listed one after the other as captions' files have them.
+fn several_captions(folder: &Path) -> Dataset {
+    let mut lines = String::new();
+    for (number, scene) in emoji::SCENES.iter().take(2).enumerate() {
+        std::fs::write(folder.join(format!("{number}.png")), scene.png).unwrap();
+        let name = scene.objects[0].caption;
+        for caption in [
+            name.to_owned(),
+            format!("{name} here"),
+            format!("look, {name}"),
+        ] {
+            lines += &format!("{caption}\t{number}.png\n");
+        }
+    }
+    let path = folder.join("pairs.tsv");
+    std::fs::write(&path, lines).unwrap();
+    Source::new(path).read().unwrap()
+}
+
+#[test]
+fn a_partner_is_another_picture_and_never_a_true_caption_of_the_same() {
+    let model = model();
+    let folder = tempfile::tempdir().unwrap();
+    let data = several_captions(folder.path());
+    let mut plan = plan(&["saliency"]);
+    plan.metrics = vec![Metric::ImagePartner, Metric::TextPartner];
+    plan.repeated = usize::MAX;
+    plan.partners = 2;
+    let run = |data: &Dataset, name: &str| {
+        let mut kept = journal(&plan, &folder.path().join(name));
+        plan.run(&model, data, &mut kept, &|_| {}).unwrap();
+        plan.compare("emoji", data, &kept)
+    };
+    let both = run(&data, "both.jsonl");
+    for metric in plan.metrics.clone() {
+        let value = both.methods[0].summaries[&metric].value.unwrap();
+        assert!(
+            value.mean < 0.999,
+            "{metric}: as if the partner were the pair itself"
+        );
+    }
+    // Six pairs are two pictures.
+    assert_eq!((both.pairs, both.pictures), (6, 2));
+    assert!(
+        both.notes.iter().any(|note| note.contains("2 pictures")),
+        "{:?}",
+        both.notes
+    );
+
+    // Of one picture there is no partner, which is told and not measured.
+    let one = data.only(|row| row < 3);
+    let alone = run(&one, "one.jsonl");
+    assert!(alone.methods[0].summaries.is_empty());
+    let said = alone.notes.join(" ");
+    assert!(
+        said.contains("other caption, other image: not measured"),
+        "{said}"
+    );
+    let error = plan
+        .demand(&plan.metrics, &model, &one)
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains("image_partner") && error.contains("show 1"),
+        "{error}"
+    );
+    assert!(plan.demand(&plan.metrics, &model, &data).is_ok());
+}
+
+#[test]
+fn a_metric_that_cannot_be_had_is_refused_before_anything_is_explained() {
+    let model = model();
+    let folder = tempfile::tempdir().unwrap();
+    let data = several_captions(folder.path());
+    let mut plan = plan(&["saliency"]);
+    for metric in [
+        Metric::Pointing,
+        Metric::Energy,
+        Metric::OtherEnergy,
+        Metric::TextWord,
+    ] {
+        let error = plan
+            .demand(&[metric], &model, &data)
+            .unwrap_err()
+            .to_string();
+        assert!(error.starts_with(metric.key()), "{error}");
+    }
+    plan.repeated = 0;
+    assert!(
+        plan.demand(&[Metric::ImageSensitivity], &model, &data)
+            .is_err()
+    );
+    assert!(
+        plan.demand(&[Metric::Road, Metric::TextEndToken], &model, &data)
+            .is_ok()
+    );
+    let scenes = Scenes::new(2, 0).unwrap().dataset();
+    assert!(plan.demand(&Metric::TRUTH, &model, &scenes).is_ok());
+}
+
+/// The page shows what the journal holds, at the size that was measured, without explaining again.
+#[test]
+fn the_gallery_shows_what_was_measured() {
+    let model = model();
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let scene = m2ib::decode_image(emoji::SCENES[0].png, "scene").unwrap();
+    let large = scene.resize_exact(1200, 1200, m2ib::image::imageops::FilterType::Nearest);
+    large.save(at("large.png")).unwrap();
+    std::fs::write(at("pairs.tsv"), "a photo of a piano\tlarge.png\n").unwrap();
+    let data = Source::new(at("pairs.tsv")).read().unwrap();
+    let mut plan = plan(&["saliency", "random"]);
+    plan.metrics = vec![Metric::ImageDrop];
+    let mut kept = journal(&plan, &at("journal.jsonl"));
+    let pictures = |kept: &Journal<Trial>| {
+        let comparison = plan.compare("emoji", &data, kept);
+        let page = comparison.to_html(&gallery(&plan, &model, &data, kept, 1).unwrap());
+        page.unwrap()
+    };
+    // What was not measured is not explained for the page.
+    let before = pictures(&kept);
+    assert_eq!(before.matches("not explained yet").count(), 2);
+    plan.run(&model, &data, &mut kept, &|_| {}).unwrap();
+    let page = pictures(&kept);
+    assert_eq!(
+        page.matches("data:image/png;base64,").count(),
+        3,
+        "the image, and two maps"
+    );
+    assert_eq!(pictures(&kept), page);
+}
+
+#[test]
+fn a_damaged_journal_is_named_and_not_believed() {
+    let model = model();
+    let data = Scenes::new(2, 0).unwrap().dataset();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("journal.jsonl");
+    let mut plan = plan(&["random"]);
+    plan.metrics = vec![Metric::ImageDrop];
+    let mut kept = journal(&plan, &path);
+    let entry = plan.entry(&data, 0);
+    let key = plan.key(plan.methods[0].as_ref());
+    let trial = |value| {
+        let json = serde_json::json!({
+            "values": {"image_drop": value}, "seconds": 1.0,
+            "scores": {"image": {"v": 1, "dim": [1, 1], "data": [0.5]}, "text": [1.0]},
+        });
+        serde_json::from_value::<Trial>(json).unwrap()
+    };
+    kept.append(&entry, &key, Outcome::Result(trial(1e308)))
+        .unwrap();
+    let error = plan.run(&model, &data, &mut kept, &|_| {}).unwrap_err();
+    let error = error.to_string();
+    for part in [
+        "journal.jsonl",
+        "scenes:test-0",
+        "image_drop is 1e308",
+        "remove its line",
+    ] {
+        assert!(error.contains(part), "{part}: {error}");
+    }
+    // Nor does what is made of it run away.
+    let comparison = plan.compare("emoji", &data, &kept);
+    assert!(comparison.to_svg(Modality::Image).unwrap().len() < 100_000);
+    assert!(comparison.to_markdown().len() < 10_000);
+}
+
+#[test]
+fn what_is_padded_with_is_the_models_own_token() {
+    let model = model();
+    assert_eq!(model.pad_id(), model.tokenizer().end_id());
+    let plan = plan(&["random"]);
+    let fill = plan.fingerprint(&model)["fill"].to_string();
+    assert!(
+        fill.contains(&model.pad_id().unwrap().to_string()),
+        "{fill}"
+    );
 }

@@ -50,7 +50,7 @@ fn explanations_point_at_what_the_caption_names() {
     for (comparison, _) in [&first, &second] {
         let summaries = &comparison.methods[0].summaries;
         assert_eq!(summaries.len(), Metric::TRUTH.len());
-        let mean = |metric| summaries[&metric].interval.unwrap().mean;
+        let mean = |metric| summaries[&metric].value.unwrap().mean;
         let bounds = [
             (Metric::Pointing, 0.6),
             (Metric::Energy, 0.4),

@@ -18,7 +18,7 @@ pub enum TokenFill {
     /// This id. pytorch-grad-cam multiplies ids by a mask, which makes it 0 (for CLIP's
     /// vocabulary the exclamation mark).
     Id(i64),
-    /// The tokenizer's padding token.
+    /// The model's own padding token.
     Pad,
     /// The mean of the vocabulary's token embeddings: no word, and no outlier either.
     MeanEmbedding,

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use ndarray::{Array2, Array3};
 
+use crate::checks::setting;
 use crate::{
     CaptionTokens, CurveSettings, InfidelitySettings, Metric, Result, RoadSettings, Scorer,
     TokenFill, image_confidence, image_deletion, image_infidelity, image_insertion, road,
@@ -22,6 +23,21 @@ pub struct FaithfulnessSettings {
     pub road: RoadSettings,
     /// Infidelity.
     pub infidelity: InfidelitySettings,
+}
+
+impl FaithfulnessSettings {
+    /// Whether they make sense, for images of so many pixels where that is known: what would fail on
+    /// every pair, or could not be done as it is said.
+    ///
+    /// # Errors
+    /// [`Error::Setting`](crate::Error::Setting) for the first that does not.
+    pub fn check(&self, pixels: Option<usize>) -> Result<()> {
+        let (steps, draws) = (self.curve.steps, self.infidelity.draws);
+        let most = pixels.unwrap_or(usize::MAX);
+        let few = "at least 1 and at most one a pixel of the model's input";
+        setting("the curves' steps", steps, (1..=most).contains(&steps), few)?;
+        setting("infidelity's draws", draws, draws > 0, "at least 1")
+    }
 }
 
 /// Drop, Increase, Average Drop, deletion, insertion, ROAD and infidelity of an image's map, those
@@ -164,6 +180,23 @@ mod tests {
                 "{metric} {value:?} {:?}",
                 wrong[metric]
             );
+        }
+    }
+
+    #[test]
+    fn settings_that_no_image_fits_are_named() {
+        type Change = fn(&mut FaithfulnessSettings);
+        let broken: [(Change, &str); 3] = [
+            (|s| s.curve.steps = 0, "steps is 0, expected at least 1"),
+            (|s| s.curve.steps = 101, "steps is 101"),
+            (|s| s.infidelity.draws = 0, "draws is 0"),
+        ];
+        for (change, expected) in broken {
+            let mut settings = FaithfulnessSettings::default();
+            assert!(settings.check(Some(100)).is_ok());
+            change(&mut settings);
+            let error = settings.check(Some(100)).unwrap_err().to_string();
+            assert!(error.contains(expected), "{error}");
         }
     }
 

@@ -1,7 +1,7 @@
 //! Is an explanation faithful to its model, stable, and about what the model learnt?
 //!
 //! Metrics of one pair's explanation that need no ground truth ([`localisation`] and [`words`] have
-//! those that do), and [intervals](Interval) over many pairs. They work on plain arrays and ask two
+//! those that do), and [estimates](Estimate) over many pairs. They work on plain arrays and ask two
 //! things of the model: a [`Scorer`] rescores changed inputs, an [`InputExplainer`] explains them.
 //!
 //! | metric | better | range | source |
@@ -62,6 +62,7 @@ mod infidelity;
 pub mod localisation;
 mod metric;
 mod order;
+mod paired;
 mod randomisation;
 mod relaxation;
 mod resampling;
@@ -81,11 +82,12 @@ pub use faithfulness::{FaithfulnessSettings, Values, image_faithfulness, text_fa
 pub use imputation::impute;
 pub use infidelity::{InfidelitySettings, Scaling, image_infidelity, text_infidelity};
 pub use metric::{Direction, Metric, Summary};
+pub use paired::{Paired, Stand};
 pub use randomisation::{
     LayerCorrelation, ParameterRandomisation, Partner, PartnerRandomisation,
     parameter_randomisation, partner_randomisation,
 };
-pub use resampling::{CONFIDENCE, Interval, RESAMPLES, mean};
+pub use resampling::{CONFIDENCE, Estimate, Groups, Interval, RESAMPLES, mean};
 pub use road::{Road, RoadSettings, road};
 pub use scorer::{InputExplainer, Scorer};
 pub use sensitivity::{SensitivitySettings, image_sensitivity, text_sensitivity};

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use m2ib_settings::Modality;
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, Interval};
+use crate::{Error, Estimate, Groups};
 
 /// Which way a metric is better.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -216,6 +216,30 @@ impl Metric {
         )
     }
 
+    /// Whether it is of a pair's name for the object: which words of the caption that is.
+    pub fn needs_name(self) -> bool {
+        matches!(self, Self::TextWord | Self::TextToken)
+    }
+
+    /// Whether it explains a pair again and again: taken of the first pairs only.
+    pub fn is_repeated(self) -> bool {
+        self.needs_partner()
+            || matches!(
+                self,
+                Self::ImageSensitivity
+                    | Self::TextSensitivity
+                    | Self::ImageParameters
+                    | Self::TextParameters
+                    | Self::ImageSeeds
+                    | Self::TextSeeds
+            )
+    }
+
+    /// Whether it explains a pair against another picture or another picture's caption.
+    pub fn needs_partner(self) -> bool {
+        matches!(self, Self::ImagePartner | Self::TextPartner)
+    }
+
     fn about(self) -> (&'static str, &'static str, Direction) {
         use Direction::{Higher, Lower};
         match self {
@@ -245,7 +269,7 @@ impl Metric {
             Self::TextInsertion => ("text_insertion", "insertion", Higher),
             Self::TextWord => ("text_word", "word on top", Higher),
             Self::TextToken => ("text_token", "token on top", Higher),
-            Self::TextEndToken => ("text_end_token", "end token", Lower),
+            Self::TextEndToken => ("text_end_token", "pooled token", Lower),
             Self::TextSensitivity => ("text_sensitivity", "sensitivity", Lower),
             Self::TextInfidelity => ("text_infidelity", "infidelity × 10³", Lower),
             Self::TextParameters => ("text_parameters", "random weights", Lower),
@@ -277,8 +301,8 @@ impl FromStr for Metric {
 /// A metric over many pairs.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Summary {
-    /// Mean and confidence interval over the pairs that have a value; none if no pair has.
-    pub interval: Option<Interval>,
+    /// Over the pairs that have a value; none if no pair has.
+    pub value: Option<Estimate>,
     /// Pairs with a value.
     pub defined: usize,
     /// Pairs without, see each metric for when that is.
@@ -289,12 +313,14 @@ pub struct Summary {
 }
 
 impl Summary {
-    /// Of one value a pair; `seed` is of the bootstrap's draws.
-    pub fn of(values: impl IntoIterator<Item = Option<f64>>, seed: u64) -> Self {
-        let values: Vec<_> = values.into_iter().collect();
+    /// Of one value a pair, whose pictures these are; `seed` is of the bootstrap's draws.
+    pub fn of(values: &[Option<f64>], groups: &Groups, seed: u64) -> Self {
+        let places: Vec<usize> = (0..values.len())
+            .filter(|&at| values[at].is_some())
+            .collect();
         let defined: Vec<f64> = values.iter().flatten().copied().collect();
         Self {
-            interval: (!defined.is_empty()).then(|| Interval::of(&defined, seed)),
+            value: Estimate::of(&defined, &groups.only(&places), seed),
             defined: defined.len(),
             undefined: values.len() - defined.len(),
             chance: None,
@@ -337,11 +363,20 @@ mod tests {
 
     #[test]
     fn pairs_without_a_value_are_counted_and_left_out() {
-        let summary = Summary::of([Some(1.0), None, Some(3.0)], 0);
-        assert_eq!(summary.interval.unwrap().mean, 2.0);
+        let groups = Groups::of_pictures([4, 5, 6]);
+        let summary = Summary::of(&[Some(1.0), None, Some(3.0)], &groups, 0);
+        assert_eq!(summary.value.unwrap().mean, 2.0);
         assert_eq!((summary.defined, summary.undefined), (2, 1));
-        let nothing = Summary::of([None, None], 0);
-        assert_eq!((nothing.interval, nothing.undefined), (None, 2));
+        assert!(summary.value.unwrap().interval.is_some());
+        // What is left is of one picture.
+        let of_one = Summary::of(
+            &[Some(1.0), None, Some(3.0)],
+            &Groups::of_pictures([4, 5, 4]),
+            0,
+        );
+        assert_eq!(of_one.value.unwrap().interval, None);
+        let nothing = Summary::of(&[None, None], &Groups::of_pictures([0, 1]), 0);
+        assert_eq!((nothing.value, nothing.undefined), (None, 2));
     }
 
     #[test]

@@ -4,8 +4,8 @@ use m2ib::Modality;
 use m2ib::draw::{Mean, Panel, means};
 use m2ib_metrics::Metric;
 
+use super::Comparison;
 use super::outcome::Standing;
-use super::{Column, Comparison};
 use crate::Result;
 
 impl Comparison {
@@ -21,19 +21,20 @@ impl Comparison {
     }
 
     fn panel(&self, metric: Metric) -> Panel {
-        let mean = |column: &Column| {
-            let interval = column.summaries.get(&metric)?.interval?;
+        let mean = |place: usize| {
+            let value = self.methods[place].summaries.get(&metric)?.value?;
             let scale = metric.scale();
             Some(Mean {
-                mean: interval.mean * scale,
-                low: interval.low * scale,
-                high: interval.high * scale,
-                best: self.standing(column, metric) == Standing::Best,
+                mean: value.mean * scale,
+                ends: value
+                    .interval
+                    .map(|ends| [ends.low * scale, ends.high * scale]),
+                best: self.standing(place, metric) == Standing::Best,
             })
         };
         Panel {
-            title: format!("{} {}", metric.label(), metric.direction().arrow()),
-            means: self.methods.iter().map(mean).collect(),
+            title: self.heading(metric),
+            means: (0..self.methods.len()).map(mean).collect(),
         }
     }
 }

@@ -2,17 +2,18 @@
 
 use m2ib::draw::{overlay, png_uri};
 use m2ib::image::{DynamicImage, RgbImage};
-use m2ib::{DualEncoder, Modality};
-use m2ib_data::{Dataset, Row};
-use m2ib_methods::Subject;
-use m2ib_metrics::{Interval, Metric};
+use m2ib::{Attribution, DualEncoder, ImageAttribution, Modality, TextAttribution};
+use m2ib_data::{Dataset, Row, RowFailure};
+use m2ib_methods::{Method, Subject};
+use m2ib_metrics::{Estimate, Interval, Metric};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-use super::outcome::Standing;
+use super::outcome::{Standing, values};
+use super::table::two;
 use super::{Comparison, Plan, Trial};
 use crate::Result;
-use crate::journal::Journal;
-use crate::roar::{RoarMeasure, RoarReport};
+use crate::journal::{Journal, Outcome};
+use crate::roar::{RoarMeasure, RoarReport, Scores};
 
 /// Longer sides of pictures in pixels.
 const LONGEST: u32 = 480;
@@ -33,8 +34,9 @@ struct Pair {
     pictures: Vec<(String, std::result::Result<String, String>)>,
 }
 
-/// Explains `count` pairs of a data set by every method of a plan. A pair or a method that fails
-/// leaves its reason in the place of its picture.
+/// Shows `count` pairs of a data set by every method of a plan, as the journal holds them: nothing is
+/// explained again, and what is shown is what was measured. A pair or a method that failed leaves
+/// its reason in the place of its picture.
 ///
 /// Where objects are known, the pairs reach from the one of which the first method puts most of its
 /// map on the object to the one of which it puts least, since means hide both; else they are the
@@ -51,19 +53,20 @@ pub fn gallery(
 ) -> Result<Gallery> {
     let keys = plan.methods.iter().map(|method| method.key());
     let methods: Vec<_> = keys.zip(plan.build(model)?).collect();
-    let rows = shown(plan, dataset, journal, count);
-    let rows = rows.into_iter().map(|place| &dataset.rows[place]);
-    let pairs = rows.map(|row| {
+    let outcomes = plan.outcomes(dataset, journal);
+    let pairs = shown(&outcomes, dataset, count).into_iter().map(|place| {
+        let row = &dataset.rows[place];
         let opened = open(model, row);
         let image = opened.as_ref().map(|(image, _)| image.to_rgb8());
         let own = image.map_err(Clone::clone).and_then(uri);
         let mut pictures = vec![("image".to_owned(), own)];
-        pictures.extend(methods.iter().map(|(name, method)| {
+        let methods = methods.iter().zip(&outcomes);
+        pictures.extend(methods.map(|((name, method), outcomes)| {
             let picture = opened.as_ref().map_err(Clone::clone);
-            let picture = picture.and_then(|(image, subject)| {
-                let attribution = method.attribute(subject).map_err(|e| e.to_string())?;
-                let drawn = overlay(&attribution, image).render_with_caption();
-                uri(drawn.map_err(|error| error.to_string())?)
+            let picture = picture.and_then(|(image, subject)| match outcomes[place] {
+                Some(Outcome::Result(trial)) => draw(trial, method.as_ref(), subject, image),
+                Some(Outcome::Failure(reason)) => Err(reason.clone()),
+                None => Err("not explained yet".into()),
             });
             (name.clone(), picture)
         }));
@@ -78,10 +81,42 @@ pub fn gallery(
     })
 }
 
+/// What was measured, drawn over a picture small enough to be shown in a row.
+fn draw(
+    trial: &Trial,
+    method: &dyn Method,
+    subject: &Subject<'_>,
+    shown: &DynamicImage,
+) -> std::result::Result<String, String> {
+    let Scores { image, text } = trial.scores.clone();
+    if image.is_empty() || text.is_empty() {
+        return Err("only one side of the pair was explained".into());
+    }
+    let (size, view, unit) = (subject.input_size(), subject.pixels().view, method.unit());
+    let image = ImageAttribution::new(image, unit, size, view);
+    let attribution = Attribution {
+        image: image.shown_at(shown.width(), shown.height()),
+        text: TextAttribution {
+            caption: subject.caption().clone(),
+            saliency: text,
+            read: subject.text_layout().read.clone(),
+            unit,
+            trace: Vec::new(),
+        },
+        similarity: subject.similarity(),
+        warnings: Vec::new(),
+        provenance: method.provenance(subject),
+    };
+    let drawn = overlay(&attribution, shown).render_with_caption();
+    uri(drawn.map_err(|error| error.to_string())?)
+}
+
 /// The places of rows to look at.
-fn shown(plan: &Plan, dataset: &Dataset, journal: &Journal<Trial>, count: usize) -> Vec<usize> {
-    let energies = plan.values(Metric::Energy, dataset, journal);
-    let energies = energies.into_iter().next().unwrap_or_default().into_iter();
+fn shown(outcomes: &[Vec<Option<&Outcome<Trial>>>], dataset: &Dataset, count: usize) -> Vec<usize> {
+    let energies = outcomes
+        .first()
+        .map(|outcomes| values(Metric::Energy, outcomes));
+    let energies = energies.unwrap_or_default().into_iter();
     let known = energies.enumerate();
     let mut ranked: Vec<(usize, f64)> = known
         .filter_map(|(place, energy)| Some((place, energy?)))
@@ -96,18 +131,19 @@ fn shown(plan: &Plan, dataset: &Dataset, journal: &Journal<Trial>, count: usize)
     places.map(|place| ranked[place].0).collect()
 }
 
-/// The image, small enough to be shown in a row, and the pair.
+/// The image, small enough to be shown in a row, and the pair as it was measured.
 fn open<'a>(
     model: &'a DualEncoder,
     row: &Row,
 ) -> std::result::Result<(DynamicImage, Subject<'a>), String> {
-    let image = row.open().map_err(|error| error.to_string())?;
+    let reason = |error: &dyn std::error::Error| RowFailure::new(row, error).reason;
+    let image = row.open().map_err(|error| reason(&error))?;
+    let subject = Subject::new(model, &image, &row.caption).map_err(|error| reason(&error))?;
     let image = match image.width().max(image.height()) > LONGEST {
         true => image.thumbnail(LONGEST, LONGEST),
         false => image,
     };
-    let subject = Subject::new(model, &image, &row.caption);
-    Ok((image, subject.map_err(|error| error.to_string())?))
+    Ok((image, subject))
 }
 
 /// A picture inside the page.
@@ -137,8 +173,11 @@ impl Comparison {
                     main {
                         h1 { "Explanations of " (self.model) " compared" }
                         p { (self.pairs) " pairs of " (self.data) ", " (self.methods.len()) " methods. "
-                            "Means with 95 % confidence intervals; ↑ or ↓ says which way is better. "
-                            "† marks a control that knows nothing of the pair and is better than every method." }
+                            "Means with 95 % confidence intervals over pictures; ↑ or ↓ says which way is better. "
+                            @for words in self.legend() { (words) " " } }
+                        @if !self.notes.is_empty() {
+                            ul.notes { @for note in &self.notes { li { (note) } } }
+                        }
                         @for (side, svg) in &charts {
                             @if !svg.is_empty() {
                                 h2 { "The " (side.to_string()) "'s explanation" }
@@ -169,25 +208,26 @@ impl Comparison {
                     th scope="col" { "method" }
                     @for metric in &metrics {
                         th.number scope="col" title=(metric.key()) {
-                            (metric.label()) " " (metric.direction().arrow())
+                            (self.heading(*metric))
                         }
                         @if self.has_chance(*metric) { th.number scope="col" { "chance" } }
                     }
                 } }
-                tbody { @for column in &self.methods { tr {
+                tbody { @for (place, column) in self.methods.iter().enumerate() { tr {
                     th scope="row" { (column.method) }
                     @for &metric in &metrics {
-                        @let interval = column.summaries.get(&metric).and_then(|s| s.interval);
-                        @match interval {
+                        @match column.summaries.get(&metric).and_then(|s| s.value) {
                             None => td.number { "–" },
-                            Some(interval) => {
+                            Some(value) => {
                                 @let scale = metric.scale();
-                                @let standing = self.standing(column, metric);
-                                td.number.best[standing == Standing::Best]
-                                    title=(format!("{:.3} to {:.3}", interval.low * scale, interval.high * scale)) {
-                                    (format!("{:.2}", interval.mean * scale))
-                                    small { " ± " (format!("{:.2}", (interval.high - interval.low) / 2.0 * scale)) }
-                                    @if standing == Standing::Ahead { " †" }
+                                @let standing = self.standing(place, metric);
+                                td.number.best[standing == Standing::Best] title=(about(value, scale)) {
+                                    (two(value.mean * scale))
+                                    @if let Some(half) = value.half() { small { " ± " (two(half * scale)) } }
+                                    (standing.mark())
+                                    @if let Some(count) = self.own_count(column, metric) {
+                                        small { " (n = " (count) ")" }
+                                    }
                                 }
                             },
                         }
@@ -237,6 +277,14 @@ impl Comparison {
     }
 }
 
+/// The interval of a mean, for who points at it.
+fn about(value: Estimate, scale: f64) -> String {
+    match value.interval {
+        Some(Interval { low, high }) => format!("{:.3} to {:.3}", low * scale, high * scale),
+        None => "no interval".into(),
+    }
+}
+
 /// What each method's removals cost a model that is fine-tuned without them.
 fn roar(report: &RoarReport) -> Markup {
     html! {
@@ -253,15 +301,15 @@ fn roar(report: &RoarReport) -> Markup {
             tbody { @for row in [&report.random].into_iter().chain(&report.methods) { tr {
                 th scope="row" { (row.name) }
                 @for measure in RoarMeasure::ALL {
-                    @let Interval { mean, low, high } = measure.of(&row.fall);
-                    td.number title=(format!("{low:.3} to {high:.3}")) {
-                        (format!("{mean:.3}"))
-                        small { " ± " (format!("{:.3}", (high - low) / 2.0)) }
+                    @let value = measure.of(&row.fall);
+                    td.number title=(about(value, 1.0)) {
+                        (format!("{:.3}", value.mean))
+                        @if let Some(half) = value.half() { small { " ± " (format!("{half:.3}")) } }
                     }
                 }
             } } }
         } }
-        p { (report.levels()) }
+        p { (report.levels()) " " (report.spread()) }
     }
 }
 

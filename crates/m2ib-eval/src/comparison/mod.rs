@@ -7,6 +7,7 @@
 //! Adding a method to a plan later costs only that method: what is in the journal stays.
 
 mod chart;
+mod demands;
 mod gallery;
 mod outcome;
 mod plan;
@@ -17,6 +18,8 @@ mod sanity;
 mod table;
 mod trial;
 mod truth;
+
+pub(crate) use outcome::values;
 
 pub use gallery::{Gallery, gallery};
 pub use outcome::{Column, Comparison, Failed};

@@ -7,10 +7,11 @@ use m2ib::{Calibration, DualEncoder, Modality};
 use m2ib_methods::{Method, MethodFactory};
 use serde_json::{Value, json};
 
-use m2ib_data::{Dataset, Row};
+use m2ib_data::{Dataset, Pictures};
 use m2ib_files::digest;
 use m2ib_metrics::{FaithfulnessSettings, Metric, SensitivitySettings, TokenFill};
 
+use super::probe::NO_PADDING;
 use crate::{Error, Result};
 
 /// A comparison in the making.
@@ -73,6 +74,16 @@ impl Plan {
     /// What a row's results are kept under in a journal: its key and everything of it that they
     /// depend on. A row that changed, be it a box or a pixel, is another one.
     pub fn entry(&self, dataset: &Dataset, index: usize) -> String {
+        self.entry_among(dataset, &Pictures::of(dataset), index)
+    }
+
+    /// The same where the pictures are known.
+    pub(super) fn entry_among(
+        &self,
+        dataset: &Dataset,
+        pictures: &Pictures,
+        index: usize,
+    ) -> String {
         let row = &dataset.rows[index];
         let identity = row.identity();
         if index >= self.repeated || !self.wants(&[Metric::ImagePartner, Metric::TextPartner]) {
@@ -84,16 +95,18 @@ impl Plan {
             return format!("{} {identity}{repeated}", row.key);
         }
         // The sanity checks take the next ones that can be opened; half of these may be broken.
-        let partners = partners(dataset, index).take(2 * self.partners);
-        let partners = partners.map(Row::identity);
+        let partners = pictures.partners(dataset, index).take(2 * self.partners);
+        let partners = partners.map(|place| dataset.rows[place].identity());
         let identity = digest([identity].into_iter().chain(partners));
         format!("{} {identity}, repeated", row.key)
     }
 
     /// Of each row.
     pub(crate) fn entries(&self, dataset: &Dataset) -> Vec<String> {
+        let pictures = Pictures::of(dataset);
         let rows = 0..dataset.rows.len();
-        rows.map(|index| self.entry(dataset, index)).collect()
+        let entries = rows.map(|index| self.entry_among(dataset, &pictures, index));
+        entries.collect()
     }
 
     /// Everything that all methods' and rows' numbers depend on: what a journal is held against.
@@ -103,7 +116,11 @@ impl Plan {
             "model": model.identity().to_string(),
             "precision": model.precision(),
             "metrics": self.metrics,
-            "fill": format!("{:?}", self.fill),
+            "fill": match self.fill {
+                // Which token that is is the model's.
+                TokenFill::Pad => format!("Pad({:?})", model.pad_id()),
+                fill => format!("{fill:?}"),
+            },
             "faithfulness": format!("{:?}", self.faithfulness),
             "sensitivity": format!("{:?}", self.sensitivity),
             "repeated": self.repeated,
@@ -121,12 +138,25 @@ impl Plan {
     ///
     /// # Errors
     /// [`Error::Method`] for the first method that does not, [`Error::RepeatedMethod`],
-    /// [`Error::Explainer`] for a token outside the vocabulary.
+    /// [`Error::Explainer`] for a token outside the vocabulary, [`Error::Metric`] for padding where
+    /// there is none and for settings of metrics that no image fits.
     pub fn check(&self, model: &DualEncoder) -> Result<()> {
-        if let TokenFill::Id(id) = self.fill {
+        let filled = match self.fill {
+            TokenFill::Id(id) => Some(id),
+            TokenFill::Pad => Some(model.pad_id().ok_or(m2ib_metrics::Error::Setting {
+                argument: "fill",
+                found: "pad".into(),
+                expected: NO_PADDING,
+            })?),
+            TokenFill::MeanEmbedding => None,
+        };
+        if let Some(id) = filled {
             let known = model.text().ids(&[id]);
             known.map_err(m2ib::Error::from)?;
         }
+        let pixels = model.processor().output_size();
+        let pixels = pixels.map(|(width, height)| width as usize * height as usize);
+        self.faithfulness.check(pixels)?;
         let mut keys = BTreeSet::new();
         for method in &self.methods {
             method.check(model, self.calibration.as_ref())?;
@@ -152,11 +182,4 @@ impl Plan {
         let mut metrics = metrics.iter();
         metrics.any(|metric| explained(metric) && self.metrics.contains(metric))
     }
-}
-
-/// The following rows with other captions, in a circle.
-pub(super) fn partners(dataset: &Dataset, index: usize) -> impl Iterator<Item = &Row> {
-    let rows = &dataset.rows;
-    let following = (1..rows.len()).map(move |step| &rows[(index + step) % rows.len()]);
-    following.filter(move |row| row.caption != rows[index].caption)
 }

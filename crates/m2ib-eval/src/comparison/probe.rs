@@ -5,8 +5,9 @@ use ndarray::{Array2, Array3};
 
 use m2ib_metrics::{Error, InputExplainer, MaskedText, Result, Scorer, TokenFill};
 
-/// The id that CLIP's own tokenizer pads with.
-const PAD: i64 = 0;
+/// What to fill with where a tokenizer has neither a padding token nor an end token.
+pub(super) const NO_PADDING: &str =
+    "mean or a token's id: this model's tokenizer has neither a padding nor an end token";
 
 /// A pair, scored again when changed.
 pub(super) struct Rescored<'a>(pub(super) &'a Subject<'a>);
@@ -27,7 +28,7 @@ impl Scorer for Rescored<'_> {
         };
         let fill = match first.fill() {
             TokenFill::Id(id) => Fill::Id(id),
-            TokenFill::Pad => Fill::Id(PAD),
+            TokenFill::Pad => Fill::Id(self.0.model().pad_id().ok_or_else(no_padding)?),
             TokenFill::MeanEmbedding => Fill::Mean,
         };
         let kept = |text: &MaskedText| text.masked().iter().map(|masked| !masked).collect();
@@ -57,6 +58,14 @@ impl InputExplainer for Explained<'_> {
         let changed = self.subject.with_token_embeddings(embeddings);
         let changed = changed.map_err(Error::explainer)?;
         self.method.tokens(&changed).map_err(Error::explainer)
+    }
+}
+
+fn no_padding() -> Error {
+    Error::Setting {
+        argument: "fill",
+        found: "pad".into(),
+        expected: NO_PADDING,
     }
 }
 

@@ -7,13 +7,13 @@ use std::path::Path;
 use m2ib::clip_input::Caption;
 use m2ib::clip_model::clip::Clip;
 use m2ib::{Backend, DualEncoder};
-use m2ib_data::{Dataset, Row};
+use m2ib_data::{Dataset, Pictures, Row};
 use m2ib_files::digest;
 use m2ib_tune::StepReport;
 
 use super::{Plan, Trial};
 use crate::journal::{Journal, Outcome};
-use crate::roar::{Pair, Retrieval, Roar, RoarReport, RoarSettings, Scores, Tuning};
+use crate::roar::{Pair, Retrieval, Roar, RoarReport, RoarSettings, Scores, Tuning, parts};
 use crate::{Error, Result};
 
 /// Of what fine-tunings are told.
@@ -51,7 +51,7 @@ impl Plan {
     /// epoch, and more runs cost only themselves.
     ///
     /// # Errors
-    /// [`Error::Roar`] for no runs, too few pairs or senseless settings, [`Error::Journal`] for a
+    /// [`Error::Roar`] for no runs, too few pictures or senseless settings, [`Error::Journal`] for a
     /// folder of another run.
     pub fn roar(
         &self,
@@ -62,20 +62,16 @@ impl Plan {
         folder: &Path,
         progress: &mut dyn FnMut(RoarProgress<'_>),
     ) -> Result<RoarReport> {
-        if let Some(side) = self.only {
-            return Err(crate::roar::Error::Setting {
-                name: "only",
-                found: side.to_string(),
-                expected: "explanations of both sides".into(),
-            }
-            .into());
-        }
+        self.check_roar(model, dataset, settings)?;
         let explained = self.explained(dataset, journal);
         let entries = explained.iter().map(|&place| self.entry(dataset, place));
         let entries: Vec<String> = entries.collect();
         let explained = dataset.only(|place| explained.contains(&place));
-        let rows = &explained.rows;
-        let pairs = rows.iter().map(|row| pair(model, row));
+        let clip = Clip::of(model).map_err(m2ib::Error::from)?;
+        let pictures = Pictures::of(&explained);
+        parts(pictures.of_rows().iter().copied(), settings)?;
+        let rows = explained.rows.iter().zip(pictures.of_rows());
+        let pairs = rows.map(|(row, &picture)| pair(model, row, picture));
         let pairs = pairs.collect::<Result<Vec<_>>>()?;
         let methods = self.methods.iter().map(|method| {
             let key = self.key(method.as_ref());
@@ -94,6 +90,8 @@ impl Plan {
         let run = serde_json::json!({
             "comparison": self.fingerprint(model),
             "settings": settings,
+            // What is trained on and what is held against what.
+            "parts": "by picture",
         });
         std::fs::create_dir_all(folder).map_err(|source| Error::Folder {
             folder: folder.into(),
@@ -101,7 +99,18 @@ impl Plan {
         })?;
         let mut kept = Journal::<Retrieval>::open(folder.join("roar.jsonl"), &run)?;
         let threads = Backend::host_threads(&model.device()).unwrap_or(1);
-        let clip = Clip::of(model).map_err(m2ib::Error::from)?;
+        for entry in kept.entries() {
+            if let Outcome::Result(found) = &entry.outcome
+                && let Some(reason) = found.fault()
+            {
+                return Err(Error::Damaged {
+                    journal: kept.path().into(),
+                    row: entry.row.clone(),
+                    setting: entry.setting.clone(),
+                    reason,
+                });
+            }
+        }
         let reports = (0..runs).map(|run| {
             let seed = settings.seed.wrapping_add(run);
             let mut settings = settings.clone();
@@ -119,6 +128,32 @@ impl Plan {
         });
         let reports = reports.collect::<Result<Vec<_>>>()?;
         Ok(RoarReport::pooled(reports)?)
+    }
+
+    /// Whether ROAR+ can be done at all, told before anything is explained.
+    ///
+    /// # Errors
+    /// [`Error::Explainer`] for a model that is not fine-tuned here, [`Error::Roar`] for senseless
+    /// settings, one side alone, or too few pictures.
+    pub fn check_roar(
+        &self,
+        model: &DualEncoder,
+        dataset: &Dataset,
+        settings: &RoarSettings,
+    ) -> Result<()> {
+        if let Some(side) = self.only {
+            return Err(crate::roar::Error::Setting {
+                name: "only",
+                found: side.to_string(),
+                expected: "explanations of both sides".into(),
+            }
+            .into());
+        }
+        Clip::of(model).map_err(m2ib::Error::from)?;
+        settings.check()?;
+        let pictures = Pictures::of(dataset);
+        parts(pictures.of_rows().iter().copied(), settings)?;
+        Ok(())
     }
 
     /// The places of the rows that every method explained that explained any.
@@ -214,7 +249,7 @@ impl Run<'_, '_> {
     }
 }
 
-fn pair(model: &DualEncoder, row: &Row) -> Result<Pair> {
+fn pair(model: &DualEncoder, row: &Row, picture: usize) -> Result<Pair> {
     let image = row.open()?;
     let caption: Caption = model
         .tokenizer()
@@ -226,5 +261,6 @@ fn pair(model: &DualEncoder, row: &Row) -> Result<Pair> {
         pixels: model.processor().process(&image).values,
         ids,
         pooled: layout.read.rows()[0],
+        picture,
     })
 }

@@ -4,16 +4,15 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use m2ib::{Backend, DualEncoder};
-use m2ib_data::{Dataset, Row, RowFailure};
+use m2ib_data::{Dataset, Pictures, Row, RowFailure};
 use m2ib_methods::{Method, Subject};
 use m2ib_metrics::Metric;
 
-use super::plan::partners;
 use super::sanity::Randomised;
 use super::truth::Truth;
 use super::{Plan, Trial};
-use crate::Result;
 use crate::journal::{Journal, Outcome};
+use crate::{Error, Result};
 
 const UNBROKEN: &str = "no thread panics while it holds the journal";
 
@@ -38,6 +37,7 @@ struct Run<'a> {
     plan: &'a Plan,
     model: &'a DualEncoder,
     dataset: &'a Dataset,
+    pictures: Pictures,
     methods: Vec<Bound>,
     randomised: Option<Randomised>,
     journal: Mutex<&'a mut Journal<Trial>>,
@@ -48,7 +48,8 @@ impl Plan {
     /// there with its reason and ends nothing; the next run tries it again.
     ///
     /// # Errors
-    /// Those of [`check`](Self::check), before anything is explained;
+    /// Those of [`check`](Self::check), before anything is explained; [`Error::Damaged`] for a
+    /// journal with numbers that nobody measured;
     /// [`Error::Journal`](crate::Error::Journal) if a result cannot be kept.
     pub fn run(
         &self,
@@ -58,6 +59,18 @@ impl Plan {
         progress: &(dyn Fn(Progress) + Sync),
     ) -> Result<()> {
         let methods = self.build(model)?;
+        for entry in journal.entries() {
+            if let Outcome::Result(trial) = &entry.outcome
+                && let Some(reason) = trial.fault()
+            {
+                return Err(Error::Damaged {
+                    journal: journal.path().into(),
+                    row: entry.row.clone(),
+                    setting: entry.setting.clone(),
+                    reason,
+                });
+            }
+        }
         let sanity = self.wants(&[
             Metric::ImageParameters,
             Metric::TextParameters,
@@ -88,6 +101,7 @@ impl Plan {
             plan: self,
             model,
             dataset,
+            pictures: Pictures::of(dataset),
             methods: methods.collect::<Result<_>>()?,
             randomised,
             journal: Mutex::new(journal),
@@ -108,7 +122,7 @@ impl Run<'_> {
     /// All methods that have not explained a row yet; one that failed may succeed now.
     fn row(&self, index: usize) -> Result<()> {
         let row = &self.dataset.rows[index];
-        let entry = self.plan.entry(self.dataset, index);
+        let entry = self.plan.entry_among(self.dataset, &self.pictures, index);
         let missing: Vec<&Bound> = {
             let journal = self.journal.lock().expect(UNBROKEN);
             let missing = self.methods.iter();
@@ -146,7 +160,10 @@ impl Run<'_> {
                         .values
                         .extend(sane.map_err(|error| reason(row, &error))?);
                 }
-                Ok(trial)
+                match trial.fault() {
+                    Some(fault) => Err(fault),
+                    None => Ok(trial),
+                }
             });
             let outcome = match trial {
                 Ok(trial) => Outcome::Result(trial),
@@ -169,8 +186,8 @@ impl Run<'_> {
 
     /// The pairs that this one is held against.
     fn others(&self, index: usize) -> Result<Vec<Subject<'_>>> {
-        let others = partners(self.dataset, index);
-        let opened = others.filter_map(|row| self.open(row).ok());
+        let others = self.pictures.partners(self.dataset, index);
+        let opened = others.filter_map(|place| self.open(&self.dataset.rows[place]).ok());
         let subjects = opened.map(|(subject, _)| subject);
         Ok(subjects.take(self.plan.partners).collect())
     }

@@ -33,6 +33,33 @@ pub struct Trial {
     pub seconds: f64,
 }
 
+/// No metric of anything comes near it: what is larger was not measured but damaged.
+const LARGEST: f64 = 1e100;
+
+impl Trial {
+    /// What is wrong with a number of it, if any is: not finite, or beyond what can be measured.
+    pub(super) fn fault(&self) -> Option<String> {
+        let values = self
+            .values
+            .iter()
+            .filter_map(|(metric, value)| Some((metric.key(), (*value)?)));
+        let chances = self
+            .chances
+            .iter()
+            .map(|(metric, &chance)| (metric.key(), chance));
+        let scores = self.scores.image.iter().chain(&self.scores.text);
+        let scores = scores.map(|&score| ("saliency", f64::from(score)));
+        let mut numbers = values
+            .chain(chances)
+            .chain(scores)
+            .chain([("seconds", self.seconds)]);
+        let fault = numbers.find(|(_, number)| !(number.is_finite() && number.abs() <= LARGEST));
+        fault.map(|(name, number)| {
+            format!("{name} is {number:e}, expected a number that can be measured")
+        })
+    }
+}
+
 impl Plan {
     /// Explains a pair and measures the explanation; `repeat` says whether metrics that explain
     /// again are taken too.
@@ -128,4 +155,27 @@ fn pixels(subject: &Subject<'_>) -> Array3<f32> {
     Array3::from_shape_fn((3, height, width), |(channel, row, column)| {
         values[(channel * height + row) * width + column]
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_that_was_never_measured_is_named() {
+        let trial = |value: f64| Trial {
+            values: [(Metric::ImageDrop, Some(value)), (Metric::Energy, None)].into(),
+            chances: BTreeMap::new(),
+            scores: Scores::default(),
+            seconds: 0.5,
+        };
+        assert_eq!(trial(-3e7).fault(), None);
+        for value in [f64::NAN, f64::INFINITY, 1e308, -1e308] {
+            let fault = trial(value).fault().unwrap();
+            assert!(fault.contains("image_drop is"), "{fault}");
+        }
+        let mut other = trial(0.0);
+        other.scores.text = vec![0.0, f32::NAN];
+        assert!(other.fault().unwrap().contains("saliency is NaN"));
+    }
 }

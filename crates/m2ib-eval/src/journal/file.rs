@@ -42,6 +42,11 @@ impl LineFile {
         })
     }
 
+    /// Where it is.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// All whole lines, without their ends.
     pub(super) fn read(&mut self) -> JournalResult<Vec<Vec<u8>>> {
         let mut bytes = Vec::new();

@@ -111,6 +111,11 @@ impl<T: Serialize + DeserializeOwned> Journal<T> {
         Ok(journal)
     }
 
+    /// The file.
+    pub fn path(&self) -> &Path {
+        self.file.path()
+    }
+
     /// Whether it is known what came of a row under a setting, success or failure.
     pub fn contains(&self, row: &str, setting: &str) -> bool {
         self.get(row, setting).is_some()

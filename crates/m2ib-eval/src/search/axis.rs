@@ -27,6 +27,20 @@ pub enum Axis {
 }
 
 impl Axis {
+    /// A method's setting by its name; M2IB's are the others.
+    pub fn of(name: &'static str) -> Self {
+        let known = [
+            Self::ImageLayer,
+            Self::TextLayer,
+            Self::Sigma,
+            Self::Beta,
+            Self::LearningRate,
+            Self::Steps,
+        ];
+        let known = known.into_iter().find(|axis| axis.key() == name);
+        known.unwrap_or(Self::Of(name))
+    }
+
     /// Its name among a method's [`Settings`](m2ib_methods::Settings) and on the command line.
     pub fn key(self) -> &'static str {
         match self {
@@ -60,6 +74,11 @@ impl Axis {
         match self {
             Self::ImageLayer => modality == Modality::Image,
             Self::TextLayer => modality == Modality::Text,
+            // One side's settings of other methods say so, too ("text-masks").
+            Self::Of(name) => {
+                let of = |side: Modality| name.starts_with(&format!("{side}-"));
+                of(modality) || ![Modality::Image, Modality::Text].into_iter().any(of)
+            }
             _ => true,
         }
     }
@@ -74,5 +93,25 @@ impl fmt::Display for Axis {
 impl Serialize for Axis {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(self.key())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sides_setting_changes_nothing_of_the_other() {
+        for (name, side, other) in [
+            ("text-layer", Modality::Text, Modality::Image),
+            ("image-layer", Modality::Image, Modality::Text),
+            ("text-masks", Modality::Text, Modality::Image),
+        ] {
+            assert!(Axis::of(name).changes(side), "{name}");
+            assert!(!Axis::of(name).changes(other), "{name}");
+            assert_eq!(Axis::of(name).key(), name);
+        }
+        assert_eq!(Axis::of("beta"), Axis::Beta);
+        assert!(Axis::of("window").changes(Modality::Image));
     }
 }

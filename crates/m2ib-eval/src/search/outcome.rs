@@ -1,13 +1,13 @@
 //! What the trials of a grid amount to.
 
 use m2ib::{Config, Modality, Overrides};
-use m2ib_data::Dataset;
-use m2ib_metrics::{Direction, Interval, Metric};
+use m2ib_data::{Dataset, Pictures};
+use m2ib_metrics::{Estimate, Groups, Metric, Paired};
 use serde::Serialize;
 
 use super::{Dimension, Goal, Grid};
-use crate::comparison::{Comparison, Plan, Trial};
-use crate::journal::{Journal, Outcome};
+use crate::comparison::{Comparison, Plan, Trial, values};
+use crate::journal::Journal;
 use crate::roar::{RoarMeasure, RoarReport};
 use crate::{Error, Result};
 
@@ -46,10 +46,10 @@ pub struct Tried {
     /// The place of its value in each dimension.
     pub places: Vec<usize>,
     /// The goal's mean; none where less than half as many pairs could be measured as elsewhere.
-    pub value: Option<Interval>,
+    pub value: Option<Estimate>,
     /// How much worse than the chosen one, pair by pair: 0 for that one, and not told from it
     /// where the interval holds 0.
-    pub behind: Option<Interval>,
+    pub behind: Option<Estimate>,
     /// Pairs explained in a second by one thread, of the sides that the goal judges.
     pub pairs_a_second: f64,
     /// Pairs without a value.
@@ -62,9 +62,9 @@ pub struct HeldOut {
     /// As a method with its settings.
     pub method: String,
     /// The goal's mean over them.
-    pub value: Interval,
+    pub value: Estimate,
     /// How much worse than the chosen one, pair by pair.
-    pub behind: Interval,
+    pub behind: Estimate,
 }
 
 /// A goal's values, pair by pair.
@@ -84,27 +84,31 @@ impl Plan {
         journal: &Journal<Trial>,
     ) -> Result<Search> {
         let comparison = self.compare(model, dataset, journal);
-        let values = self.values(metric, dataset, journal);
-        Search::of(Goal::Metric(metric), grid, &comparison, values, self.seed)
+        let (values, groups) = self.values(metric, dataset, journal);
+        let seed = self.seed;
+        Search::of(
+            Goal::Metric(metric),
+            grid,
+            &comparison,
+            (&values, &groups),
+            seed,
+        )
     }
 
-    /// A metric's values of each method, row by row.
-    pub(crate) fn values(
+    /// A metric's values of each method, row by row, and the rows' pictures.
+    fn values(
         &self,
         metric: Metric,
         dataset: &Dataset,
         journal: &Journal<Trial>,
-    ) -> Vec<Values> {
-        let entries = self.entries(dataset);
-        let values = self.methods.iter().map(|method| {
-            let key = self.key(method.as_ref());
-            let values = entries.iter().map(|entry| match journal.get(entry, &key) {
-                Some(Outcome::Result(trial)) => trial.values.get(&metric).copied().flatten(),
-                _ => None,
-            });
-            values.collect()
-        });
-        values.collect()
+    ) -> (Vec<Values>, Groups) {
+        let outcomes = self.outcomes(dataset, journal).into_iter();
+        let pictures = Pictures::of(dataset);
+        let groups = Groups::of_pictures(pictures.of_rows().iter().copied());
+        (
+            outcomes.map(|outcomes| values(metric, &outcomes)).collect(),
+            groups,
+        )
     }
 }
 
@@ -128,7 +132,10 @@ impl Search {
             values.into_iter().map(Some).collect()
         });
         let (goal, seed) = (Goal::Roar(measure), report.settings.seed);
-        let mut search = Self::of(goal, grid, comparison, values.collect(), seed)?;
+        let (values, groups) = (values.collect::<Vec<_>>(), report.groups());
+        let mut search = Self::of(goal, grid, comparison, (&values, &groups), seed)?;
+        // The numbers are one a pair and run.
+        (search.pairs, search.of) = (report.judged(), report.judged());
         search.roar = Some(report);
         Ok(search)
     }
@@ -138,40 +145,31 @@ impl Search {
         goal: Goal,
         grid: &Grid,
         comparison: &Comparison,
-        values: Vec<Values>,
+        (values, groups): (&[Values], &Groups),
         seed: u64,
     ) -> Result<Self> {
         let of = values.iter().map(Vec::len).max().unwrap_or_default();
-        let measured = on_common_pairs(&values);
-        let intervals: Vec<Option<Interval>> = measured
-            .iter()
-            .map(|values| Some(Interval::of(values.as_deref()?, seed)))
-            .collect();
-        let chosen = best(&intervals, goal.direction());
-        let chosen = chosen.ok_or(Error::NothingToChooseBy { goal })?;
-        let best = measured[chosen].as_deref().unwrap_or_default();
+        let paired = Paired::of(values, |_| true, groups, goal.direction(), seed);
+        let paired = paired.ok_or(Error::NothingToChooseBy { goal })?;
+        let chosen = paired.best;
         let candidates = grid.candidates()?;
         let config = candidates[chosen].method.config();
         let candidates = candidates.into_iter().zip(&comparison.methods);
-        let found = intervals.iter().zip(&measured).zip(&values);
-        let tried =
-            candidates
-                .zip(found)
-                .map(
-                    |((candidate, column), ((interval, measured), values))| Tried {
-                        method: column.method.clone(),
-                        places: candidate.places,
-                        value: *interval,
-                        behind: measured.as_deref().map(|own| behind(goal, best, own, seed)),
-                        pairs_a_second: column.pairs_a_second,
-                        missing: of - values.iter().flatten().count(),
-                    },
-                );
+        let found = paired.stands.iter().zip(values);
+        let tried = candidates.zip(found);
+        let tried = tried.map(|((candidate, column), (stand, values))| Tried {
+            method: column.method.clone(),
+            places: candidate.places,
+            value: stand.map(|stand| stand.value),
+            behind: stand.map(|stand| stand.behind),
+            pairs_a_second: column.pairs_a_second,
+            missing: of - values.iter().flatten().count(),
+        });
         Ok(Self {
             goal,
             data: comparison.data.clone(),
             model: comparison.model.clone(),
-            pairs: best.len(),
+            pairs: paired.pairs,
             of,
             dimensions: grid.dimensions().to_vec(),
             tried: tried.collect(),
@@ -193,15 +191,18 @@ impl Search {
         let Goal::Metric(metric) = self.goal else {
             return self;
         };
-        let measured = on_common_pairs(&plan.values(metric, dataset, journal));
-        let chosen = measured.first().cloned().flatten();
-        let methods = plan.methods.iter().zip(measured);
-        let held_out = methods.filter_map(|(method, own)| {
-            let (best, own) = (chosen.as_deref()?, own?);
+        let (values, groups) = plan.values(metric, dataset, journal);
+        // Whoever is best here, the chosen one is what the others are compared with.
+        let first = |place: usize| place == 0;
+        let paired = Paired::of(&values, first, &groups, metric.direction(), plan.seed);
+        let stands = paired.map(|paired| paired.stands).unwrap_or_default();
+        let methods = plan.methods.iter().zip(stands);
+        let held_out = methods.filter_map(|(method, stand)| {
+            let stand = stand?;
             Some(HeldOut {
                 method: method.key(),
-                value: Interval::of(&own, plan.seed),
-                behind: behind(self.goal, best, &own, plan.seed),
+                value: stand.value,
+                behind: stand.behind,
             })
         });
         self.held_out = held_out.collect();
@@ -227,47 +228,6 @@ impl Search {
             ..config
         })
     }
-}
-
-/// Each method's values of the pairs that all have. One that has less than half as many values as
-/// another does not count, and gets none: else it would decide which pairs there are.
-fn on_common_pairs(values: &[Values]) -> Vec<Option<Vec<f64>>> {
-    let count = |values: &Values| values.iter().flatten().count();
-    let most = values.iter().map(count).max().unwrap_or_default();
-    let counts = |values: &&Values| count(values) > 0 && 2 * count(values) >= most;
-    let pairs = values.iter().map(Vec::len).max().unwrap_or_default();
-    let has = |values: &Values, pair: usize| values.get(pair).is_some_and(Option::is_some);
-    let common = (0..pairs).filter(|&pair| values.iter().filter(counts).all(|v| has(v, pair)));
-    let common: Vec<usize> = common.collect();
-    let kept = values.iter().map(|values| {
-        let kept: Vec<f64> = common
-            .iter()
-            .filter_map(|&pair| *values.get(pair)?)
-            .collect();
-        (counts(&values) && !kept.is_empty()).then_some(kept)
-    });
-    kept.collect()
-}
-
-/// How much worse values are than the best, pair by pair.
-fn behind(goal: Goal, best: &[f64], own: &[f64], seed: u64) -> Interval {
-    let sign = match goal.direction() {
-        Direction::Higher => 1.0,
-        Direction::Lower => -1.0,
-    };
-    let differences = best.iter().zip(own).map(|(best, own)| sign * (best - own));
-    Interval::of(&differences.collect::<Vec<_>>(), seed)
-}
-
-/// The place of the best mean, the first of equals.
-fn best(intervals: &[Option<Interval>], direction: Direction) -> Option<usize> {
-    let means = intervals.iter().enumerate();
-    let means = means.filter_map(|(place, interval)| Some((place, interval.as_ref()?.mean)));
-    let best = means.reduce(|best, next| match direction.prefers(next.1, best.1) {
-        true => next,
-        false => best,
-    });
-    best.map(|(place, _)| place)
 }
 
 #[cfg(test)]
@@ -298,12 +258,16 @@ pub(super) mod tests {
             data: "three pairs".into(),
             model: "a model".into(),
             pairs: 3,
+            pictures: 3,
             unread: Vec::new(),
+            notes: Vec::new(),
             methods: methods.collect(),
+            paired: BTreeMap::new(),
             roar: None,
         };
-        let values = values.map(<[_]>::to_vec).to_vec();
-        Search::of(goal, &grid, &comparison, values, 0)
+        let values = values.map(<[_]>::to_vec);
+        let groups = Groups::of_pictures(0..values[0].len());
+        Search::of(goal, &grid, &comparison, (&values, &groups), 0)
     }
 
     fn three(a: f64, b: f64, c: f64) -> [Option<f64>; 3] {
@@ -325,10 +289,10 @@ pub(super) mod tests {
         assert_eq!(found.chosen, 1);
         assert!(found.chosen().behind.unwrap().mean == 0.0);
         // Always 0.1 worse: no doubt about it, however the pairs differ.
-        let behind = found.tried[0].behind.unwrap();
-        assert!((behind.low - 0.1).abs() < 1e-9 && (behind.high - 0.1).abs() < 1e-9);
+        let [low, high] = found.tried[0].behind.unwrap().ends();
+        assert!((low - 0.1).abs() < 1e-9 && (high - 0.1).abs() < 1e-9);
         // Better once: not told apart.
-        assert!(found.tried[3].behind.unwrap().low < 0.0);
+        assert!(found.tried[3].behind.unwrap().ends()[0] < 0.0);
         // Where less is better, the smallest.
         let found = search(Goal::Metric(Metric::ImageDeletion), values).unwrap();
         assert_eq!(found.chosen, 2);

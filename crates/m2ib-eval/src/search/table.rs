@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use m2ib::Modality;
 use m2ib::draw::{aligned, separated};
-use m2ib_metrics::Interval;
+use m2ib_metrics::{Estimate, Interval};
 
 use super::{HeldOut, Search, Tried};
 use crate::roar::RoarReport;
@@ -45,8 +45,11 @@ impl Search {
         cells.push(match tried.behind {
             _ if best => "chosen".into(),
             None => format!("of {} pairs", self.of - tried.missing),
-            Some(behind) if behind.low <= 0.0 => format!("≈ {}", self.value(Some(behind))),
-            Some(behind) => self.value(Some(behind)),
+            Some(behind) => match behind.interval {
+                Some(Interval { low, .. }) if low > 0.0 => self.value(Some(behind)),
+                // Without an interval nothing is told apart either.
+                _ => format!("≈ {}", self.value(Some(behind))),
+            },
         });
         cells.push(format!("{:.2}", tried.pairs_a_second));
         cells
@@ -78,12 +81,13 @@ impl Search {
     }
 
     /// A mean ± half its interval, as tables scale it.
-    pub(super) fn value(&self, interval: Option<Interval>) -> String {
-        let Some(Interval { mean, low, high }) = interval else {
+    pub(super) fn value(&self, value: Option<Estimate>) -> String {
+        let Some(value) = value else {
             return "–".into();
         };
         let scale = self.goal.scale();
-        format!("{:.3} ± {:.3}", mean * scale, (high - low) / 2.0 * scale)
+        let half = value.half().map(|half| format!(" ± {:.3}", half * scale));
+        format!("{:.3}{}", value.mean * scale, half.unwrap_or_default())
     }
 
     /// One line a combination: its settings, the goal's mean and interval, and how far it is behind.
@@ -101,11 +105,13 @@ impl Search {
         let lines = self.tried.iter().map(|tried| {
             let mut line = self.settings(tried);
             line.push(self.goal.to_string());
-            for interval in [tried.value, tried.behind] {
-                line.extend(match interval {
-                    Some(Interval { mean, low, high }) => [mean, low, high].map(|x| x.to_string()),
-                    None => Default::default(),
-                });
+            for value in [tried.value, tried.behind] {
+                let mean = value.map(|value| value.mean);
+                let interval = value.and_then(|value| value.interval);
+                let ends = [interval.map(|it| it.low), interval.map(|it| it.high)];
+                let numbers = [mean].into_iter().chain(ends);
+                let text = |number: Option<f64>| number.map(|x| x.to_string()).unwrap_or_default();
+                line.extend(numbers.map(text));
             }
             line.push(tried.pairs_a_second.to_string());
             line.push(tried.missing.to_string());
