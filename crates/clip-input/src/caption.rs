@@ -17,6 +17,8 @@ pub struct CaptionTokenizer {
     around: [usize; 2],
     end: Option<i64>,
     padding: Option<i64>,
+    /// The one that the file names, whether captions are filled up or not.
+    pad: Option<i64>,
     file: Digest,
 }
 
@@ -79,6 +81,7 @@ impl CaptionTokenizer {
         let bytes = content.read()?;
         let mut inner = tokenizers::Tokenizer::from_bytes(&bytes)
             .map_err(|error| invalid(error.to_string()))?;
+        let pad = pad_id(&inner);
         // Captions are cut and filled up here, where it can be reported.
         inner.with_padding(None);
         inner
@@ -99,6 +102,7 @@ impl CaptionTokenizer {
             around: [before, after],
             end: end.map(|&id| i64::from(id)),
             padding: None,
+            pad,
             file: Digest::of([&bytes[..]]),
             inner: Arc::new(inner),
         })
@@ -121,6 +125,12 @@ impl CaptionTokenizer {
     /// The id of the token behind a caption, if one comes there.
     pub fn end_id(&self) -> Option<i64> {
         self.end
+    }
+
+    /// The id of the padding token: what captions are filled up with, else the one that the file
+    /// names. None if the tokenizer has none.
+    pub fn pad_id(&self) -> Option<i64> {
+        self.padding.or(self.pad)
     }
 
     /// A digest of the file and of how captions are filled up.
@@ -228,5 +238,48 @@ fn number_words(text: &str, tokens: &mut [Token], own: &[Option<u32>]) {
     let pieces = tokens.iter_mut().filter(|token| token.role == Role::Piece);
     for (piece, word) in pieces.zip(words) {
         piece.word = Some(word);
+    }
+}
+
+/// The padding token by the file's own words, or by the names that such tokens have.
+fn pad_id(tokenizer: &tokenizers::Tokenizer) -> Option<i64> {
+    if let Some(padding) = tokenizer.get_padding() {
+        return Some(padding.pad_id.into());
+    }
+    let special = |name: &&str| {
+        let added = tokenizer.get_added_tokens_decoder();
+        added
+            .values()
+            .any(|token| token.special && token.content == **name)
+    };
+    let named = ["<pad>", "[PAD]", "<|pad|>", "<|padding|>"]
+        .into_iter()
+        .find(special)?;
+    tokenizer.token_to_id(named).map(i64::from)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tokenizer(padding: &str, special: &str) -> CaptionTokenizer {
+        let json = format!(
+            r#"{{"version": "1.0", "padding": {padding}, "added_tokens": [{{"id": 1,
+            "content": "{special}", "single_word": false, "lstrip": false, "rstrip": false,
+            "normalized": false, "special": true}}], "model": {{"type": "WordLevel",
+            "unk_token": "a", "vocab": {{"a": 0, "{special}": 1, "b": 2}}}}}}"#
+        );
+        let content = Content::Bytes("tokenizer.json", json.into_bytes().leak());
+        CaptionTokenizer::load(&content, 8).unwrap()
+    }
+
+    #[test]
+    fn the_padding_token_is_the_tokenizers_own() {
+        let named = r#"{"strategy": {"Fixed": 8}, "direction": "Right", "pad_to_multiple_of": null,
+            "pad_id": 2, "pad_type_id": 0, "pad_token": "b"}"#;
+        assert_eq!(tokenizer(named, "<pad>").pad_id(), Some(2));
+        assert_eq!(tokenizer("null", "<pad>").pad_id(), Some(1));
+        assert_eq!(tokenizer("null", "<s>").pad_id(), None);
+        assert_eq!(tokenizer("null", "<s>").with_padding(0).pad_id(), Some(0));
     }
 }

@@ -131,6 +131,12 @@ impl DualEncoder {
         &self.tokenizer
     }
 
+    /// The id that takes the place of tokens that are taken away: the tokenizer's padding token or,
+    /// where it has none, the end token, which CLIP's own processor pads with. None without either.
+    pub fn pad_id(&self) -> Option<i64> {
+        self.tokenizer.pad_id().or(self.tokenizer.end_id())
+    }
+
     /// Images to pixels.
     pub fn processor(&self) -> &ImageProcessor {
         &self.processor
