@@ -207,12 +207,16 @@ fn add_states(
     layout: &Layout,
     modality: Modality,
 ) -> Result<()> {
-    for (index, moments) in moments.iter_mut().enumerate() {
+    // All layers or none: what fails at a late one must not have added its early ones.
+    let states = (0..moments.len()).map(|index| {
         let state = trace
             .hidden_state(index)
             .expect("hidden states were asked for");
         let [_, _, width] = state.dims();
-        let values = crate::encoded::host(state, modality)?;
+        Ok((crate::encoded::host(state, modality)?, width))
+    });
+    let states = states.collect::<Result<Vec<_>>>()?;
+    for (moments, (values, width)) in moments.iter_mut().zip(states) {
         for (role, row) in layout.tokens.iter().zip(values.chunks_exact(width)) {
             if role.is_input() {
                 moments.add(row);
@@ -223,6 +227,28 @@ fn add_states(
 }
 
 impl Calibration {
+    /// Mean 0 and deviation 1 at every layer: the statistics of nothing, by which settings can be
+    /// checked before any are taken.
+    pub fn standard(model: &DualEncoder) -> Self {
+        let layers = |depth: usize, width: usize| {
+            let statistics = Statistics {
+                mean: vec![0.0; width],
+                std: vec![1.0; width],
+            };
+            let layers = Layer::all(depth);
+            layers.map(|layer| (layer, statistics.clone())).collect()
+        };
+        let (image, text) = (model.image(), model.text());
+        Self {
+            model: model.name().into(),
+            identity: model.identity().to_string(),
+            images: 0,
+            captions: 0,
+            image: layers(image.depth(), image.width()),
+            text: layers(text.depth(), text.width()),
+        }
+    }
+
     /// A layer's statistics, if they belong to this model.
     ///
     /// # Errors

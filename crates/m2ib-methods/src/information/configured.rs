@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use m2ib::{Calibration, Config, DualEncoder, Explainer, Noise, Preset};
+use m2ib::{Calibration, Config, DualEncoder, Explainer, Modality, ModalitySettings, Noise};
 use m2ib_files::digest;
 
 use super::M2ib;
@@ -69,8 +69,16 @@ impl MethodFactory for Configured {
     }
 
     fn needs_calibration(&self) -> bool {
-        let noises = [self.config.image.noise, self.config.text.noise];
-        self.config.preset == Some(Preset::Matched) || noises.contains(&Some(Noise::Matched))
+        let preset = self.config.preset.unwrap_or_default();
+        let sides = [
+            (Modality::Image, self.config.image.noise),
+            (Modality::Text, self.config.text.noise),
+        ];
+        // A side's own noise takes the place of the preset's.
+        sides.into_iter().any(|(side, noise)| {
+            let usual = ModalitySettings::preset(preset, side, 0).noise;
+            noise.unwrap_or(usual) == Noise::Matched
+        })
     }
 
     fn config(&self) -> Option<Config> {
@@ -85,7 +93,7 @@ impl MethodFactory for Configured {
 
 #[cfg(test)]
 mod tests {
-    use m2ib::Overrides;
+    use m2ib::{Overrides, Preset};
 
     use super::*;
     use crate::subject::fixture;
@@ -118,5 +126,13 @@ mod tests {
         assert_ne!(factory.key(), key);
         assert!(factory.needs_calibration());
         assert!(factory.check(&model, None).is_err());
+        // Noise of their own on both sides, whatever the preset's is.
+        let isotropic = Some(Noise::Isotropic { sigma: 1.0 });
+        factory.config.preset = Some(Preset::Matched);
+        factory.config.text.noise = isotropic;
+        assert!(factory.needs_calibration());
+        factory.config.image.noise = isotropic;
+        assert!(!factory.needs_calibration());
+        assert!(factory.check(&model, None).is_ok());
     }
 }
