@@ -269,7 +269,7 @@ mod tests {
             "normalized": false, "special": true}}], "model": {{"type": "WordLevel",
             "unk_token": "a", "vocab": {{"a": 0, "{special}": 1, "b": 2}}}}}}"#
         );
-        let content = Content::Bytes("tokenizer.json", json.into_bytes().leak());
+        let content = Content::Bytes("tokenizer.json".into(), json.into_bytes().into());
         CaptionTokenizer::load(&content, 8).unwrap()
     }
 

@@ -38,6 +38,17 @@ impl CalibrationArguments {
         })
     }
 
+    /// Those known or, where some are needed, some that settings can be checked by.
+    pub(crate) fn provisional(
+        &self,
+        needed: bool,
+        arguments: &ModelArguments,
+        model: &DualEncoder,
+    ) -> Result<Option<Calibration>> {
+        let known = self.known(arguments)?;
+        Ok(known.or_else(|| needed.then(|| Calibration::standard(model))))
+    }
+
     /// Those known, or new ones where they are needed; new ones are left in a folder for the next
     /// run.
     pub(crate) fn load(

@@ -19,8 +19,8 @@ use crate::trials::{self, RoarArguments};
 pub(crate) struct Compare {
     #[arg(long, value_name = "METHODS", value_delimiter = ',', help = methods_help())]
     methods: Vec<String>,
-    /// Metrics, separated by commas; all if not given. Those that need to know where the object is
-    /// are left out for pairs that don't say.
+    /// Metrics, separated by commas; all that can be had if not given. One that is named and cannot be
+    /// had of any pair is an error.
     #[arg(long, value_name = "METRICS", value_delimiter = ',')]
     metrics: Vec<Metric>,
     /// What a masked token becomes: pad, mean (of the vocabulary's embeddings) or a token's id.
@@ -81,7 +81,19 @@ impl Compare {
         for path in written {
             anstream::println!("{}", path.display());
         }
-        measured(&comparison)
+        measured(&comparison)?;
+        comparison.met(&self.metrics).context("--metrics")
+    }
+
+    /// Whether all that is asked for can be had, before anything is explained or written.
+    pub(crate) fn check(&self, plan: &Plan, model: &DualEncoder, dataset: &Dataset) -> Result<()> {
+        plan.check(model)?;
+        plan.demand(&self.metrics, model, dataset)
+            .context("--metrics")?;
+        match self.roar {
+            true => self.tuning.check(plan, model, dataset),
+            false => Ok(()),
+        }
     }
 
     /// Those named; none if none is.
@@ -107,7 +119,8 @@ impl Compare {
             !unused,
             "--roar-runs, --roar-epochs and --roar-rate are settings of --roar, which is not given"
         );
-        self.tuning.settings(seed)?;
+        // Whatever the padding is.
+        self.tuning.settings(seed, 0)?;
         let mut plan = Plan::new(methods);
         if !self.metrics.is_empty() {
             plan.metrics = self.metrics.clone();

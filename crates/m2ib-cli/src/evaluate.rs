@@ -58,6 +58,9 @@ impl Evaluate {
         Output::check(&self.out)?;
         let model = self.model.load()?;
         let needed = plan.methods.iter().any(|method| method.needs_calibration());
+        // Whatever is wrong is told before statistics are taken, which takes a while.
+        plan.calibration = self.calibration.provisional(needed, &self.model, &model)?;
+        self.compare.check(&plan, &model, &dataset)?;
         plan.calibration = self
             .calibration
             .load(needed, &self.model, &model, &self.out)?;

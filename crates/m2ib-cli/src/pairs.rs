@@ -30,7 +30,7 @@ pub(crate) struct Pairs {
     #[arg(long, value_name = "FOLDER", requires = "data")]
     images: Option<PathBuf>,
     /// Take so many pairs by chance (by --seed) instead of all.
-    #[arg(long, value_name = "N", requires = "data")]
+    #[arg(long, value_name = "N", requires = "data", value_parser = count)]
     sample: Option<usize>,
     #[command(flatten)]
     picture: PictureArguments,
@@ -47,6 +47,9 @@ impl Pairs {
         }
         if let more @ 1.. = dataset.failures.len().saturating_sub(NAMED) {
             crate::warn(format!("left out {more} more rows"));
+        }
+        for note in &dataset.notes {
+            crate::warn(format!("{}: {note}", dataset.name));
         }
         if dataset.rows.is_empty() {
             let first = dataset.failures.first();

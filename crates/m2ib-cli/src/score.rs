@@ -58,6 +58,11 @@ impl Score {
                 crate::warn(warning);
             }
         }
+        // A share of one caption would be 100 %, whatever it says.
+        if let [(caption, score)] = &scores[..] {
+            anstream::println!("{:>10}  caption\n{score:>10.4}  {caption}", "similarity");
+            return Ok(());
+        }
         let scale = explainer.model().scale();
         let largest = scores[0].1;
         let weight = |score: f32| ((score - largest) * scale).exp();

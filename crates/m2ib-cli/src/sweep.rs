@@ -154,7 +154,8 @@ impl Sweep {
             "--roar-runs, --roar-epochs and --roar-rate are for --metric roar_…; {} needs no fine-tuning",
             self.metric
         );
-        self.tuning.settings(self.seed)?;
+        // Whatever the padding is.
+        self.tuning.settings(self.seed, 0)?;
         let output = Output::check(&self.out)?;
         let dataset = self.pairs.read(self.seed)?;
         let model = self.model.load()?;
@@ -195,6 +196,16 @@ impl Sweep {
             "there is nothing to choose from: vary something, as in --beta 0.1,1,10 or --vary masks=100,500"
         );
         let needed = candidates.iter().any(|method| method.needs_calibration());
+        // Whatever is wrong is told before statistics are taken, which takes a while.
+        let provisional = self.calibration.provisional(needed, &self.model, model)?;
+        let provisional = self.plan(candidates.clone(), provisional);
+        provisional.check(model)?;
+        match self.metric {
+            Goal::Metric(metric) => provisional
+                .demand(&[metric], model, dataset)
+                .context("--metric")?,
+            Goal::Roar(_) => self.tuning.check(&provisional, model, dataset)?,
+        }
         let calibration = &self.calibration;
         let calibration = calibration.load(needed, &self.model, model, &self.out)?;
         let plan = |methods| self.plan(methods, calibration.clone());
@@ -276,7 +287,8 @@ impl Sweep {
         let image_layers = layers(&axes.image_layer, Modality::Image, image)?;
         let text_layers = layers(&axes.text_layer, Modality::Text, text)?;
         if let Some(method) = &self.other.method {
-            return self.other.grid(method);
+            let grid = self.other.grid(method)?;
+            return self.judged(grid, "--vary ");
         }
         let grid = Grid::new(&self.presets())
             .vary(Axis::ImageLayer, image_layers)
@@ -285,12 +297,17 @@ impl Sweep {
             .vary(Axis::Beta, &axes.beta)
             .vary(Axis::LearningRate, &axes.learning_rate)
             .vary(Axis::Steps, &axes.steps);
+        self.judged(grid, "--")
+    }
+
+    /// That what decides judges every setting that is varied.
+    fn judged(&self, grid: Grid, option: &str) -> Result<Grid> {
         let judged = self.metric.modalities();
         for dimension in grid.dimensions() {
             let axis = dimension.axis;
             ensure!(
                 judged.iter().any(|&modality| axis.changes(modality)),
-                "--{axis} changes nothing that {} judges: it is of the {}'s explanation",
+                "{option}{axis} changes nothing that {} judges, which is of the {}'s explanation alone",
                 self.metric,
                 judged[0]
             );
@@ -315,7 +332,7 @@ impl Other {
                 )
             })?;
             let values = values.split(',').filter(|value| !value.is_empty());
-            grid = grid.vary(Axis::Of(setting.name), values);
+            grid = grid.vary(Axis::of(setting.name), values);
         }
         Ok(grid)
     }

@@ -11,9 +11,6 @@ use m2ib_eval::comparison::{Plan, RoarProgress, Trial};
 use m2ib_eval::journal::Journal;
 use m2ib_eval::roar::{RoarReport, RoarSettings};
 
-/// What CLIP's own tokenizer pads with.
-const PAD: i64 = 0;
-
 /// Does what of a plan is not yet in a folder's journal.
 pub(crate) fn explained(
     plan: &Plan,
@@ -58,15 +55,21 @@ impl RoarArguments {
         self.roar_runs.is_some() || self.roar_epochs.is_some() || self.roar_rate.is_some()
     }
 
-    /// Settings that make sense.
-    pub(crate) fn settings(&self, seed: u64) -> Result<RoarSettings> {
-        let mut settings = RoarSettings::new(PAD);
+    /// Settings that make sense, for a model with this padding token.
+    pub(crate) fn settings(&self, seed: u64, padding: i64) -> Result<RoarSettings> {
+        let mut settings = RoarSettings::new(padding);
         settings.seed = seed;
         settings.tune.seed = seed;
         settings.tune.epochs = self.roar_epochs.unwrap_or(settings.tune.epochs);
         settings.tune.learning_rate = self.roar_rate.unwrap_or(settings.tune.learning_rate);
         settings.check().context("--roar-epochs, --roar-rate")?;
         Ok(settings)
+    }
+
+    /// Whether ROAR+ of a plan can be done, before anything is.
+    pub(crate) fn check(&self, plan: &Plan, model: &DualEncoder, dataset: &Dataset) -> Result<()> {
+        let settings = self.settings(plan.seed, padding(model)?)?;
+        plan.check_roar(model, dataset, &settings).context("ROAR+")
     }
 
     /// ROAR+ of a plan's methods, kept in a folder.
@@ -78,7 +81,7 @@ impl RoarArguments {
         journal: &Journal<Trial>,
         folder: &Path,
     ) -> Result<RoarReport> {
-        let settings = self.settings(plan.seed)?;
+        let settings = self.settings(plan.seed, padding(model)?)?;
         // Every method's fine-tuning, one without removals and one of random ones.
         let runs = self.roar_runs.unwrap_or(1);
         let tunings = (plan.methods.len() as u64 + 2) * runs;
@@ -101,4 +104,10 @@ impl RoarArguments {
         bar.finish_and_clear();
         Ok(report)
     }
+}
+
+/// What a removed token becomes.
+fn padding(model: &DualEncoder) -> Result<i64> {
+    let none = "ROAR+ makes removed tokens padding, and this model's tokenizer has neither a padding nor an end token";
+    model.pad_id().context(none)
 }

@@ -423,7 +423,7 @@ fn evaluate_prints_tables_and_writes_numbers_and_pictures() {
     let json: serde_json::Value = serde_json::from_slice(&json).unwrap();
     let energy = &json["methods"][0]["summaries"]["energy"];
     let share = |value: &serde_json::Value| (0.0..=1.0).contains(&value.as_f64().unwrap());
-    assert!(share(&energy["chance"]) && share(&energy["interval"]["mean"]));
+    assert!(share(&energy["chance"]) && share(&energy["value"]["mean"]));
 
     // The same command again finds everything done.
     let journal = || std::fs::read(out.join("journal.jsonl")).unwrap();
