@@ -8,8 +8,8 @@ use std::sync::LazyLock;
 
 use m2ib::image::{DynamicImage, ImageFormat, Rgb, RgbImage};
 use m2ib::{
-    Attribution, Backend, Calibration, DualEncoder, Explainer, ExplainerBuilder, Layer, Modality,
-    Noise, Overrides, Preset, Warning, decode_image, open_image,
+    Attribution, Backend, Calibration, Calibrator, DualEncoder, Explainer, ExplainerBuilder, Layer,
+    Modality, Noise, Overrides, Preset, Warning, decode_image, open_image,
 };
 use m2ib_tests::case::Values;
 use m2ib_tests::toy::{Toy, encode};
@@ -955,4 +955,33 @@ fn encodings_of_another_explainer_are_refused_with_both_origins() {
             "at embedding",
         ],
     );
+}
+
+/// A word whose embedding is finite and overflows in the first block.
+#[test]
+fn a_caption_that_fails_behind_the_first_layer_adds_nothing_to_the_statistics() {
+    let device = Backend::Cpu.device().unwrap();
+    let mut toy = Toy::new(1);
+    let caption = MODEL.tokenizer().encode("piano").unwrap();
+    let piece = caption.tokens.iter().find(|token| token.role.is_input());
+    let id = piece.unwrap().id as usize;
+    let table = "text_model.embeddings.token_embedding.weight";
+    let table = &mut toy.tensors.get_mut(table).unwrap();
+    let width = table.shape[1];
+    table.data[id * width..(id + 1) * width].fill(3e38);
+    let model = toy.load(&device).unwrap();
+    let statistics = |captions: &[&str]| {
+        let mut calibrator = Calibrator::new(&model);
+        for scale in 1..4 {
+            calibrator.add_image(&picture(scale)).unwrap();
+        }
+        let added = captions
+            .iter()
+            .map(|caption| calibrator.add_caption(caption).is_ok());
+        let added: Vec<bool> = added.collect();
+        (added, calibrator.finish().unwrap())
+    };
+    let (added, with) = statistics(&["a red boot", "a piano", "two dice"]);
+    assert_eq!(added, [true, false, true]);
+    assert_eq!(with, statistics(&["a red boot", "two dice"]).1);
 }

@@ -150,6 +150,8 @@ fn a_pair_that_fails_is_kept_with_its_reason_and_ends_nothing() {
     );
     // Nobody marked an object, so nothing can be said of where the map lies.
     assert!(!column.summaries.contains_key(&Metric::Energy));
+    let said = comparison.notes.join(" ");
+    assert!(said.contains("left out: energy"), "{said}");
     let page = comparison.to_html(&gallery(&plan, &model, &data, &kept, 2).unwrap());
     assert!(page.unwrap().contains("broken.png"));
 
@@ -278,7 +280,7 @@ fn a_partner_is_another_picture_and_never_a_true_caption_of_the_same() {
     let model = model();
     let folder = tempfile::tempdir().unwrap();
     let data = several_captions(folder.path());
-    let mut plan = plan(&["saliency"]);
+    let mut plan = plan(&["occlusion"]);
     plan.metrics = vec![Metric::ImagePartner, Metric::TextPartner];
     plan.repeated = usize::MAX;
     plan.partners = 2;

@@ -97,7 +97,11 @@ impl Plan {
             roar: None,
         };
         let lonely = self.lonely(dataset, &pictures);
+        // Of partners is said then why there are none.
+        let told = |metric: Metric| lonely.is_some() && metric.needs_partner();
+        let silent = comparison.silent(|metric| self.wants(&[metric]) && !told(metric));
         comparison.notes.extend(lonely);
+        comparison.notes.extend(silent);
         comparison.notes.extend(comparison.about_counts());
         comparison
     }
@@ -275,6 +279,27 @@ impl Comparison {
     pub(super) fn own_count(&self, column: &Column, metric: Metric) -> Option<usize> {
         let count = Self::measured(column, metric)?;
         (self.count(metric).is_none() && count != self.pairs).then_some(count)
+    }
+
+    /// What is to be said of metrics that were wanted and have no value for any pair.
+    fn silent(&self, wanted: impl Fn(Metric) -> bool) -> Option<String> {
+        let any = |metric: &Metric| {
+            let mut methods = self.methods.iter();
+            methods.any(|column| Self::measured(column, *metric).is_some())
+        };
+        // Of partners more is said elsewhere.
+        let metrics = Metric::ALL
+            .into_iter()
+            .filter(|metric| !metric.needs_partner());
+        let silent = metrics.filter(|metric| wanted(*metric) && !any(metric));
+        let silent: Vec<&str> = silent.map(Metric::key).collect();
+        let explained = self.methods.iter().any(|column| column.explained > 0);
+        (explained && !silent.is_empty()).then(|| {
+            format!(
+                "No pair has what these need, so they are left out: {}.",
+                silent.join(", ")
+            )
+        })
     }
 
     /// What is to be said of how many pairs and pictures there are.
