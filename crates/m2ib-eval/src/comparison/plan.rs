@@ -141,18 +141,20 @@ impl Plan {
     /// [`Error::Explainer`] for a token outside the vocabulary, [`Error::Metric`] for padding where
     /// there is none and for settings of metrics that no image fits.
     pub fn check(&self, model: &DualEncoder) -> Result<()> {
-        let filled = match self.fill {
-            TokenFill::Id(id) => Some(id),
-            TokenFill::Pad => Some(model.pad_id().ok_or(m2ib_metrics::Error::Setting {
-                argument: "fill",
-                found: "pad".into(),
-                expected: NO_PADDING,
-            })?),
-            TokenFill::MeanEmbedding => None,
-        };
-        if let Some(id) = filled {
-            let known = model.text().ids(&[id]);
-            known.map_err(m2ib::Error::from)?;
+        match self.fill {
+            TokenFill::Id(id) => {
+                let known = model.text().ids(&[id]);
+                known.map_err(m2ib::Error::from)?;
+            }
+            TokenFill::Pad if model.pad_id().is_none() => {
+                return Err(m2ib_metrics::Error::Setting {
+                    argument: "fill",
+                    found: "pad".into(),
+                    expected: NO_PADDING,
+                }
+                .into());
+            }
+            TokenFill::Pad | TokenFill::MeanEmbedding => {}
         }
         let pixels = model.processor().output_size();
         let pixels = pixels.map(|(width, height)| width as usize * height as usize);
