@@ -3,7 +3,7 @@
 //! A cosine means nothing by itself: models differ in where theirs lie, and so do images within a
 //! model. What an image has in common with captions of other things is what chance gives.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use burn::tensor::Tensor;
 use clip_input::Layout;
@@ -19,7 +19,8 @@ pub struct Chance {
 }
 
 impl Chance {
-    /// Embeds captions; those with text that the model's vocabulary does not know are left out.
+    /// Embeds captions; those with text that the model's vocabulary does not know are left out, and so
+    /// are those that it cannot tell from others.
     ///
     /// # Errors
     /// What the text tower says.
@@ -29,14 +30,21 @@ impl Chance {
     ) -> Result<Self> {
         let tower = model.text();
         let mut alike: BTreeMap<Layout, Vec<(String, Vec<i64>)>> = BTreeMap::new();
+        let mut known = BTreeSet::new();
         for caption in captions {
             let text = caption.as_ref();
             let Ok(caption) = model.tokenizer().encode(text) else {
                 continue;
             };
-            let layout = tower.layout(&caption)?;
-            let ids = (text.to_owned(), caption.ids());
-            alike.entry(layout).or_default().push(ids);
+            let ids = caption.ids();
+            // Where a token stands for all that is unknown, captions may differ in nothing else.
+            if known.insert(ids.clone()) {
+                let layout = tower.layout(&caption)?;
+                alike
+                    .entry(layout)
+                    .or_default()
+                    .push((text.to_owned(), ids));
+            }
         }
         let mut chance = Self {
             captions: Vec::new(),
