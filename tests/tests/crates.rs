@@ -53,5 +53,7 @@ fn method_and_model_do_not_know_each_other() {
     let (method, model) = (built_on("m2ib-core"), built_on("clip-model"));
     assert!(method.contains("burn") && model.contains("burn"));
     assert!(!method.contains("clip_model") && !method.contains("clip_input"));
-    assert!(!model.iter().any(|name| name.starts_with("m2ib")));
+    // What knows bytes alone is everybody's.
+    let mut known = model.iter().filter(|name| *name != "m2ib_files");
+    assert!(!known.any(|name| name.starts_with("m2ib")));
 }

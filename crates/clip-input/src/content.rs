@@ -5,6 +5,9 @@ use std::path::PathBuf;
 
 use crate::{Error, Result, foreign};
 
+/// Files are read whole up to this many bytes, 256 MiB: the largest tokenizers have a tenth.
+const MAX_FILE: u64 = 256 << 20;
+
 /// One file: on disk, or in memory under a name for error messages.
 #[derive(Debug, Clone)]
 pub enum Content {
@@ -28,13 +31,13 @@ impl Content {
         }
     }
 
-    /// Reads the whole file.
+    /// Reads the whole file, if it is one and has at most 256 MiB.
     ///
     /// # Errors
     /// [`Error::Read`]; [`Error::Foreign`] for what Git LFS leaves in place of a file.
     pub fn read(&self) -> Result<Vec<u8>> {
         let bytes = match self {
-            Self::Path(path) => std::fs::read(path).map_err(|reason| Error::Read {
+            Self::Path(path) => m2ib_files::read(path, MAX_FILE).map_err(|reason| Error::Read {
                 path: path.clone(),
                 reason,
             })?,

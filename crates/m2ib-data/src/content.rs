@@ -1,11 +1,20 @@
 //! Files as part of a row's identity.
 
+use std::io::Result;
 use std::path::Path;
 
-/// A file's content, marked as one, or the mark of none.
+use m2ib_files::Digester;
+
+/// What tells a file from others by its content, marked as one, or the mark of none.
 pub(crate) fn file_bytes(path: &Path) -> Vec<u8> {
-    match std::fs::read(path) {
-        Ok(content) => [&b"file"[..], &content].concat(),
+    match content(path) {
+        Ok(digest) => [&b"file"[..], digest.as_bytes()].concat(),
         Err(_) => b"unreadable".to_vec(),
     }
+}
+
+fn content(path: &Path) -> Result<String> {
+    let mut digester = Digester::default();
+    digester.add_from(m2ib_files::open(path)?)?;
+    Ok(digester.finish())
 }

@@ -1,7 +1,6 @@
 //! A folder of images, each beside a text file with its captions.
 
 use std::collections::{BTreeMap, HashSet};
-use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
@@ -157,7 +156,8 @@ fn leads_up(entry: &DirEntry, root: &Path) -> bool {
 /// Whether a file of an unknown extension is an image all the same, or what it is.
 fn unknown(path: &Path) -> Result<(), String> {
     let mut start = Vec::new();
-    let file = File::open(path).and_then(|file| file.take(START as u64).read_to_end(&mut start));
+    let file =
+        m2ib_files::open(path).and_then(|file| file.take(START as u64).read_to_end(&mut start));
     file.map_err(|error| format!("it cannot be read: {error}"))?;
     match foreign(&start) {
         _ if is_image(&start) => Ok(()),

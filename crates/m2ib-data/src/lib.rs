@@ -19,6 +19,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! A file of rows has at most [`MAX_FILE`] bytes; pipes and devices are not read.
+//!
 //! **What this crate may know:** files of images, captions and regions. It knows no model.
 
 mod boxes;
@@ -49,6 +51,9 @@ mod source;
 mod source_text;
 mod table;
 mod turn;
+
+/// Files of rows are read up to this many bytes, 4 GiB: COCO's largest have half of one.
+pub const MAX_FILE: u64 = 4 << 30;
 
 pub use dataset::Dataset;
 pub use error::{DataError, DataResult};

@@ -1,10 +1,13 @@
 //! The lines of a file, numbered as an editor numbers them.
 
-use std::io::BufRead;
+use std::io::{BufRead, Error, ErrorKind, Read};
 use std::path::Path;
 
 use crate::error::read_error;
 use crate::{DataResult, source_text};
+
+/// A line of more bytes than this is none of text.
+const MAX_LINE: u64 = 16 << 20;
 
 /// Hands out each line that is not blank with its number, from 1, without its end.
 pub(super) fn each(path: &Path, mut take: impl FnMut(usize, &[u8])) -> DataResult<()> {
@@ -12,9 +15,15 @@ pub(super) fn each(path: &Path, mut take: impl FnMut(usize, &[u8])) -> DataResul
     let mut bytes = Vec::new();
     for number in 1.. {
         bytes.clear();
-        let read = reader.read_until(b'\n', &mut bytes);
-        if read.map_err(read_error(path))? == 0 {
-            break;
+        let mut line = reader.by_ref().take(MAX_LINE);
+        let read = line.read_until(b'\n', &mut bytes);
+        match read.map_err(read_error(path))? as u64 {
+            0 => break,
+            MAX_LINE if bytes.last() != Some(&b'\n') => {
+                let found = format!("line {number} has more than {} MiB", MAX_LINE >> 20);
+                return Err(read_error(path)(Error::new(ErrorKind::FileTooLarge, found)));
+            }
+            _ => {}
         }
         let line = without_end(without_mark(&bytes));
         if !line.trim_ascii().is_empty() {

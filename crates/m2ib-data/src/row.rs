@@ -293,16 +293,9 @@ impl Row {
 impl RowFailure {
     /// A row that failed in use, with the error and what caused it.
     pub fn new(row: &Row, error: &dyn Error) -> Self {
-        let mut reason = error.to_string();
-        let mut cause = error.source();
-        while let Some(error) = cause {
-            reason.push_str(": ");
-            reason.push_str(&error.to_string());
-            cause = error.source();
-        }
         Self {
             row: row.key.clone(),
-            reason,
+            reason: m2ib_files::causes(error),
         }
     }
 }

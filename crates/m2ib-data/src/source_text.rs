@@ -2,12 +2,11 @@
 //!
 //! Excel saves "Unicode text" as UTF-16, and PowerShell writes it by default.
 
-use std::fs::File;
 use std::io::{self, BufRead, BufReader, Cursor, Read};
 use std::path::Path;
 
 use crate::error::read_error;
-use crate::{DataError, DataResult};
+use crate::{DataError, DataResult, MAX_FILE};
 
 /// So many bytes tell an encoding that has no byte order mark.
 const START: usize = 64;
@@ -26,7 +25,7 @@ enum Encoding {
 /// Opens a file that is text; a byte order mark at its beginning is left out.
 pub(super) fn open(path: &Path) -> DataResult<Box<dyn BufRead>> {
     let failed = read_error(path);
-    let mut reader = BufReader::new(File::open(path).map_err(&failed)?);
+    let mut reader = BufReader::new(m2ib_files::open_within(path, MAX_FILE).map_err(&failed)?);
     let mut start = Vec::new();
     let mut begin = reader.by_ref().take(START as u64);
     begin.read_to_end(&mut start).map_err(&failed)?;
