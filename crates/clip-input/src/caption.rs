@@ -67,6 +67,39 @@ impl Caption {
     }
 }
 
+/// The library that reads patterns descends into brackets without end, and a stack that overflows
+/// takes the whole program with it. CLIP's own pattern has six.
+const MOST_BRACKETS: usize = 256;
+
+/// The most opening brackets in one text of a JSON file.
+fn most_brackets(json: &[u8]) -> usize {
+    let (mut most, mut count) = (0, 0);
+    let (mut inside, mut escaped) = (false, false);
+    for &byte in json {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if inside => escaped = true,
+            b'"' => {
+                inside = !inside;
+                count = 0;
+            }
+            b'[' if inside => {
+                count += 1;
+                most = most.max(count);
+            }
+            _ => {}
+        }
+    }
+    most
+}
+
+/// What a tokenizer makes of a text, or why it makes nothing: some files are only found wrong when
+/// they are used.
+fn encoded(tokenizer: &tokenizers::Tokenizer, text: &str) -> Result<tokenizers::Encoding, String> {
+    let encoding = m2ib_files::caught(|| tokenizer.encode(text, true))?;
+    encoding.map_err(|error| error.to_string())
+}
+
 impl CaptionTokenizer {
     /// Loads `tokenizer.json` for a text tower with so many positions.
     ///
@@ -79,7 +112,16 @@ impl CaptionTokenizer {
             reason,
         };
         let bytes = content.read()?;
-        let mut inner = tokenizers::Tokenizer::from_bytes(&bytes)
+        let brackets = most_brackets(&bytes);
+        if brackets > MOST_BRACKETS {
+            return Err(invalid(format!(
+                "one of its texts has {brackets} opening brackets, at most {MOST_BRACKETS} are read"
+            )));
+        }
+        // The parser takes some malformed files for a mistake of its own.
+        let parsed = m2ib_files::caught(|| tokenizers::Tokenizer::from_bytes(&bytes));
+        let mut inner = parsed
+            .map_err(&invalid)?
             .map_err(|error| invalid(error.to_string()))?;
         let pad = pad_id(&inner);
         // Captions are cut and filled up here, where it can be reported.
@@ -87,9 +129,7 @@ impl CaptionTokenizer {
         inner
             .with_truncation(None)
             .map_err(|error| invalid(error.to_string()))?;
-        let probe = inner
-            .encode("a", true)
-            .map_err(|error| invalid(error.to_string()))?;
+        let probe = encoded(&inner, "a").map_err(invalid)?;
         let special = probe.get_special_tokens_mask();
         let count = |special: &mut dyn Iterator<Item = &u32>| {
             special.take_while(|&&special| special == 1).count()
@@ -155,13 +195,10 @@ impl CaptionTokenizer {
     /// # Errors
     /// [`Error::EmptyCaption`]; [`Error::UnknownText`] for text outside the vocabulary.
     pub fn encode(&self, text: &str) -> Result<Caption> {
-        let encoding = self
-            .inner
-            .encode(text, true)
-            .map_err(|error| Error::Tokenizer {
-                file: "tokenizer.json".into(),
-                reason: format!("it fails on \"{text}\": {error}"),
-            })?;
+        let encoding = encoded(&self.inner, text).map_err(|reason| Error::Tokenizer {
+            file: "tokenizer.json".into(),
+            reason: format!("it fails on \"{text}\": {reason}"),
+        })?;
         let total = encoding.len();
         let [before, after] = self.around;
         let mut tokens: Vec<Token> = (0..total)
@@ -261,6 +298,32 @@ fn pad_id(tokenizer: &tokenizers::Tokenizer) -> Option<i64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_pattern_that_would_overflow_the_stack_is_refused() {
+        let json = format!(
+            r#"{{"version": "1.0", "added_tokens": [[["\"[[["]]], "normalizer": {{"type": "Replace",
+            "pattern": {{"Regex": "{}"}}, "content": " "}}}}"#,
+            "[".repeat(5000)
+        );
+        assert_eq!(most_brackets(json.as_bytes()), 5000);
+        let content = Content::Bytes("tokenizer.json".into(), json.into_bytes().into());
+        let error = CaptionTokenizer::load(&content, 8).unwrap_err().to_string();
+        assert!(
+            error.contains("tokenizer.json") && error.contains("5000"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn a_file_that_breaks_the_parser_is_an_error() {
+        let broken = br#"{"version": "1.0", "added_tokens": [], "decoder": {"type": \ud800}}"#;
+        for bytes in [&broken[..], &broken[..60], b"", b"[]"] {
+            let content = Content::Bytes("tokenizer.json".into(), bytes.to_vec().into());
+            let error = CaptionTokenizer::load(&content, 8).unwrap_err();
+            assert!(error.to_string().contains("tokenizer.json"), "{error}");
+        }
+    }
 
     fn tokenizer(padding: &str, special: &str) -> CaptionTokenizer {
         let json = format!(

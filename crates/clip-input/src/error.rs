@@ -114,4 +114,32 @@ pub enum Error {
         /// The limit on width × height.
         limit: u64,
     },
+    /// An image of which some part takes more memory than is sensible.
+    #[error(
+        "{file} goes beyond what is read ({reason}): sides of {side} pixels, {metadata} MiB of what is not pixels; scale it down, or save it anew"
+    )]
+    ImageBeyondLimits {
+        /// The file.
+        file: String,
+        /// The decoder's reason.
+        reason: String,
+        /// The limit on either side.
+        side: u32,
+        /// The limit on profiles and the like, in MiB.
+        metadata: u64,
+    },
+    /// An image of which one side is longer than is sensible.
+    #[error(
+        "{file} has {width}×{height} pixels, sides of at most {limit} are read; cut it into pieces, or scale it down"
+    )]
+    ImageTooLong {
+        /// The file.
+        file: String,
+        /// Width.
+        width: u32,
+        /// Height.
+        height: u32,
+        /// The limit on either.
+        limit: u32,
+    },
 }

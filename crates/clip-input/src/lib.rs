@@ -31,7 +31,7 @@ pub use error::{Error, Result};
 pub use foreign::{Foreign, START, foreign};
 pub use json::object as json_object;
 pub use layout::{Layout, Read, Sight};
-pub use open_image::{MAX_PIXELS, decode_image, is_image, open_image};
+pub use open_image::{MAX_PIXELS, MAX_SIDE, decode_image, is_image, open_image};
 pub use orientation::orientation;
 pub use processor::{ImageProcessor, Pixels, View};
 pub use resize::{Filter, resize};

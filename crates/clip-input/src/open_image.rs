@@ -13,25 +13,29 @@ use crate::{Error, Result, foreign, jpeg};
 /// Images with more pixels than this are refused from their header alone.
 pub const MAX_PIXELS: u64 = 200_000_000;
 
+/// Images with a longer side than this are refused too: of a sliver, next to nothing is seen, and what is
+/// drawn of it must be wide enough for words.
+pub const MAX_SIDE: u32 = 100_000;
+
+/// Bytes that what goes with the pixels may take, such as colour profiles, which may be packed to a
+/// thousandth.
+const MAX_METADATA: u64 = 64 << 20;
+
 /// The widest pixel that is decoded: four channels of f32.
 const MAX_PIXEL_BYTES: u64 = 16;
 
 /// Reads a PNG, JPEG, WebP, GIF (first frame), BMP or TIFF file, upright.
 ///
 /// # Errors
-/// [`Error::Read`], [`Error::NotAnImage`], [`Error::BrokenImage`], [`Error::ImageTooLarge`].
+/// [`Error::Read`], [`Error::NotAnImage`], [`Error::BrokenImage`], [`Error::ImageTooLarge`],
+/// [`Error::ImageTooLong`].
 pub fn open_image(path: impl AsRef<Path>) -> Result<DynamicImage> {
     let path = path.as_ref();
     let read_error = |reason| Error::Read {
         path: path.into(),
         reason,
     };
-    if path.is_dir() {
-        return Err(read_error(std::io::Error::other(
-            "it is a folder, expected an image file",
-        )));
-    }
-    let file = std::fs::File::open(path).map_err(read_error)?;
+    let file = m2ib_files::open(path).map_err(read_error)?;
     decode(BufReader::new(file), &path.display().to_string())
 }
 
@@ -43,7 +47,17 @@ pub fn decode_image(bytes: &[u8], name: &str) -> Result<DynamicImage> {
     decode(Cursor::new(bytes), name)
 }
 
-fn decode(mut file: impl BufRead + Seek, name: &str) -> Result<DynamicImage> {
+/// A decoder that panics has met a file that is broken in a way it was not written for.
+fn decode(file: impl BufRead + Seek, name: &str) -> Result<DynamicImage> {
+    m2ib_files::caught(|| decode_unguarded(file, name)).unwrap_or_else(|reason| {
+        Err(Error::BrokenImage {
+            file: name.into(),
+            reason: format!("its decoder gave up ({reason})"),
+        })
+    })
+}
+
+fn decode_unguarded(mut file: impl BufRead + Seek, name: &str) -> Result<DynamicImage> {
     let not_an_image = |reason: String| Error::NotAnImage {
         file: name.into(),
         reason,
@@ -113,7 +127,10 @@ fn start_of(file: &mut (impl BufRead + Seek)) -> io::Result<Vec<u8>> {
 
 /// The pixels of a file that is of this format, upright.
 fn pixels(file: impl BufRead + Seek, format: ImageFormat, name: &str) -> Result<DynamicImage> {
-    let reader = ImageReader::with_format(file, format);
+    let mut reader = ImageReader::with_format(file, format);
+    let mut limits = Limits::default();
+    limits.max_alloc = Some(MAX_METADATA);
+    reader.limits(limits);
     let mut decoder = reader.into_decoder().map_err(|error| refine(error, name))?;
     let (width, height) = decoder.dimensions();
     if u64::from(width) * u64::from(height) > MAX_PIXELS {
@@ -122,6 +139,14 @@ fn pixels(file: impl BufRead + Seek, format: ImageFormat, name: &str) -> Result<
             width,
             height,
             limit: MAX_PIXELS,
+        });
+    }
+    if width.max(height) > MAX_SIDE {
+        return Err(Error::ImageTooLong {
+            file: name.into(),
+            width,
+            height,
+            limit: MAX_SIDE,
         });
     }
     if width == 0 || height == 0 {
@@ -144,6 +169,12 @@ fn pixels(file: impl BufRead + Seek, format: ImageFormat, name: &str) -> Result<
 
 fn refine(error: ImageError, name: &str) -> Error {
     match error {
+        ImageError::Limits(error) => Error::ImageBeyondLimits {
+            file: name.into(),
+            reason: error.to_string(),
+            side: MAX_SIDE,
+            metadata: MAX_METADATA >> 20,
+        },
         ImageError::Unsupported(error) => Error::NotAnImage {
             file: name.into(),
             reason: error.to_string(),
@@ -289,6 +320,56 @@ mod tests {
             error.contains("30000×30000") && error.contains("huge.png"),
             "{error}"
         );
+    }
+
+    /// A chunk of a PNG file.
+    fn chunk(kind: &[u8; 4], content: &[u8]) -> Vec<u8> {
+        let length = (content.len() as u32).to_be_bytes();
+        let body = [&kind[..], content].concat();
+        let sum = crc32(&body).to_be_bytes();
+        [&length[..], &body, &sum].concat()
+    }
+
+    /// A PNG file of these chunks behind a header of 8-bit colours out of a palette.
+    fn png(width: u32, height: u32, colour: u8, chunks: &[Vec<u8>]) -> Vec<u8> {
+        let sizes = [width.to_be_bytes(), height.to_be_bytes()].concat();
+        let header = [&sizes[..], &[8, colour, 0, 0, 0]].concat();
+        let start = [&b"\x89PNG\r\n\x1a\n"[..], &chunk(b"IHDR", &header)].concat();
+        [start, chunks.concat(), chunk(b"IEND", b"")].concat()
+    }
+
+    #[test]
+    fn a_palette_that_ends_within_a_colour_is_an_error() {
+        // One pixel, deflated.
+        let pixel = b"\x78\x9c\x63\x60\x00\x00\x00\x02\x00\x01";
+        for length in 1..=12 {
+            let palette = chunk(b"PLTE", &vec![9; length]);
+            let image = png(1, 1, 3, &[palette, chunk(b"IDAT", pixel)]);
+            match decode_image(&image, "short.png") {
+                Ok(image) => assert_eq!(image.width(), 1, "{length}"),
+                Err(error) => assert!(error.to_string().contains("short.png"), "{error}"),
+            }
+        }
+    }
+
+    #[test]
+    fn a_sliver_is_refused_before_allocation() {
+        for (width, height) in [(1, 6_000_000), (200_000_000, 1)] {
+            let image = png(width, height, 0, &[chunk(b"IDAT", b"")]);
+            let error = decode_image(&image, "sliver.png").unwrap_err();
+            let text = error.to_string();
+            assert!(
+                text.contains("sliver.png") && text.contains("100000"),
+                "{text}"
+            );
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_is_no_file_is_said() {
+        let error = open_image("/dev/zero").unwrap_err().to_string();
+        assert!(error.contains("it is a device"), "{error}");
     }
 
     /// PNG's checksum, bit by bit.

@@ -6,6 +6,7 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
+use crate::open_image::MAX_SIDE;
 use crate::resize::resize_part;
 use crate::{Digest, Error, Filter, PictureFacts, Result, json};
 
@@ -212,6 +213,12 @@ impl ImageProcessor {
         let (resized, filter) = match self.resize {
             Some((size, filter)) => (size.of(image_width, image_height), filter),
             None => (rgb.dimensions(), Filter::Bicubic),
+        };
+        // What is not cropped must be the tower's input, which no sliver is: it need not be made
+        // first to be refused.
+        let resized = match self.crop {
+            Some(_) => resized,
+            None => (resized.0.min(MAX_SIDE), resized.1.min(MAX_SIDE)),
         };
         let (width, height) = self.crop.unwrap_or(resized);
         // Floored also where the image is the smaller one and is padded, as transformers does.

@@ -39,6 +39,7 @@ pub use means::{Mean, Panel, means};
 pub use overlay::{Overlay, overlay};
 pub use table::{aligned, separated};
 pub use terminal::ansi;
+pub use visible::visible;
 
 /// Mixes a colour over another, `cover` from 0 to 1.
 fn blend(under: image::Rgb<u8>, over: image::Rgb<u8>, cover: f32) -> image::Rgb<u8> {

@@ -16,6 +16,10 @@ const READABLE: u32 = 480;
 /// Enlarging never makes an image higher than this: a column of pixels stays narrow instead.
 const LARGEST: u32 = 1600;
 
+/// No picture of more pixels is drawn: with its map and its colours it takes 4 GB. It is more than
+/// any image has that `clip_input::open_image` reads, words beneath it and all.
+const MOST_PIXELS: u64 = 300_000_000;
+
 /// A drawing of an explanation over its image; made by [`overlay`].
 #[derive(Debug, Clone)]
 #[must_use = "an overlay draws nothing until it is rendered"]
@@ -71,7 +75,8 @@ impl Overlay<'_> {
     ///
     /// # Errors
     /// [`Error::Option`] for an opacity or threshold outside 0..=1, a box outside the image, or an
-    /// image that is not the one explained.
+    /// image that is not the one explained; [`Error::Drawing`] for a picture of more than 300 million
+    /// pixels.
     pub fn render(&self) -> Result<RgbImage> {
         self.render_enlarged(1)
     }
@@ -84,6 +89,8 @@ impl Overlay<'_> {
     pub fn render_with_caption(&self) -> Result<RgbImage> {
         let (width, height) = (self.image.width().max(1), self.image.height().max(1));
         let factor = READABLE.div_ceil(width).min((LARGEST / height).max(1));
+        // However narrow it is, words stand beneath.
+        check_canvas((width * factor).max(READABLE), height * factor)?;
         let picture = self.render_enlarged(factor)?;
         let width = picture.width().max(READABLE);
         let strip = caption_panel(self.attribution, self.color_map, width);
@@ -97,6 +104,7 @@ impl Overlay<'_> {
     fn render_enlarged(&self, factor: u32) -> Result<RgbImage> {
         self.check()?;
         let (width, height) = (self.image.width() * factor, self.image.height() * factor);
+        check_canvas(width, height)?;
         let map = self.attribution.image.heat_map_at(width, height);
         // Pixels, not a blur of them: an enlarged image should look like itself.
         let nearest = imageops::FilterType::Nearest;
@@ -188,6 +196,19 @@ pub(crate) fn check_size(attribution: &Attribution, image: &DynamicImage) -> Res
     })
 }
 
+/// Whether there will be memory for a picture, before any is taken.
+fn check_canvas(width: u32, height: u32) -> Result<()> {
+    if u64::from(width) * u64::from(height) <= MOST_PIXELS {
+        return Ok(());
+    }
+    Err(Error::Drawing {
+        what: "the heat map over the image",
+        reason: format!(
+            "it would have {width} × {height} pixels, at most {MOST_PIXELS} are drawn; cut the image into pieces, or scale it down"
+        ),
+    })
+}
+
 /// A pixel the model never saw: grey and darker.
 fn unseen(Rgb([r, g, b]): Rgb<u8>) -> Rgb<u8> {
     let luma = 0.299 * f32::from(r) + 0.587 * f32::from(g) + 0.114 * f32::from(b);
@@ -233,6 +254,15 @@ mod tests {
         assert!(r == g && g == b && r < 120, "left of the crop");
         let Rgb([r, _, b]) = *picture.get_pixel(100, 50);
         assert_ne!(r, b);
+    }
+
+    #[test]
+    fn a_sliver_is_refused_before_its_canvas_is_made() {
+        let image = gray(1, 6_000_000);
+        let attribution = fixture::attribution(1, 6_000_000);
+        let error = overlay(&attribution, &image).render_with_caption();
+        let error = error.unwrap_err().to_string();
+        assert!(error.contains("480 × 6000000"), "{error}");
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 
 /// The text with characters that act rather than show replaced, one for one: line breaks and tabs
 /// by spaces, other controls by their pictures (`␛`), and what reorders its surroundings by `�`.
-pub(crate) fn visible(text: &str) -> Cow<'_, str> {
+pub fn visible(text: &str) -> Cow<'_, str> {
     if text.chars().all(|char| shown(char) == char) {
         return Cow::Borrowed(text);
     }
