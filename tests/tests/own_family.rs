@@ -528,7 +528,7 @@ fn every_metric_judges_it() {
     plan.partners = 1;
     let mut journal = Journal::open(at("journal.jsonl"), &plan.fingerprint(&model)).unwrap();
     plan.run(&model, &data, &mut journal, &|_| {}).unwrap();
-    let comparison = plan.compare("own", &data, &journal);
+    let comparison = plan.compare("own", &data, &journal).unwrap();
     for column in &comparison.methods {
         assert_eq!(
             (column.explained, column.failed.len()),

@@ -11,7 +11,7 @@
 //! ```
 //! use m2ib::{Backend, emoji};
 //! use m2ib_data::Scenes;
-//! use m2ib_eval::comparison::{Plan, Trial};
+//! use m2ib_eval::comparison::{Finding, Plan};
 //! use m2ib_eval::journal::Journal;
 //! use m2ib_methods::Registry;
 //! use m2ib_metrics::Metric;
@@ -22,9 +22,9 @@
 //! let scenes = Scenes::new(2, 0)?.dataset();
 //! let folder = tempfile::tempdir()?;
 //! let journal = folder.path().join("journal.jsonl");
-//! let mut journal = Journal::<Trial>::open(journal, &plan.fingerprint(&model))?;
+//! let mut journal = Journal::<Finding>::open(journal, &plan.fingerprint(&model))?;
 //! plan.run(&model, &scenes, &mut journal, &|_| {})?;
-//! let comparison = plan.compare("emoji", &scenes, &journal);
+//! let comparison = plan.compare("emoji", &scenes, &journal)?;
 //! assert!(comparison.methods[0].summaries[&Metric::Energy].chance.is_some());
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```

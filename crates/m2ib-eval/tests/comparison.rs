@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use m2ib::{Backend, DualEncoder, Modality, emoji};
 use m2ib_data::{Dataset, Scenes, Source};
-use m2ib_eval::comparison::{Plan, RoarProgress, Trial, gallery};
+use m2ib_eval::comparison::{Explanation, Finding, Measured, Plan, RoarProgress, gallery};
 use m2ib_eval::journal::{Journal, Outcome};
 use m2ib_eval::roar::RoarSettings;
 use m2ib_methods::Registry;
@@ -40,7 +40,7 @@ fn plan(methods: &[&str]) -> Plan {
     plan
 }
 
-fn journal(plan: &Plan, path: &Path) -> Journal<Trial> {
+fn journal(plan: &Plan, path: &Path) -> Journal<Finding> {
     Journal::open(path, &plan.fingerprint(&model())).unwrap()
 }
 
@@ -59,18 +59,18 @@ fn what_was_explained_stays_and_a_method_added_later_costs_only_itself() {
     };
     first.run(&model, &data, &mut kept, &count).unwrap();
     assert_eq!(told.load(Ordering::Relaxed), 4);
-    assert_eq!(kept.entries().len(), 8);
+    assert_eq!(kept.len(), 8);
     let before = std::fs::read_to_string(&path).unwrap();
     drop(kept);
 
     let more = plan(&["saliency", "random", "grad-cam:form=elementwise"]);
     let mut kept = journal(&more, &path);
     more.run(&model, &data, &mut kept, &|_| {}).unwrap();
-    assert_eq!(kept.entries().len(), 12);
+    assert_eq!(kept.len(), 12);
     let after = std::fs::read_to_string(&path).unwrap();
     assert!(after.starts_with(&before), "nothing was done twice");
 
-    let comparison = more.compare("emoji", &data, &kept);
+    let comparison = more.compare("emoji", &data, &kept).unwrap();
     assert_eq!(comparison.methods.len(), 3);
     for column in &comparison.methods {
         assert_eq!((column.explained, column.failed.len()), (4, 0));
@@ -110,8 +110,9 @@ fn what_changed_is_measured_again_and_nothing_else_is() {
     let run = |data: &Dataset| {
         let mut kept = journal(&plan, &path);
         plan.run(&model, data, &mut kept, &|_| {}).unwrap();
-        let mean = plan.compare("emoji", data, &kept).methods[0].summaries[&Metric::Energy];
-        (kept.entries().len(), mean.value.unwrap().mean)
+        let mean =
+            plan.compare("emoji", data, &kept).unwrap().methods[0].summaries[&Metric::Energy];
+        (kept.len(), mean.value.unwrap().mean)
     };
     let (entries, energy) = run(&data);
     assert_eq!((entries, run(&data)), (4, (4, energy)));
@@ -124,6 +125,106 @@ fn what_changed_is_measured_again_and_nothing_else_is() {
     let more = Scenes::new(5, 0).unwrap().dataset();
     data.rows.push(more.rows[4].clone());
     assert_eq!(run(&data).0, 6);
+}
+
+/// The entries of a journal from a place on: setting, metrics without their digests, and whether the
+/// pair was explained.
+fn added(journal: &Journal<Finding>, from: usize) -> Vec<(String, Vec<String>, bool)> {
+    let entries = journal.entries().map(Result::unwrap).skip(from);
+    let added = entries.map(|entry| {
+        let Outcome::Result(finding) = entry.outcome else {
+            panic!("{:?} failed", entry.row);
+        };
+        let keys = finding.values.keys();
+        let names = keys.map(|key| key.split(' ').next().unwrap().to_owned());
+        (
+            entry.setting,
+            names.collect(),
+            finding.explanation.is_some(),
+        )
+    });
+    added.collect()
+}
+
+#[test]
+fn a_metric_added_later_is_measured_alone_and_a_changed_setting_is_measured_again() {
+    let model = model();
+    let data = Scenes::new(3, 0).unwrap().dataset();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("journal.jsonl");
+    let mut plan = plan(&["saliency"]);
+    let run = |plan: &Plan| {
+        let mut kept = journal(plan, &path);
+        let before = kept.len();
+        plan.run(&model, &data, &mut kept, &|_| {}).unwrap();
+        let comparison = plan.compare("emoji", &data, &kept).unwrap();
+        (added(&kept, before), comparison)
+    };
+    plan.metrics = vec![Metric::Energy, Metric::ImageDeletion];
+    let (first, _) = run(&plan);
+    assert_eq!(first.len(), 3);
+    assert!(first.iter().all(|(_, _, explained)| *explained));
+
+    plan.metrics.push(Metric::ImageInsertion);
+    plan.metrics.push(Metric::Iou);
+    let (second, extended) = run(&plan);
+    assert_eq!(second.len(), 3);
+    for (_, metrics, explained) in second {
+        assert_eq!(metrics, ["image_insertion", "iou"]);
+        assert!(!explained, "the explanation is there");
+    }
+    // As if all had been asked for at once.
+    let other = folder.path().join("other.jsonl");
+    let mut kept = journal(&plan, &other);
+    plan.run(&model, &data, &mut kept, &|_| {}).unwrap();
+    let at_once = plan.compare("emoji", &data, &kept).unwrap();
+    assert_eq!(at_once.methods[0].summaries, extended.methods[0].summaries);
+
+    // The curves depend on it, and nothing else does.
+    plan.faithfulness.curve.steps = 4;
+    for (_, metrics, explained) in run(&plan).0 {
+        assert_eq!(metrics, ["image_deletion", "image_insertion"]);
+        assert!(!explained);
+    }
+    // What was, is still known.
+    plan.faithfulness.curve.steps = 8;
+    plan.metrics = vec![Metric::ImageDeletion];
+    let (none, comparison) = run(&plan);
+    assert!(none.is_empty(), "{none:?}");
+    assert_eq!(comparison.methods[0].summaries.len(), 1);
+}
+
+#[test]
+fn a_larger_sample_goes_on_with_what_the_smaller_one_has() {
+    let model = model();
+    let all = Scenes::new(12, 0).unwrap().dataset();
+    let (small, large) = (all.sample(4, 1), all.sample(9, 1));
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("journal.jsonl");
+    let mut plan = plan(&["saliency"]);
+    plan.metrics = vec![Metric::Energy, Metric::ImageDeletion, Metric::ImagePartner];
+    let mut kept = journal(&plan, &path);
+    plan.run(&model, &small, &mut kept, &|_| {}).unwrap();
+    let before = kept.len();
+    assert_eq!(before, 4);
+    plan.run(&model, &large, &mut kept, &|_| {}).unwrap();
+    let added = added(&kept, before);
+    let explained = added.iter().filter(|(_, _, explained)| *explained);
+    assert_eq!(explained.count(), 5, "each pair once");
+    // The first pairs may be others now, or have other partners: that alone is measured again.
+    for (_, metrics, explained) in &added {
+        assert!(*explained || *metrics == ["image_partner"], "{metrics:?}");
+    }
+    let comparison = plan.compare("emoji", &large, &kept).unwrap();
+    let column = &comparison.methods[0];
+    assert_eq!(column.explained, 9);
+    assert_eq!(column.summaries[&Metric::ImagePartner].defined, 2);
+    // A row elsewhere in its file is the same row.
+    let mut moved = large.clone();
+    moved.rows.iter_mut().for_each(|row| row.key.push('0'));
+    let before = kept.len();
+    plan.run(&model, &moved, &mut kept, &|_| {}).unwrap();
+    assert_eq!(kept.len(), before);
 }
 
 #[test]
@@ -140,7 +241,7 @@ fn a_pair_that_fails_is_kept_with_its_reason_and_ends_nothing() {
     let plan = plan(&["saliency"]);
     let mut kept = journal(&plan, &at("journal.jsonl"));
     plan.run(&model, &data, &mut kept, &|_| {}).unwrap();
-    let comparison = plan.compare("emoji", &data, &kept);
+    let comparison = plan.compare("emoji", &data, &kept).unwrap();
     let column = &comparison.methods[0];
     assert_eq!((column.explained, column.failed.len()), (1, 1));
     assert!(
@@ -158,7 +259,7 @@ fn a_pair_that_fails_is_kept_with_its_reason_and_ends_nothing() {
     // Mended, it is explained when the run goes on.
     std::fs::write(at("broken.png"), emoji::SCENES[2].png).unwrap();
     plan.run(&model, &data, &mut kept, &|_| {}).unwrap();
-    let column = &plan.compare("emoji", &data, &kept).methods[0];
+    let column = &plan.compare("emoji", &data, &kept).unwrap().methods[0];
     assert_eq!((column.explained, column.failed.len()), (2, 0));
 }
 
@@ -244,7 +345,7 @@ fn roar_plus_goes_on_when_a_pair_that_failed_is_mended() {
     settings.validation = 0.5;
     settings.tune.epochs = 1;
     settings.tune.batch = 2;
-    let roar = |kept: &mut Journal<Trial>| {
+    let roar = |kept: &mut Journal<Finding>| {
         plan.run(&model, &data, kept, &|_| {}).unwrap();
         let settings = (&settings, 1);
         let report = plan.roar(&model, &data, kept, settings, &at("roar"), &mut |_| {});
@@ -287,7 +388,7 @@ fn a_partner_is_another_picture_and_never_a_true_caption_of_the_same() {
     let run = |data: &Dataset, name: &str| {
         let mut kept = journal(&plan, &folder.path().join(name));
         plan.run(&model, data, &mut kept, &|_| {}).unwrap();
-        plan.compare("emoji", data, &kept)
+        plan.compare("emoji", data, &kept).unwrap()
     };
     let both = run(&data, "both.jsonl");
     for metric in plan.metrics.clone() {
@@ -370,8 +471,8 @@ fn the_gallery_shows_what_was_measured() {
     let mut plan = plan(&["saliency", "random"]);
     plan.metrics = vec![Metric::ImageDrop];
     let mut kept = journal(&plan, &at("journal.jsonl"));
-    let pictures = |kept: &Journal<Trial>| {
-        let comparison = plan.compare("emoji", &data, kept);
+    let pictures = |kept: &Journal<Finding>| {
+        let comparison = plan.compare("emoji", &data, kept).unwrap();
         let page = comparison.to_html(&gallery(&plan, &model, &data, kept, 1).unwrap());
         page.unwrap()
     };
@@ -399,15 +500,22 @@ fn a_damaged_journal_is_named_and_not_believed() {
     let mut kept = journal(&plan, &path);
     let entry = plan.entry(&data, 0);
     let key = plan.key(plan.methods[0].as_ref());
-    let trial = |value| {
-        let json = serde_json::json!({
-            "values": {"image_drop": value}, "seconds": 1.0,
-            "scores": {"image": {"v": 1, "dim": [1, 1], "data": [0.5]}, "text": [1.0]},
-        });
-        serde_json::from_value::<Trial>(json).unwrap()
+    let mut scores = m2ib_eval::roar::Scores::default();
+    scores.text.push(1.0);
+    let seconds = 1.0;
+    let value = Some(1e308);
+    let finding = Finding {
+        explanation: Some(Explanation { scores, seconds }),
+        values: [(
+            "image_drop".into(),
+            Some(Measured {
+                value,
+                chance: None,
+            }),
+        )]
+        .into(),
     };
-    kept.append(&entry, &key, Outcome::Result(trial(1e308)))
-        .unwrap();
+    kept.append(&entry, &key, Outcome::Result(finding)).unwrap();
     let error = plan.run(&model, &data, &mut kept, &|_| {}).unwrap_err();
     let error = error.to_string();
     for part in [

@@ -6,7 +6,7 @@
 
 use m2ib::{Backend, emoji};
 use m2ib_data::Scenes;
-use m2ib_eval::comparison::{Comparison, Plan, Trial};
+use m2ib_eval::comparison::{Comparison, Finding, Plan, Trial};
 use m2ib_eval::journal::{Journal, Outcome};
 use m2ib_methods::Registry;
 use m2ib_metrics::Metric;
@@ -24,16 +24,17 @@ fn evaluate(scenes: &Scenes) -> (Comparison, Vec<Trial>) {
     let data = scenes.dataset();
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("journal.jsonl");
-    let mut journal = Journal::<Trial>::open(path, &plan.fingerprint(&model)).unwrap();
+    let mut journal = Journal::<Finding>::open(path, &plan.fingerprint(&model)).unwrap();
     plan.run(&model, &data, &mut journal, &|_| {}).unwrap();
     let trials = (0..SCENES).map(|scene| {
-        let entry = plan.entry(&data, scene);
-        match journal.get(&entry, &plan.key(key.as_ref())) {
-            Some(Outcome::Result(trial)) => trial.clone(),
+        let outcome = plan.outcome((&data, scene), &journal, key.as_ref());
+        match outcome.unwrap() {
+            Some(Outcome::Result(trial)) => trial,
             other => panic!("scene {scene}: {other:?}"),
         }
     });
-    (plan.compare("emoji", &data, &journal), trials.collect())
+    let trials = trials.collect();
+    (plan.compare("emoji", &data, &journal).unwrap(), trials)
 }
 
 /// The bounds leave room. Measured over seven seeds, three of them on other sets of 24 scenes, and

@@ -55,7 +55,7 @@ fn write(path: &Path, mut said: impl Write) {
                 journal
                     .append(&key, setting, outcome(row, setting))
                     .unwrap();
-                writeln!(said, "{WRITTEN}{}", journal.entries().len()).unwrap();
+                writeln!(said, "{WRITTEN}{}", journal.len()).unwrap();
                 said.flush().unwrap();
                 sleep(PACE);
             }
@@ -87,10 +87,7 @@ fn a_killed_process_loses_at_most_the_row_in_flight() {
         }
         killed += 1;
         // Opening repairs, as the next process would.
-        let found = Journal::<Scores>::open(&path, &run())
-            .unwrap()
-            .entries()
-            .len();
+        let found = Journal::<Scores>::open(&path, &run()).unwrap().len();
         let in_flight = found.checked_sub(written);
         assert!(matches!(in_flight, Some(0 | 1)), "{found} of {written}");
         there = found;

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use m2ib::ndarray::Array2;
 use m2ib::{Backend, Calibration, DualEncoder, emoji};
 use m2ib_data::Scenes;
-use m2ib_eval::comparison::{Plan, Trial};
+use m2ib_eval::comparison::{Finding, Plan};
 use m2ib_eval::journal::Journal;
 use m2ib_methods::{Error, Method, MethodFactory, Registry, Result, Settings, Subject};
 use m2ib_metrics::Metric;
@@ -98,7 +98,7 @@ fn plan(registry: &Registry, methods: &[&str]) -> Plan {
     plan
 }
 
-fn journal(plan: &Plan, path: &Path) -> Journal<Trial> {
+fn journal(plan: &Plan, path: &Path) -> Journal<Finding> {
     Journal::open(path, &plan.fingerprint(&model())).unwrap()
 }
 
@@ -132,7 +132,7 @@ fn a_method_of_ones_own_is_compared_and_a_stopped_run_goes_on() {
     plan.run(&model, &data, &mut kept, &|_| {}).unwrap();
     assert_eq!(explained.load(Ordering::Relaxed), 4 + left);
 
-    let comparison = plan.compare("emoji", &data, &kept);
+    let comparison = plan.compare("emoji", &data, &kept).unwrap();
     let column = &comparison.methods[0];
     assert_eq!(column.method, "brightness:channel=2");
     assert_eq!((column.explained, column.control), (4, false));
@@ -163,7 +163,47 @@ fn settings_that_fit_no_pair_end_a_run_before_it_starts() {
         let error = plan.run(&model, &data, &mut kept, &|_| {}).unwrap_err();
         let error = error.to_string();
         assert!(words.iter().all(|word| error.contains(word)), "{error}");
-        assert!(kept.entries().is_empty());
+        assert!(kept.is_empty());
     }
     assert_eq!(explained.load(Ordering::Relaxed), 0);
+}
+
+/// The environment variable that names a journal and makes this process one that fills its disk.
+#[cfg(unix)]
+const FULL: &str = "M2IB_TEST_FULL_DISK";
+
+#[cfg(unix)]
+#[test]
+fn on_a_full_disk_nothing_more_is_explained() {
+    let scenes = 200;
+    if let Some(path) = std::env::var_os(FULL) {
+        let explained = Arc::new(AtomicUsize::new(0));
+        let mut plan = plan(&registry(&explained), &["brightness"]);
+        plan.metrics = Vec::new();
+        let data = Scenes::new(scenes, 0).unwrap().dataset();
+        let mut kept = journal(&plan, Path::new(&path));
+        let error = plan.run(&model(), &data, &mut kept, &|_| {}).unwrap_err();
+        assert!(error.to_string().contains("cannot write"), "{error}");
+        let (explained, kept) = (explained.load(Ordering::Relaxed), kept.len());
+        assert!((1..scenes - 20).contains(&kept), "{kept} kept");
+        // What was in the making on each thread.
+        assert!(explained <= kept + 16, "{explained} explained, {kept} kept");
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    // Blocks of 1 KiB that a file may have; a signal would end what writes more.
+    let script = "trap '' XFSZ; ulimit -f 72; exec \"$0\" \"$@\"";
+    let output = std::process::Command::new("bash")
+        .args(["-c", script])
+        .arg(std::env::current_exe().unwrap())
+        .args(["on_a_full_disk_nothing_more_is_explained", "--exact"])
+        .env(FULL, folder.path().join("journal.jsonl"))
+        .env("RAYON_NUM_THREADS", "4")
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(
+        output.status.success() && said.contains("1 passed"),
+        "{said}"
+    );
 }

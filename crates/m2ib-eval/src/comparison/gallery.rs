@@ -8,9 +8,9 @@ use m2ib_methods::{Method, Subject};
 use m2ib_metrics::{Estimate, Interval, Metric};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-use super::outcome::{Standing, values};
+use super::outcome::{Outcomes, Standing, values};
 use super::table::two;
-use super::{Comparison, Plan, Trial};
+use super::{Comparison, Finding, Plan, Trial};
 use crate::Result;
 use crate::journal::{Journal, Outcome};
 use crate::roar::{RoarMeasure, RoarReport, Scores};
@@ -43,41 +43,45 @@ struct Pair {
 /// first.
 ///
 /// # Errors
-/// [`Error::Method`](crate::Error::Method) for a method that does not fit the model.
+/// [`Error::Method`](crate::Error::Method) for a method that does not fit the model;
+/// [`Error::Journal`](crate::Error::Journal).
 pub fn gallery(
     plan: &Plan,
     model: &DualEncoder,
     dataset: &Dataset,
-    journal: &Journal<Trial>,
+    journal: &Journal<Finding>,
     count: usize,
 ) -> Result<Gallery> {
     let keys = plan.methods.iter().map(|method| method.key());
     let methods: Vec<_> = keys.zip(plan.build(model)?).collect();
-    let outcomes = plan.outcomes(dataset, journal);
+    let outcomes = plan.outcomes(dataset, journal)?;
     let pairs = shown(&outcomes, dataset, count).into_iter().map(|place| {
         let row = &dataset.rows[place];
+        let known = plan.methods.iter();
+        let known = known.map(|method| plan.outcome((dataset, place), journal, method.as_ref()));
+        let known = known.collect::<Result<Vec<_>>>()?;
         let opened = open(model, row);
         let image = opened.as_ref().map(|(image, _)| image.to_rgb8());
         let own = image.map_err(Clone::clone).and_then(uri);
         let mut pictures = vec![("image".to_owned(), own)];
-        let methods = methods.iter().zip(&outcomes);
-        pictures.extend(methods.map(|((name, method), outcomes)| {
+        let methods = methods.iter().zip(&known);
+        pictures.extend(methods.map(|((name, method), known)| {
             let picture = opened.as_ref().map_err(Clone::clone);
-            let picture = picture.and_then(|(image, subject)| match outcomes[place] {
+            let picture = picture.and_then(|(image, subject)| match known {
                 Some(Outcome::Result(trial)) => draw(trial, method.as_ref(), subject, image),
                 Some(Outcome::Failure(reason)) => Err(reason.clone()),
                 None => Err("not explained yet".into()),
             });
             (name.clone(), picture)
         }));
-        Pair {
+        Ok(Pair {
             row: row.key.clone(),
             caption: row.caption.clone(),
             pictures,
-        }
+        })
     });
     Ok(Gallery {
-        pairs: pairs.collect(),
+        pairs: pairs.collect::<Result<_>>()?,
     })
 }
 
@@ -112,7 +116,7 @@ fn draw(
 }
 
 /// The places of rows to look at.
-fn shown(outcomes: &[Vec<Option<&Outcome<Trial>>>], dataset: &Dataset, count: usize) -> Vec<usize> {
+fn shown(outcomes: &[Outcomes], dataset: &Dataset, count: usize) -> Vec<usize> {
     let energies = outcomes
         .first()
         .map(|outcomes| values(Metric::Energy, outcomes));

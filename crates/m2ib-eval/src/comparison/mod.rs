@@ -4,10 +4,12 @@
 //! pair and method as it is made, so that a run which was stopped goes on where it was; a
 //! [`Comparison`] is what the journal amounts to: means with intervals, speed, and what failed.
 //!
-//! Adding a method to a plan later costs only that method: what is in the journal stays.
+//! What is asked for later, be it more pairs, methods or metrics, costs only itself: what is in the
+//! journal stays, and what does not depend on what changed is not done again.
 
 mod chart;
 mod demands;
+mod finding;
 mod gallery;
 mod outcome;
 mod plan;
@@ -21,6 +23,7 @@ mod truth;
 
 pub(crate) use outcome::values;
 
+pub use finding::{Explanation, Finding, Measured};
 pub use gallery::{Gallery, gallery};
 pub use outcome::{Column, Comparison, Failed};
 pub use plan::Plan;

@@ -7,7 +7,8 @@ use m2ib_data::{Dataset, Pictures, RowFailure};
 use m2ib_metrics::{Groups, Metric, Paired, Summary, mean};
 use serde::{Deserialize, Serialize};
 
-use super::{Plan, Trial};
+use super::{Finding, Plan, Trial};
+use crate::Result;
 use crate::journal::{Journal, Outcome};
 use crate::roar::RoarReport;
 
@@ -62,14 +63,22 @@ pub struct Failed {
 }
 
 /// What became of each row by one method; none for one that was not tried.
-type Outcomes<'a> = Vec<Option<&'a Outcome<Trial>>>;
+pub(crate) type Outcomes = Vec<Option<Outcome<Trial>>>;
 
 impl Plan {
     /// What the journal holds of this plan and data set.
-    pub fn compare(&self, model: &str, dataset: &Dataset, journal: &Journal<Trial>) -> Comparison {
+    ///
+    /// # Errors
+    /// [`Error::Journal`](crate::Error::Journal) if it cannot be read any more.
+    pub fn compare(
+        &self,
+        model: &str,
+        dataset: &Dataset,
+        journal: &Journal<Finding>,
+    ) -> Result<Comparison> {
         let pictures = Pictures::of(dataset);
         let groups = Groups::of_pictures(pictures.of_rows().iter().copied());
-        let outcomes = self.outcomes(dataset, journal);
+        let outcomes = self.outcomes(dataset, journal)?;
         let methods = self.methods.iter().zip(&outcomes);
         let methods: Vec<Column> = methods
             .map(|(method, outcomes)| {
@@ -103,19 +112,25 @@ impl Plan {
         comparison.notes.extend(lonely);
         comparison.notes.extend(silent);
         comparison.notes.extend(comparison.about_counts());
-        comparison
+        Ok(comparison)
     }
 
-    /// By method and row.
-    pub(crate) fn outcomes<'a>(
+    /// By method and row, without the explanations: all maps of a large data set are more than fit
+    /// into the memory.
+    pub(crate) fn outcomes(
         &self,
         dataset: &Dataset,
-        journal: &'a Journal<Trial>,
-    ) -> Vec<Outcomes<'a>> {
-        let entries = self.entries(dataset);
+        journal: &Journal<Finding>,
+    ) -> Result<Vec<Outcomes>> {
+        let asked = self.all_asked(dataset);
         let outcomes = self.methods.iter().map(|method| {
-            let key = self.key(method.as_ref());
-            let outcomes = entries.iter().map(|entry| journal.get(entry, &key));
+            let outcomes = self.each_outcome(&asked, journal, method.as_ref());
+            let outcomes = outcomes.map(|outcome| {
+                Ok(outcome?.map(|outcome| match outcome {
+                    Outcome::Result(trial) => Outcome::Result(trial.without_scores()),
+                    Outcome::Failure(reason) => Outcome::Failure(reason),
+                }))
+            });
             outcomes.collect()
         });
         outcomes.collect()
@@ -125,7 +140,7 @@ impl Plan {
         &self,
         (method, control): (String, bool),
         dataset: &Dataset,
-        outcomes: &Outcomes<'_>,
+        outcomes: &Outcomes,
         groups: &Groups,
     ) -> Column {
         let (mut places, mut trials, mut failed) = (Vec::new(), Vec::new(), Vec::new());
@@ -198,7 +213,7 @@ impl Plan {
 }
 
 /// A metric's values, row by row.
-pub(crate) fn values(metric: Metric, outcomes: &[Option<&Outcome<Trial>>]) -> Vec<Option<f64>> {
+pub(crate) fn values(metric: Metric, outcomes: &[Option<Outcome<Trial>>]) -> Vec<Option<f64>> {
     let values = outcomes.iter().map(|outcome| match outcome {
         Some(Outcome::Result(trial)) => trial.values.get(&metric).copied().flatten(),
         _ => None,

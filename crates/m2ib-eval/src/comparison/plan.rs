@@ -60,77 +60,117 @@ impl Plan {
 
     /// What a method's results are kept under in a journal: what they depend on and others' don't.
     pub fn key(&self, method: &dyn MethodFactory) -> String {
-        let key = method.key();
-        match &self.calibration {
-            Some(calibration) if method.needs_calibration() => {
-                // Numbers and names alone, which JSON always has a text for.
-                let text = serde_json::to_vec(calibration).unwrap_or_default();
-                format!("{key}, calibration {}", digest([&text[..]]))
-            }
-            _ => key,
+        let mut key = method.key();
+        if let Some(calibration) = &self.calibration
+            && method.needs_calibration()
+        {
+            // Numbers and names alone, which JSON always has a text for.
+            let text = serde_json::to_vec(calibration).unwrap_or_default();
+            key = format!("{key}, calibration {}", digest([&text[..]]));
+        }
+        match self.only {
+            Some(side) => format!("{key}, {side} alone"),
+            None => key,
         }
     }
 
-    /// What a row's results are kept under in a journal: its key and everything of it that they
-    /// depend on. A row that changed, be it a box or a pixel, is another one.
+    /// What a row's results are kept under in a journal: everything of it that they depend on. A
+    /// row that changed, be it a box or a pixel, is another one; one that moved in its file is not.
     pub fn entry(&self, dataset: &Dataset, index: usize) -> String {
-        self.entry_among(dataset, &Pictures::of(dataset), index)
+        dataset.rows[index].identity()
     }
 
-    /// The same where the pictures are known.
-    pub(super) fn entry_among(
+    /// The metrics that are asked of a row, each with what its value is kept under in a journal: its
+    /// name and a digest of everything, but the explanation, that it depends on.
+    pub(super) fn asked(
         &self,
         dataset: &Dataset,
         pictures: &Pictures,
         index: usize,
-    ) -> String {
-        let row = &dataset.rows[index];
-        let identity = row.identity();
-        if index >= self.repeated || !self.wants(&[Metric::ImagePartner, Metric::TextPartner]) {
-            let repeated = if index < self.repeated {
-                ", repeated"
-            } else {
-                ""
-            };
-            return format!("{} {identity}{repeated}", row.key);
-        }
-        // The sanity checks take the next ones that can be opened; half of these may be broken.
-        let partners = pictures.partners(dataset, index).take(2 * self.partners);
-        let partners = partners.map(|place| dataset.rows[place].identity());
-        let identity = digest([identity].into_iter().chain(partners));
-        format!("{} {identity}, repeated", row.key)
+    ) -> Vec<(Metric, String)> {
+        let repeated = index < self.repeated;
+        let metrics = self.metrics.iter().copied();
+        let metrics = metrics.filter(|&metric| self.wants(&[metric]));
+        let metrics = metrics.filter(|&metric| repeated || !metric.is_repeated());
+        let mut others = None;
+        let asked = metrics.map(|metric| {
+            let mut depends = self.depends(metric);
+            if metric.needs_partner() {
+                let others =
+                    others.get_or_insert_with(|| self.partners_of(dataset, pictures, index));
+                depends.push(others.clone());
+            }
+            match depends.is_empty() {
+                true => (metric, metric.key().into()),
+                false => (metric, format!("{} {}", metric.key(), digest(depends))),
+            }
+        });
+        asked.collect()
     }
 
-    /// Of each row.
-    pub(crate) fn entries(&self, dataset: &Dataset) -> Vec<String> {
-        let pictures = Pictures::of(dataset);
-        let rows = 0..dataset.rows.len();
-        let entries = rows.map(|index| self.entry_among(dataset, &pictures, index));
-        entries.collect()
+    /// The settings that a metric's values depend on.
+    fn depends(&self, metric: Metric) -> Vec<String> {
+        let settings = &self.faithfulness;
+        let fill = || format!("{:?}", self.fill);
+        match metric {
+            Metric::Pointing
+            | Metric::PointingTolerant
+            | Metric::Energy
+            | Metric::OtherEnergy
+            | Metric::Iou
+            | Metric::IouBest
+            | Metric::TextWord
+            | Metric::TextToken
+            | Metric::TextEndToken
+            | Metric::ImageDrop
+            | Metric::ImageIncrease
+            | Metric::ImageAverageDrop => Vec::new(),
+            Metric::ImageDeletion | Metric::ImageInsertion => {
+                vec![format!("{:?}", settings.curve)]
+            }
+            Metric::Road | Metric::RoadLerf | Metric::RoadMorf => {
+                vec![format!("{:?}", settings.road)]
+            }
+            Metric::ImageInfidelity => vec![format!("{:?}", settings.infidelity)],
+            Metric::TextDrop | Metric::TextIncrease | Metric::TextAverageDrop => vec![fill()],
+            Metric::TextDeletion | Metric::TextInsertion => {
+                vec![fill(), format!("{:?}", settings.curve)]
+            }
+            Metric::TextInfidelity => vec![fill(), format!("{:?}", settings.infidelity)],
+            Metric::ImageSensitivity | Metric::TextSensitivity => {
+                vec![format!("{:?}", self.sensitivity)]
+            }
+            Metric::ImageParameters
+            | Metric::TextParameters
+            | Metric::ImageSeeds
+            | Metric::TextSeeds => vec![self.seed.to_string()],
+            Metric::ImagePartner | Metric::TextPartner => vec![self.partners.to_string()],
+            // One that is new may depend on any.
+            _ => vec![
+                fill(),
+                format!("{settings:?}"),
+                format!("{:?}", self.sensitivity),
+                self.seed.to_string(),
+            ],
+        }
+    }
+
+    /// A digest of the rows that one is held against, and of those that may take their place: half
+    /// of these may be broken.
+    fn partners_of(&self, dataset: &Dataset, pictures: &Pictures, index: usize) -> String {
+        let partners = pictures.partners(dataset, index).take(2 * self.partners);
+        digest(partners.map(|place| dataset.rows[place].identity()))
     }
 
     /// Everything that all methods' and rows' numbers depend on: what a journal is held against.
+    /// What only some depend on is in their keys, so that more rows, methods and metrics cost only
+    /// themselves.
     pub fn fingerprint(&self, model: &DualEncoder) -> Value {
-        let mut run = json!({
+        json!({
             "version": env!("CARGO_PKG_VERSION"),
             "model": model.identity().to_string(),
             "precision": model.precision(),
-            "metrics": self.metrics,
-            "fill": match self.fill {
-                // Which token that is is the model's.
-                TokenFill::Pad => format!("Pad({:?})", model.pad_id()),
-                fill => format!("{fill:?}"),
-            },
-            "faithfulness": format!("{:?}", self.faithfulness),
-            "sensitivity": format!("{:?}", self.sensitivity),
-            "repeated": self.repeated,
-            "partners": self.partners,
-            "seed": self.seed,
-        });
-        if let Some(side) = self.only {
-            run["only"] = json!(side);
-        }
-        run
+        })
     }
 
     /// Whether all methods, and what masked tokens become, fit a model; told before anything is
@@ -185,3 +225,13 @@ impl Plan {
         metrics.any(|metric| explained(metric) && self.metrics.contains(metric))
     }
 }
+
+/// The metrics of the sanity checks, for which a model's randomised relatives are needed.
+pub(super) const SANITY: [Metric; 6] = [
+    Metric::ImageParameters,
+    Metric::TextParameters,
+    Metric::ImageSeeds,
+    Metric::TextSeeds,
+    Metric::ImagePartner,
+    Metric::TextPartner,
+];

@@ -1,7 +1,7 @@
 //! ROAR+ as part of a comparison: the model fine-tuned once a method, without what the method calls
 //! important.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use m2ib::clip_input::Caption;
@@ -11,9 +11,11 @@ use m2ib_data::{Dataset, Pictures, Row};
 use m2ib_files::digest;
 use m2ib_tune::StepReport;
 
-use super::{Plan, Trial};
+use super::{Finding, Plan};
 use crate::journal::{Journal, Outcome};
-use crate::roar::{Pair, Retrieval, Roar, RoarReport, RoarSettings, Scores, Tuning, parts};
+use crate::roar::{
+    Pair, Picture, Retrieval, Roar, RoarReport, RoarSettings, Scores, Tuning, parts,
+};
 use crate::{Error, Result};
 
 /// Of what fine-tunings are told.
@@ -57,15 +59,13 @@ impl Plan {
         &self,
         model: &DualEncoder,
         dataset: &Dataset,
-        journal: &Journal<Trial>,
+        journal: &Journal<Finding>,
         (settings, runs): (&RoarSettings, u64),
         folder: &Path,
         progress: &mut dyn FnMut(RoarProgress<'_>),
     ) -> Result<RoarReport> {
         self.check_roar(model, dataset, settings)?;
-        let explained = self.explained(dataset, journal);
-        let entries = explained.iter().map(|&place| self.entry(dataset, place));
-        let entries: Vec<String> = entries.collect();
+        let (explained, scores) = self.explained(dataset, journal)?;
         let explained = dataset.only(|place| explained.contains(&place));
         let clip = Clip::of(model).map_err(m2ib::Error::from)?;
         let pictures = Pictures::of(&explained);
@@ -73,17 +73,9 @@ impl Plan {
         let rows = explained.rows.iter().zip(pictures.of_rows());
         let pairs = rows.map(|(row, &picture)| pair(model, row, picture));
         let pairs = pairs.collect::<Result<Vec<_>>>()?;
-        let methods = self.methods.iter().map(|method| {
-            let key = self.key(method.as_ref());
-            let scores = entries
-                .iter()
-                .filter_map(|entry| match journal.get(entry, &key) {
-                    Some(Outcome::Result(trial)) => Some(trial.scores.clone()),
-                    _ => None,
-                });
-            let scores: Vec<Scores> = scores.collect();
-            (method.key(), key, scores)
-        });
+        let methods = self.methods.iter().zip(scores);
+        let methods =
+            methods.map(|(method, scores)| (method.key(), self.key(method.as_ref()), scores));
         // One that explained nothing has no say in which pairs there are.
         let methods: Vec<_> = methods.filter(|(.., scores)| !scores.is_empty()).collect();
 
@@ -100,6 +92,7 @@ impl Plan {
         let mut kept = Journal::<Retrieval>::open(folder.join("roar.jsonl"), &run)?;
         let threads = Backend::host_threads(&model.device()).unwrap_or(1);
         for entry in kept.entries() {
+            let entry = entry?;
             if let Outcome::Result(found) = &entry.outcome
                 && let Some(reason) = found.fault()
             {
@@ -156,21 +149,36 @@ impl Plan {
         Ok(())
     }
 
-    /// The places of the rows that every method explained that explained any.
-    fn explained(&self, dataset: &Dataset, journal: &Journal<Trial>) -> BTreeSet<usize> {
-        let entries = self.entries(dataset);
-        let methods = self.methods.iter();
-        let keys: Vec<String> = methods.map(|method| self.key(method.as_ref())).collect();
-        let has = |entry: &String, key: &String| {
-            matches!(journal.get(entry, key), Some(Outcome::Result(_)))
-        };
-        let keys = keys.into_iter();
-        let keys: Vec<String> = keys
-            .filter(|key| entries.iter().any(|entry| has(entry, key)))
-            .collect();
-        let places = entries.iter().enumerate();
-        let explained = places.filter(|(_, entry)| keys.iter().all(|key| has(entry, key)));
-        explained.map(|(place, _)| place).collect()
+    /// The places of the rows that every method explained that explained any, and each method's
+    /// scores of them.
+    fn explained(
+        &self,
+        dataset: &Dataset,
+        journal: &Journal<Finding>,
+    ) -> Result<(BTreeSet<usize>, Vec<Vec<Scores>>)> {
+        let asked = self.all_asked(dataset);
+        let methods = self.methods.iter().map(|method| {
+            let outcomes = self
+                .each_outcome(&asked, journal, method.as_ref())
+                .enumerate();
+            let explained = outcomes.filter_map(|(place, outcome)| match outcome {
+                Ok(Some(Outcome::Result(trial))) => Some(Ok((place, trial.scores))),
+                Ok(_) => None,
+                Err(error) => Some(Err(error)),
+            });
+            explained.collect::<Result<BTreeMap<usize, Scores>>>()
+        });
+        let methods = methods.collect::<Result<Vec<_>>>()?;
+        let explaining = methods.iter().filter(|scores| !scores.is_empty());
+        let places = explaining.map(|scores| scores.keys().copied().collect::<BTreeSet<_>>());
+        let common = places.reduce(|all, own| &all & &own).unwrap_or_default();
+        let scores = methods.into_iter().map(|scores| {
+            let chosen = scores.into_iter();
+            let chosen = chosen.filter(|(place, _)| common.contains(place));
+            chosen.map(|(_, scores)| scores).collect()
+        });
+        let scores = scores.collect();
+        Ok((common, scores))
     }
 }
 
@@ -184,7 +192,7 @@ impl Run<'_, '_> {
             Ok((name.clone(), found))
         });
         let methods = methods.collect::<Result<_>>()?;
-        let before = match self.known(BEFORE) {
+        let before = match self.known(BEFORE)? {
             Some(found) => found,
             None => {
                 let found = self.roar.before()?;
@@ -197,7 +205,7 @@ impl Run<'_, '_> {
     /// What became of a fine-tuning, done now unless it was before.
     fn tuned(&mut self, name: &str, key: &str, scores: Option<&[Scores]>) -> Result<Retrieval> {
         let checkpoint = self.folder.join(digest([key, self.row.as_str()]));
-        let found = match self.known(key) {
+        let found = match self.known(key)? {
             Some(found) => found,
             None => {
                 let found = self.tune(name, &checkpoint, scores)?;
@@ -235,11 +243,8 @@ impl Run<'_, '_> {
         })
     }
 
-    fn known(&self, key: &str) -> Option<Retrieval> {
-        match self.kept.get(&self.row, key) {
-            Some(Outcome::Result(found)) => Some(found.clone()),
-            _ => None,
-        }
+    fn known(&self, key: &str) -> Result<Option<Retrieval>> {
+        Ok(self.kept.get(&self.row, key)?.results.pop())
     }
 
     fn keep(&mut self, key: &str, found: Retrieval) -> Result<Retrieval> {
@@ -250,7 +255,6 @@ impl Run<'_, '_> {
 }
 
 fn pair(model: &DualEncoder, row: &Row, picture: usize) -> Result<Pair> {
-    let image = row.open()?;
     let caption: Caption = model
         .tokenizer()
         .encode(&row.caption)
@@ -258,7 +262,10 @@ fn pair(model: &DualEncoder, row: &Row, picture: usize) -> Result<Pair> {
     let ids = caption.ids();
     let layout = model.text().layout(&caption).map_err(m2ib::Error::from)?;
     Ok(Pair {
-        pixels: model.processor().process(&image).values,
+        pixels: Picture::made(row.identity(), {
+            let (row, processor) = (row.clone(), model.processor().clone());
+            move || Ok(processor.process(&row.open()?).values)
+        }),
         ids,
         pooled: layout.read.rows()[0],
         picture,

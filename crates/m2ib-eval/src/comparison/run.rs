@@ -1,17 +1,20 @@
 //! Running a plan: pair by pair, several at once, each result kept as it is made.
 
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Mutex, Once};
 
 use m2ib::{Backend, DualEncoder};
 use m2ib_data::{Dataset, Pictures, Row, RowFailure};
 use m2ib_methods::{Method, Subject};
 use m2ib_metrics::Metric;
 
+use super::Plan;
+use super::finding::{Finding, Measured, State};
+use super::plan::SANITY;
 use super::sanity::Randomised;
 use super::truth::Truth;
-use super::{Plan, Trial};
-use crate::journal::{Journal, Outcome};
+use crate::journal::{Journal, JournalError, Outcome};
 use crate::{Error, Result};
 
 const UNBROKEN: &str = "no thread panics while it holds the journal";
@@ -40,46 +43,60 @@ struct Run<'a> {
     pictures: Pictures,
     methods: Vec<Bound>,
     randomised: Option<Randomised>,
-    journal: Mutex<&'a mut Journal<Trial>>,
+    journal: Mutex<&'a mut Journal<Finding>>,
+    /// Whether nothing can be kept any more, so that nothing more need be done.
+    stopped: AtomicBool,
+    /// Whether there was room on the disk when the work began.
+    begun: Once,
+}
+
+/// A pair that is opened, for whoever needs it.
+struct Opened<'a> {
+    subject: Subject<'a>,
+    truth: Truth,
+    relatives: Option<Relatives<'a>>,
+}
+
+/// What the sanity checks hold a pair against.
+struct Relatives<'a> {
+    /// The pair as randomised models see it.
+    subjects: Vec<Subject<'a>>,
+    others: Vec<Subject<'a>>,
 }
 
 impl Plan {
-    /// Explains and measures whatever the journal holds no result of yet. A pair that fails is kept
+    /// Explains and measures whatever the journal does not hold yet. A pair that fails is kept
     /// there with its reason and ends nothing; the next run tries it again.
     ///
     /// # Errors
     /// Those of [`check`](Self::check), before anything is explained; [`Error::Damaged`] for a
     /// journal with numbers that nobody measured;
-    /// [`Error::Journal`](crate::Error::Journal) if a result cannot be kept.
+    /// [`Error::Journal`](crate::Error::Journal) if a result cannot be kept: nothing more is done
+    /// then, and what was kept stays.
     pub fn run(
         &self,
         model: &DualEncoder,
         dataset: &Dataset,
-        journal: &mut Journal<Trial>,
+        journal: &mut Journal<Finding>,
         progress: &(dyn Fn(Progress) + Sync),
     ) -> Result<()> {
         let methods = self.build(model)?;
         for entry in journal.entries() {
-            if let Outcome::Result(trial) = &entry.outcome
-                && let Some(reason) = trial.fault()
+            let entry = entry?;
+            if let Outcome::Result(finding) = &entry.outcome
+                && let Some(reason) = finding.fault()
             {
+                let mut rows = dataset.rows.iter();
+                let row = rows.find(|row| row.identity() == entry.row);
                 return Err(Error::Damaged {
                     journal: journal.path().into(),
-                    row: entry.row.clone(),
-                    setting: entry.setting.clone(),
+                    row: row.map_or(entry.row, |row| row.key.clone()),
+                    setting: entry.setting,
                     reason,
                 });
             }
         }
-        let sanity = self.wants(&[
-            Metric::ImageParameters,
-            Metric::TextParameters,
-            Metric::ImageSeeds,
-            Metric::TextSeeds,
-            Metric::ImagePartner,
-            Metric::TextPartner,
-        ]);
-        let randomised = match sanity {
+        let randomised = match self.wants(&SANITY) {
             true => Some(Randomised::new(
                 model,
                 self.calibration.as_ref(),
@@ -105,11 +122,19 @@ impl Plan {
             methods: methods.collect::<Result<_>>()?,
             randomised,
             journal: Mutex::new(journal),
+            stopped: AtomicBool::new(false),
+            begun: Once::new(),
         };
         let lanes = Backend::lanes(&model.device(), usize::MAX)?;
         let (done, of) = (AtomicUsize::new(0), dataset.rows.len());
         let results = lanes.map((0..of).collect(), |index| {
+            if run.stopped.load(Ordering::Relaxed) {
+                return Ok(());
+            }
             let result = run.row(index);
+            if result.is_err() {
+                run.stopped.store(true, Ordering::Relaxed);
+            }
             let done = done.fetch_add(1, Ordering::Relaxed) + 1;
             progress(Progress { done, of });
             result
@@ -119,60 +144,152 @@ impl Plan {
 }
 
 impl Run<'_> {
-    /// All methods that have not explained a row yet; one that failed may succeed now.
+    /// What is missing of a row; what failed may succeed now.
     fn row(&self, index: usize) -> Result<()> {
-        let row = &self.dataset.rows[index];
-        let entry = self.plan.entry_among(self.dataset, &self.pictures, index);
-        let missing: Vec<&Bound> = {
+        let entry = self.plan.entry(self.dataset, index);
+        let asked = self.plan.asked(self.dataset, &self.pictures, index);
+        let states = self.methods.iter().map(|bound| {
             let journal = self.journal.lock().expect(UNBROKEN);
-            let missing = self.methods.iter();
-            missing
-                .filter(|bound| {
-                    let outcome = journal.get(&entry, &bound.key);
-                    !matches!(outcome, Some(Outcome::Result(_)))
-                })
-                .collect()
-        };
-        if missing.is_empty() {
+            let known = journal.get(&entry, &bound.key)?;
+            Ok((bound, State::of(known, &asked)))
+        });
+        let states = states.collect::<Result<Vec<_>>>()?.into_iter();
+        let incomplete: Vec<_> = states.filter(|(_, state)| !state.is_complete()).collect();
+        if incomplete.is_empty() {
             return Ok(());
         }
-        let opened = self.open(row).and_then(|(subject, truth)| {
-            let repeat = index < self.plan.repeated;
-            let relatives = match &self.randomised {
-                Some(randomised) if repeat => Some(randomised.subjects(&subject)?),
-                _ => None,
-            };
-            let others = match &relatives {
-                Some(_) => self.others(index)?,
-                None => Vec::new(),
-            };
-            Ok((subject, truth, repeat, relatives, others))
-        });
-        for bound in missing {
-            let trial = opened.as_ref().map_err(|error| reason(row, error));
-            let trial = trial.and_then(|(subject, truth, repeat, relatives, others)| {
-                let method = bound.method.as_ref();
-                let trial = self.plan.trial(subject, method, truth, *repeat);
-                let mut trial = trial.map_err(|error| reason(row, &error))?;
-                if let Some(relatives) = relatives {
-                    let sane = self.plan.sanity(&bound.randomised, relatives, others);
-                    trial
-                        .values
-                        .extend(sane.map_err(|error| reason(row, &error))?);
-                }
-                match trial.fault() {
-                    Some(fault) => Err(fault),
-                    None => Ok(trial),
-                }
-            });
-            let outcome = match trial {
-                Ok(trial) => Outcome::Result(trial),
-                Err(reason) => Outcome::Failure(reason),
-            };
-            let mut journal = self.journal.lock().expect(UNBROKEN);
-            journal.append(&entry, &bound.key, outcome)?;
+        self.begin()?;
+        let missing = incomplete.iter().flat_map(|(_, state)| &state.missing);
+        let sanity = missing
+            .into_iter()
+            .any(|(metric, _)| SANITY.contains(metric));
+        let opened = self.guarded(index, || self.open_with(index, sanity));
+        for (bound, state) in incomplete {
+            if self.stopped.load(Ordering::Relaxed) {
+                return Ok(());
+            }
+            match &opened {
+                Ok(opened) => self.complete(index, &entry, bound, state, opened)?,
+                Err(reason) => self.keep(&entry, bound, Outcome::Failure(reason.clone()))?,
+            }
         }
         Ok(())
+    }
+
+    /// Looks for room before the first pair is worked on.
+    fn begin(&self) -> Result<()> {
+        let mut room = Ok(());
+        self.begun.call_once(|| {
+            room = self.journal.lock().expect(UNBROKEN).check_room();
+        });
+        Ok(room?)
+    }
+
+    /// Explains a pair if it is not, and measures by what is missing. An explanation is kept even if
+    /// it cannot be measured.
+    fn complete(
+        &self,
+        index: usize,
+        entry: &str,
+        bound: &Bound,
+        state: State,
+        opened: &Opened<'_>,
+    ) -> Result<()> {
+        let (subject, method) = (&opened.subject, bound.method.as_ref());
+        let (explanation, new) = match state.explanation {
+            Some(explanation) => (Ok(explanation), false),
+            None => (
+                self.guarded(index, || self.plan.explain(subject, method)),
+                true,
+            ),
+        };
+        let explanation = match explanation {
+            Ok(explanation) => explanation,
+            Err(reason) => return self.keep(entry, bound, Outcome::Failure(reason)),
+        };
+        let wanted: Vec<Metric> = state.missing.iter().map(|(metric, _)| *metric).collect();
+        let measured = self.guarded(index, || {
+            let (truth, scores) = (&opened.truth, &explanation.scores);
+            let mut found = self.plan.measure(subject, method, truth, scores, &wanted)?;
+            if let Some(Relatives { subjects, others }) = &opened.relatives {
+                let sane = Randomised::sanity(&bound.randomised, subjects, others, &wanted)?;
+                found.extend(sane.into_iter().map(|(metric, value)| {
+                    let chance = None;
+                    (metric, Measured { value, chance })
+                }));
+            }
+            Ok(found)
+        });
+        let (found, failure) = match measured {
+            Ok(found) => (found, None),
+            Err(reason) => (BTreeMap::new(), Some(reason)),
+        };
+        let values = state.missing.into_iter().map(|(metric, key)| {
+            // What is not found says nothing of this pair, now or later.
+            (key, found.get(&metric).copied())
+        });
+        let finding = Finding {
+            values: match failure {
+                None => values.collect(),
+                Some(_) => BTreeMap::new(),
+            },
+            explanation: new.then_some(explanation),
+        };
+        if let Some(fault) = finding.fault() {
+            return self.keep(entry, bound, Outcome::Failure(fault));
+        }
+        if finding != Finding::default() {
+            self.keep(entry, bound, Outcome::Result(finding))?;
+        }
+        match failure {
+            Some(reason) => self.keep(entry, bound, Outcome::Failure(reason)),
+            None => Ok(()),
+        }
+    }
+
+    fn keep(&self, entry: &str, bound: &Bound, outcome: Outcome<Finding>) -> Result<()> {
+        let mut journal = self.journal.lock().expect(UNBROKEN);
+        match journal.append(entry, &bound.key, outcome) {
+            // Of this method alone.
+            Err(error @ JournalError::Unwritable { .. }) => {
+                let failure = Outcome::Failure(error.to_string());
+                Ok(journal.append(entry, &bound.key, failure)?)
+            }
+            kept => Ok(kept?),
+        }
+    }
+
+    /// What may fail of one row, and must not end the others. A panic is a fault of this program or
+    /// of a driver, and no reason to lose them either.
+    fn guarded<R>(
+        &self,
+        index: usize,
+        work: impl FnOnce() -> Result<R>,
+    ) -> std::result::Result<R, String> {
+        let row = &self.dataset.rows[index];
+        match m2ib_files::caught(work) {
+            Ok(result) => result.map_err(|error| RowFailure::new(row, &error).reason),
+            Err(panic) => Err(format!(
+                "the program failed on it, which is its fault: {panic}"
+            )),
+        }
+    }
+
+    /// The pair with everything that is asked of it.
+    fn open_with(&self, index: usize, sanity: bool) -> Result<Opened<'_>> {
+        let (subject, truth) = self.open(&self.dataset.rows[index])?;
+        let relatives = match &self.randomised {
+            Some(randomised) if sanity => Some(Relatives {
+                subjects: randomised.subjects(&subject)?,
+                others: self.others(index)?,
+            }),
+            _ => None,
+        };
+        Ok(Opened {
+            subject,
+            truth,
+            relatives,
+        })
     }
 
     /// The pair, and what is known of it.
@@ -191,8 +308,4 @@ impl Run<'_> {
         let subjects = opened.map(|(subject, _)| subject);
         Ok(subjects.take(self.plan.partners).collect())
     }
-}
-
-fn reason(row: &Row, error: &dyn std::error::Error) -> String {
-    RowFailure::new(row, error).reason
 }

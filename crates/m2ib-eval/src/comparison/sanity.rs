@@ -6,8 +6,6 @@ use m2ib_metrics::{
     Error, Metric, Partner, Values, parameter_randomisation, partner_randomisation,
 };
 
-use super::Plan;
-
 /// A model's relatives for parameter randomisation: `from` of them keep their first `from` blocks.
 #[derive(Debug)]
 pub(super) struct Randomised {
@@ -73,14 +71,14 @@ impl Randomised {
     }
 }
 
-impl Plan {
-    /// Both checks of a pair. `methods` are [`Randomised::methods`]', `subjects`
+impl Randomised {
+    /// Both checks of a pair, as far as they are wanted. `methods` are [`Randomised::methods`]', `subjects`
     /// [`Randomised::subjects`] of the pair, and `others` pairs that partners are taken from.
     pub(super) fn sanity(
-        &self,
         methods: &[[Box<dyn Method>; 2]],
         subjects: &[Subject<'_>],
         others: &[Subject<'_>],
+        wanted: &[Metric],
     ) -> m2ib_metrics::Result<Values> {
         let depth = methods.len() - 1;
         let mut values = Values::new();
@@ -88,7 +86,7 @@ impl Plan {
             (Metric::ImageParameters, Metric::ImageSeeds, Side::Image),
             (Metric::TextParameters, Metric::TextSeeds, Side::Text),
         ] {
-            if self.wants(&[weights, seeds]) {
+            if wanted.contains(&weights) || wanted.contains(&seeds) {
                 let explain = |from: usize, seed: u64| {
                     side.explain(methods[from][seed as usize].as_ref(), &subjects[from])
                 };
@@ -101,7 +99,7 @@ impl Plan {
             (Metric::ImagePartner, Side::Image),
             (Metric::TextPartner, Side::Text),
         ] {
-            if self.wants(&[metric]) && !others.is_empty() {
+            if wanted.contains(&metric) && !others.is_empty() {
                 let explain = |partner, seed: u64| {
                     let method = methods[depth][seed as usize].as_ref();
                     let own = &subjects[depth];
@@ -117,7 +115,7 @@ impl Plan {
                 values.insert(metric, found.mean());
             }
         }
-        values.retain(|metric, _| self.wants(&[*metric]));
+        values.retain(|metric, _| wanted.contains(metric));
         Ok(values)
     }
 }

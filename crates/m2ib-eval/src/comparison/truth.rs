@@ -13,17 +13,11 @@ use m2ib_metrics::words::{token_on_top, word_on_top};
 use m2ib_metrics::{Metric, mean};
 use ndarray::Array2;
 
+use super::finding::Measured;
 use crate::Result;
 
 /// Threshold of IoU.
 const HALF: f32 = 0.5;
-
-/// A value beside what chance would give, where that can be said.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Measured {
-    pub(super) value: f64,
-    pub(super) chance: Option<f64>,
-}
 
 /// Masks in the model's input, `[height, width]`, and the caption's name of what they show.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -61,6 +55,7 @@ impl Truth {
     pub(super) fn image(&self, map: &Array2<f32>) -> BTreeMap<Metric, Measured> {
         let mut found = BTreeMap::new();
         let mut put = |metric, value, chance| {
+            let value = Some(value);
             found.insert(metric, Measured { value, chance });
         };
         if let Some(object) = &self.object {
@@ -87,7 +82,7 @@ impl Truth {
         let mut found = BTreeMap::new();
         // Where many tokens are read out, none of them takes what is the words'.
         if let Some((_, share)) = text.pooled_share() {
-            let value = share.into();
+            let value = Some(share.into());
             found.insert(
                 Metric::TextEndToken,
                 Measured {
@@ -102,7 +97,7 @@ impl Truth {
                 (Metric::TextToken, token_on_top(text, name)),
             ] {
                 let measured = Measured {
-                    value: f64::from(u8::from(hit)),
+                    value: Some(f64::from(u8::from(hit))),
                     chance: Some(chance),
                 };
                 found.insert(metric, measured);
@@ -167,7 +162,7 @@ mod tests {
         };
         let found = truth.image(&array![[3.0, 1.0], [0.0, 0.0]]);
         let measured = |value, chance| Measured {
-            value,
+            value: Some(value),
             chance: Some(chance),
         };
         assert_eq!(found[&Metric::Pointing], measured(1.0, 0.25));

@@ -39,6 +39,20 @@ pub enum JournalError {
         /// What is wrong with its first line.
         reason: String,
     },
+    /// A journal whose lines are written in another way.
+    #[error(
+        "the journal {} is of format {found}, this program writes {expected}: give this run another \
+         file, or end it with the program that began it",
+        path.display()
+    )]
+    OtherVersion {
+        /// The file.
+        path: PathBuf,
+        /// Its format.
+        found: u32,
+        /// This program's.
+        expected: u32,
+    },
     /// A journal of a run with other settings.
     #[error(
         "the journal {} belongs to another run, {found} instead of {expected}: {differences}; give \
@@ -68,13 +82,16 @@ pub enum JournalError {
         /// What is wrong.
         reason: String,
     },
-    /// A second result for the same row and setting.
-    #[error("row \"{row}\" under \"{setting}\" has a result already: ask `contains` first")]
-    Repeated {
-        /// The row's key.
-        row: String,
-        /// The setting's key.
-        setting: String,
+    /// A line that is not any more what it was when the journal was opened.
+    #[error(
+        "the journal {} was changed while it was in use: {reason}; start this run again",
+        path.display()
+    )]
+    Changed {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with the line.
+        reason: String,
     },
     /// A value that JSON cannot hold.
     #[error("{what} does not survive being written as JSON: {reason}")]

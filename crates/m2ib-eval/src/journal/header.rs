@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::{JournalError, JournalResult, line};
 
 /// Changes when lines are written in a way that older versions would misread.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Header {
@@ -55,10 +55,15 @@ impl Header {
         let found: Self = serde_json::from_slice(first)
             .map_err(|error| not_a_journal(format!("its first line is no header: {error}")))?;
         if found.m2ib_journal != VERSION {
-            let version = found.m2ib_journal;
-            return Err(not_a_journal(format!(
-                "it has version {version}, expected {VERSION}"
-            )));
+            return Err(JournalError::OtherVersion {
+                path: path.into(),
+                found: found.m2ib_journal,
+                expected: VERSION,
+            });
+        }
+        if found.fingerprint != fingerprint(&found.run) {
+            let reason = "its first line does not fit its own fingerprint".into();
+            return Err(not_a_journal(reason));
         }
         if found.fingerprint != self.fingerprint {
             return Err(JournalError::OtherRun {
@@ -81,10 +86,7 @@ fn fingerprint(run: &Value) -> String {
 fn differences(found: &Value, expected: &Value) -> String {
     let mut list = Vec::new();
     compare("", found, expected, &mut list);
-    match list.is_empty() {
-        true => "its header was changed by hand".into(),
-        false => list.join(", "),
-    }
+    list.join(", ")
 }
 
 fn compare(name: &str, found: &Value, expected: &Value, list: &mut Vec<String>) {

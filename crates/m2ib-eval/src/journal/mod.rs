@@ -1,8 +1,9 @@
 //! A run's results on disk, a line each: a run that is killed goes on where it was.
 //!
-//! The first line says what was run. Each line after it holds the [`Outcome`] of one row under one
+//! The first line says what was run. Each line after it holds an [`Outcome`] of one row under one
 //! setting and is on the disk before [`append`](Journal::append) returns, so a process that dies,
-//! whenever it does, loses no more than the line it was writing. One process at a time writes.
+//! whenever it does, loses no more than the line it was writing. Every line has a checksum. One
+//! process at a time writes. In memory there is only where each line is.
 //!
 //! ```
 //! use m2ib_eval::journal::{Journal, Outcome};
@@ -16,7 +17,7 @@
 //! drop(journal); // Or killed.
 //!
 //! let mut journal = Journal::open(&path, &run)?;
-//! assert_eq!(journal.get("pairs.tsv:1", "matched"), Some(&Outcome::Result(0.25)));
+//! assert_eq!(journal.get("pairs.tsv:1", "matched")?.results, [0.25]);
 //! if !journal.contains("pairs.tsv:2", "matched") {
 //!     journal.append("pairs.tsv:2", "matched", Outcome::Failure("no such file".into()))?;
 //! }
@@ -29,6 +30,7 @@ mod header;
 mod line;
 
 use std::collections::HashMap;
+use std::marker::PhantomData;
 use std::path::Path;
 
 use serde::de::DeserializeOwned;
@@ -36,7 +38,7 @@ use serde::{Deserialize, Serialize};
 
 pub use error::{JournalError, JournalResult};
 
-use file::LineFile;
+use file::{LineFile, Span};
 use header::Header;
 
 /// What came of a row under a setting.
@@ -60,55 +62,65 @@ pub struct Entry<T> {
     pub outcome: Outcome<T>,
 }
 
-/// Results of a run, in memory and on disk. Nobody else can write them while this lives.
+/// All that is known of a row under a setting.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Known<T> {
+    /// What was measured, in the order in which it was: later runs may have measured more.
+    pub results: Vec<T>,
+    /// Why the last attempt failed, if it did.
+    pub failure: Option<String>,
+}
+
+/// Results of a run on disk. Nobody else can write them while this lives.
 #[derive(Debug)]
 pub struct Journal<T> {
     file: LineFile,
-    entries: Vec<Entry<T>>,
-    /// Row, setting, place among the entries.
-    places: HashMap<String, HashMap<String, usize>>,
+    index: Index,
+    outcome: PhantomData<fn() -> T>,
 }
 
-impl<T: Serialize + DeserializeOwned> Journal<T> {
-    /// Goes on with a journal, or begins one. `run` is everything that results depend on: settings,
-    /// seeds, the model, the data set's fingerprint; it must be the same each time.
+impl<T: Serialize + DeserializeOwned + PartialEq> Journal<T> {
+    /// Goes on with a journal, or begins one. `run` is everything that results depend on and rows'
+    /// and settings' keys do not say; it must be the same each time.
     ///
     /// A last line that was not written to its end is dropped.
     ///
     /// # Errors
     /// [`JournalError::Locked`] while another process writes it, [`JournalError::OtherRun`],
-    /// [`JournalError::NotAJournal`], [`JournalError::Corrupt`], [`JournalError::File`] and
-    /// [`JournalError::Unwritable`] for a `run` that is no JSON.
+    /// [`JournalError::OtherVersion`], [`JournalError::NotAJournal`], [`JournalError::Corrupt`],
+    /// [`JournalError::File`] and [`JournalError::Unwritable`] for a `run` that is no JSON.
     pub fn open(path: impl AsRef<Path>, run: &impl Serialize) -> JournalResult<Self> {
         let path = path.as_ref();
         let header = Header::new(run)?;
         let mut file = LineFile::open(path)?;
-        let lines = file.read()?;
-        let mut journal = Self {
-            entries: Vec::new(),
-            places: HashMap::new(),
-            file,
-        };
-        let Some((first, rest)) = lines.split_first() else {
-            // Killed while it wrote the header, or new; any other content is left alone.
-            journal.file.check_torn(&header.line()?)?;
-            journal.file.drop_torn()?;
-            journal.file.append(&header.line()?)?;
-            journal.file.sync_folder()?;
-            return Ok(journal);
-        };
-        header.check(first, path)?;
-        for (number, text) in (2..).zip(rest) {
-            let entry = line::parse(text);
-            let kept = entry.and_then(|entry| journal.keep(entry));
-            kept.map_err(|reason| JournalError::Corrupt {
+        let mut index = Index::default();
+        let mut number = 0;
+        file.each(|span, text| {
+            number += 1;
+            if number == 1 {
+                return header.check(text, path);
+            }
+            let entry = line::parse::<T>(text).map_err(|reason| JournalError::Corrupt {
                 path: path.into(),
                 line: number,
                 reason,
             })?;
+            index.place(entry.row, entry.setting, span);
+            Ok(())
+        })?;
+        if number == 0 {
+            // Killed while it wrote the header, or new; any other content is left alone.
+            file.check_torn(&header.line()?)?;
+            file.drop_torn()?;
+            file.append(&header.line()?)?;
+            file.sync_folder()?;
         }
-        journal.file.drop_torn()?;
-        Ok(journal)
+        file.drop_torn()?;
+        Ok(Self {
+            file,
+            index,
+            outcome: PhantomData,
+        })
     }
 
     /// The file.
@@ -118,76 +130,101 @@ impl<T: Serialize + DeserializeOwned> Journal<T> {
 
     /// Whether it is known what came of a row under a setting, success or failure.
     pub fn contains(&self, row: &str, setting: &str) -> bool {
-        self.get(row, setting).is_some()
+        self.index.spans(row, setting).next().is_some()
     }
 
-    /// What came of a row under a setting.
-    pub fn get(&self, row: &str, setting: &str) -> Option<&Outcome<T>> {
-        let place = *self.places.get(row)?.get(setting)?;
-        Some(&self.entries[place].outcome)
-    }
-
-    /// All entries, in the order in which their row and setting came first.
-    pub fn entries(&self) -> &[Entry<T>] {
-        &self.entries
-    }
-
-    /// What failed, and why.
-    pub fn failures(&self) -> impl Iterator<Item = (&Entry<T>, &str)> {
-        self.entries
-            .iter()
-            .filter_map(|entry| match &entry.outcome {
-                Outcome::Failure(reason) => Some((entry, reason.as_str())),
-                Outcome::Result(_) => None,
-            })
-    }
-
-    /// Writes what came of a row under a setting; it is on the disk when this returns. A failure
-    /// may be tried again and overwritten, a result may not.
+    /// What came of a row under a setting; nothing where it was not tried.
     ///
     /// # Errors
-    /// [`JournalError::Repeated`] for a result that is there, [`JournalError::Unwritable`] for a
-    /// value that would not read back (JSON knows no NaN), [`JournalError::File`]. The journal
-    /// stays as it was.
-    pub fn append(&mut self, row: &str, setting: &str, outcome: Outcome<T>) -> JournalResult<()> {
-        if let Some(Outcome::Result(_)) = self.get(row, setting) {
-            return Err(JournalError::Repeated {
-                row: row.into(),
-                setting: setting.into(),
-            });
+    /// [`JournalError::File`] if it cannot be read any more, [`JournalError::Changed`] if somebody
+    /// has written to it.
+    pub fn get(&self, row: &str, setting: &str) -> JournalResult<Known<T>> {
+        let mut known = Known {
+            results: Vec::new(),
+            failure: None,
+        };
+        for span in self.index.spans(row, setting) {
+            match self.entry(span)?.outcome {
+                Outcome::Result(result) => {
+                    known.results.push(result);
+                    known.failure = None;
+                }
+                Outcome::Failure(reason) => known.failure = Some(reason),
+            }
         }
+        Ok(known)
+    }
+
+    /// How many lines there are.
+    pub fn len(&self) -> usize {
+        self.index.lines.len()
+    }
+
+    /// Whether there are none yet.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// All lines, in the order in which they were written.
+    pub fn entries(&self) -> impl Iterator<Item = JournalResult<Entry<T>>> {
+        self.index.lines.iter().map(|&span| self.entry(span))
+    }
+
+    fn entry(&self, span: Span) -> JournalResult<Entry<T>> {
+        let line = self.file.line(span)?;
+        line::parse(&line).map_err(|reason| self.file.changed(reason))
+    }
+
+    /// Makes sure that there is room on the disk for another line, before it is worked for.
+    ///
+    /// # Errors
+    /// [`JournalError::File`] if there is none.
+    pub fn check_room(&mut self) -> JournalResult<()> {
+        self.file.check_room()
+    }
+
+    /// Writes what came of a row under a setting, beside what is known of them; it is on the disk
+    /// when this returns.
+    ///
+    /// # Errors
+    /// [`JournalError::Unwritable`] for a value that would not read back (JSON knows no NaN),
+    /// [`JournalError::File`]. The journal stays as it was.
+    pub fn append(&mut self, row: &str, setting: &str, outcome: Outcome<T>) -> JournalResult<()> {
         let entry = Entry {
             row: row.into(),
             setting: setting.into(),
             outcome,
         };
-        let text = line::text(&entry)?;
-        self.file.append(&text)?;
-        self.place(entry);
+        let span = self.file.append(&line::text(&entry)?)?;
+        self.index.place(entry.row, entry.setting, span);
         Ok(())
     }
+}
 
-    /// Takes an entry that was read.
-    fn keep(&mut self, entry: Entry<T>) -> Result<(), String> {
-        if let Some(Outcome::Result(_)) = self.get(&entry.row, &entry.setting) {
-            let Entry { row, setting, .. } = entry;
-            return Err(format!(
-                "row \"{row}\" under \"{setting}\" has a result already"
-            ));
-        }
-        self.place(entry);
-        Ok(())
+/// Where what is.
+#[derive(Debug, Default)]
+struct Index {
+    /// By their numbers.
+    settings: HashMap<String, usize>,
+    /// Of each row, the numbers of settings and where their lines are.
+    rows: HashMap<String, Vec<(usize, Span)>>,
+    /// In the order in which they were written.
+    lines: Vec<Span>,
+}
+
+impl Index {
+    fn place(&mut self, row: String, setting: String, span: Span) {
+        let next = self.settings.len();
+        let setting = *self.settings.entry(setting).or_insert(next);
+        self.rows.entry(row).or_default().push((setting, span));
+        self.lines.push(span);
     }
 
-    fn place(&mut self, entry: Entry<T>) {
-        let row = self.places.entry(entry.row.clone()).or_default();
-        match row.get(&entry.setting) {
-            Some(&place) => self.entries[place] = entry,
-            None => {
-                row.insert(entry.setting.clone(), self.entries.len());
-                self.entries.push(entry);
-            }
-        }
+    fn spans(&self, row: &str, setting: &str) -> impl Iterator<Item = Span> {
+        let setting = self.settings.get(setting);
+        let lines = self.rows.get(row).into_iter().flatten();
+        let own = lines.filter(move |(number, _)| Some(number) == setting);
+        own.map(|(_, span)| *span)
     }
 }
 

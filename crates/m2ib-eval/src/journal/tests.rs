@@ -34,7 +34,7 @@ fn work() -> Vec<(String, &'static str, Outcome<Vec<f64>>)> {
 /// Does what is left to do.
 fn resume(path: &Path) -> JournalResult<usize> {
     let mut journal = Journal::open(path, &run())?;
-    let before = journal.entries().len();
+    let before = journal.len();
     for (row, setting, outcome) in work() {
         if !journal.contains(&row, setting) {
             journal.append(&row, setting, outcome)?;
@@ -49,12 +49,17 @@ fn what_was_appended_is_there_to_the_bit() {
     assert_eq!(resume(&path).unwrap(), 0);
     assert_eq!(resume(&path).unwrap(), 6);
     let journal = Journal::open(&path, &run()).unwrap();
-    for (entry, (row, setting, outcome)) in journal.entries().iter().zip(work()) {
+    let entries = journal.entries().map(Result::unwrap);
+    for (entry, (row, setting, outcome)) in entries.zip(work()) {
         assert_eq!((&entry.row, entry.setting.as_str()), (&row, setting));
         assert_eq!(entry.outcome, outcome);
-        assert_eq!(journal.get(&row, setting), Some(&outcome));
+        let known = journal.get(&row, setting).unwrap();
+        let expected = match outcome {
+            Outcome::Result(result) => (vec![result], None),
+            Outcome::Failure(reason) => (vec![], Some(reason)),
+        };
+        assert_eq!((known.results, known.failure), expected);
     }
-    assert_eq!(journal.failures().count(), 2);
     assert!(!journal.contains("pärs.tsv:1", "another"));
     assert!(!journal.contains("pärs.tsv:4", "matched"));
 }
@@ -90,18 +95,26 @@ fn a_tail_of_zeros_is_torn_too() {
     assert_eq!(fs::read(&path).unwrap(), whole);
 }
 
+/// A line with its checksum.
+fn line(entry: &str) -> String {
+    let sum = m2ib_files::digest([entry]);
+    format!("{{\"sum\":\"{sum}\",\"entry\":{entry}}}")
+}
+
 #[rstest]
-#[case("{\"row\": \"a\", \"setting\"", "EOF")]
-#[case("", "EOF")]
+#[case(line("{\"row\": \"a\", \"setting\""), "EOF")]
+#[case(String::new(), "not of the form")]
+#[case("{\"row\": \"a\", \"setting\": \"b\"}".into(), "not of the form")]
 #[case(
-    "{\"row\": \"a\", \"setting\": \"b\", \"outcome\": {\"result\": [null]}}",
+    line("{\"row\": \"a\", \"setting\": \"b\", \"outcome\": {\"result\": [null]}}"),
     "null"
 )]
 #[case(
-    "{\"row\": \"a\", \"setting\": \"b\", \"outcome\": {\"skipped\": 1}}",
+    line("{\"row\": \"a\", \"setting\": \"b\", \"outcome\": {\"skipped\": 1}}"),
     "skipped"
 )]
-fn a_damaged_line_in_the_middle_is_named_and_left(#[case] line: &str, #[case] reason: &str) {
+#[case(line("{}").replace("{}}", "{ }}"), "checksum")]
+fn a_damaged_line_in_the_middle_is_named_and_left(#[case] line: String, #[case] reason: &str) {
     let (_folder, path) = place();
     resume(&path).unwrap();
     let mut text = fs::read_to_string(&path).unwrap();
@@ -123,22 +136,67 @@ fn a_damaged_line_in_the_middle_is_named_and_left(#[case] line: &str, #[case] re
 }
 
 #[test]
-fn a_result_twice_is_refused_in_memory_and_on_disk() {
+fn no_changed_byte_of_an_entry_is_believed() {
     let (_folder, path) = place();
     resume(&path).unwrap();
-    let mut journal = Journal::open(&path, &run()).unwrap();
-    let (row, setting, outcome) = work().swap_remove(0);
-    let error = journal.append(&row, setting, outcome).unwrap_err();
-    assert!(matches!(error, JournalError::Repeated { .. }), "{error}");
-    drop(journal);
+    let whole = fs::read(&path).unwrap();
+    let first = whole.iter().position(|&byte| byte == b'\n').unwrap() + 1;
+    for place in first..whole.len() - 1 {
+        let mut changed = whole.clone();
+        // From a digit to the next, among others.
+        changed[place] ^= 1;
+        fs::write(&path, &changed).unwrap();
+        let error = resume(&path).unwrap_err();
+        assert!(matches!(error, JournalError::Corrupt { .. }), "{place}");
+    }
+}
+
+#[test]
+fn a_changed_header_is_not_believed() {
+    let (_folder, path) = place();
+    resume(&path).unwrap();
     let text = fs::read_to_string(&path).unwrap();
-    let second = text.lines().nth(1).unwrap();
-    fs::write(&path, format!("{text}{second}\n")).unwrap();
+    fs::write(&path, text.replacen("\"seed\":7", "\"seed\":8", 1)).unwrap();
     let error = resume(&path).unwrap_err();
-    assert!(
-        matches!(error, JournalError::Corrupt { line: 8, .. }),
-        "{error}"
-    );
+    assert!(matches!(error, JournalError::NotAJournal { .. }), "{error}");
+}
+
+#[test]
+fn results_add_up() {
+    let (_folder, path) = place();
+    let mut journal = Journal::open(&path, &run()).unwrap();
+    for number in [1, 2] {
+        journal.append("a", "b", Outcome::Result(number)).unwrap();
+    }
+    let again = Outcome::Failure("the third".into());
+    journal.append("a", "b", again).unwrap();
+    drop(journal);
+    let journal = Journal::<i32>::open(&path, &run()).unwrap();
+    let known = journal.get("a", "b").unwrap();
+    assert_eq!(known.results, [1, 2]);
+    assert_eq!(known.failure.as_deref(), Some("the third"));
+}
+
+#[test]
+fn a_journal_of_the_first_format_is_refused_with_what_to_do() {
+    let (_folder, path) = place();
+    let old = "{\"m2ib_journal\":1,\"fingerprint\":\"0\",\"run\":{}}\n{\"row\":\"a\"}\n";
+    fs::write(&path, old).unwrap();
+    let error = resume(&path).unwrap_err().to_string();
+    for part in ["run.jsonl", "format 1", "writes 2", "another file"] {
+        assert!(error.contains(part), "{error}");
+    }
+    assert_eq!(fs::read_to_string(&path).unwrap(), old);
+}
+
+#[test]
+fn room_is_looked_for_and_given_back() {
+    let (_folder, path) = place();
+    let mut journal = Journal::<i32>::open(&path, &run()).unwrap();
+    let before = fs::read(&path).unwrap();
+    journal.check_room().unwrap();
+    assert_eq!(fs::read(&path).unwrap(), before);
+    journal.append("a", "b", Outcome::Result(1)).unwrap();
 }
 
 #[test]
@@ -154,9 +212,8 @@ fn a_failure_may_be_tried_again() {
     journal.append("a", "b", Outcome::Result(1)).unwrap();
     drop(journal);
     let journal = Journal::<i32>::open(&path, &run()).unwrap();
-    assert_eq!(journal.entries().len(), 1);
-    assert_eq!(journal.get("a", "b"), Some(&Outcome::Result(1)));
-    assert_eq!(journal.failures().count(), 0);
+    let known = journal.get("a", "b").unwrap();
+    assert_eq!((known.results, known.failure), (vec![1], None));
 }
 
 #[test]
@@ -171,6 +228,20 @@ fn what_would_not_read_back_is_not_written() {
     assert!(error.to_string().contains("\"a\" under \"b\""), "{error}");
     assert_eq!(fs::read(&path).unwrap(), before);
     journal.append("a", "b", Outcome::Result(0.5)).unwrap();
+}
+
+#[test]
+fn a_number_that_would_read_back_as_none_is_not_written() {
+    let (_folder, path) = place();
+    let mut journal = Journal::open(&path, &run()).unwrap();
+    for number in [f64::NAN, f64::INFINITY] {
+        let outcome = Outcome::Result(Some(number));
+        let error = journal.append("a", "b", outcome).unwrap_err();
+        assert!(matches!(error, JournalError::Unwritable { .. }), "{error}");
+    }
+    for number in [None, Some(0.1)] {
+        journal.append("a", "b", Outcome::Result(number)).unwrap();
+    }
 }
 
 #[test]
@@ -194,7 +265,7 @@ fn a_journal_of_another_run_is_refused_with_what_differs() {
 #[rstest]
 #[case("my notes, not a journal")]
 #[case("a list\nof lines\n")]
-#[case("{\"m2ib_journal\": 99, \"fingerprint\": \"\", \"run\": 0}\n")]
+#[case("{\"m2ib_journal\": 2, \"fingerprint\": \"\", \"run\": 0}\n")]
 fn another_file_is_left_as_it_is(#[case] content: &str) {
     let (_folder, path) = place();
     fs::write(&path, content).unwrap();

@@ -6,7 +6,7 @@ use m2ib_metrics::{Estimate, Groups, Metric, Paired};
 use serde::Serialize;
 
 use super::{Dimension, Goal, Grid};
-use crate::comparison::{Comparison, Plan, Trial, values};
+use crate::comparison::{Comparison, Finding, Plan, values};
 use crate::journal::Journal;
 use crate::roar::{RoarMeasure, RoarReport};
 use crate::{Error, Result};
@@ -74,17 +74,17 @@ impl Plan {
     /// What a metric says of a grid, whose candidates are this plan's methods.
     ///
     /// # Errors
-    /// [`Error::NothingToChooseBy`] if no pair has a value.
+    /// [`Error::NothingToChooseBy`] if no pair has a value; [`Error::Journal`].
     pub fn search(
         &self,
         grid: &Grid,
         metric: Metric,
         model: &str,
         dataset: &Dataset,
-        journal: &Journal<Trial>,
+        journal: &Journal<Finding>,
     ) -> Result<Search> {
-        let comparison = self.compare(model, dataset, journal);
-        let (values, groups) = self.values(metric, dataset, journal);
+        let comparison = self.compare(model, dataset, journal)?;
+        let (values, groups) = self.values(metric, dataset, journal)?;
         let seed = self.seed;
         Search::of(
             Goal::Metric(metric),
@@ -100,15 +100,13 @@ impl Plan {
         &self,
         metric: Metric,
         dataset: &Dataset,
-        journal: &Journal<Trial>,
-    ) -> (Vec<Values>, Groups) {
-        let outcomes = self.outcomes(dataset, journal).into_iter();
+        journal: &Journal<Finding>,
+    ) -> Result<(Vec<Values>, Groups)> {
+        let outcomes = self.outcomes(dataset, journal)?.into_iter();
         let pictures = Pictures::of(dataset);
         let groups = Groups::of_pictures(pictures.of_rows().iter().copied());
-        (
-            outcomes.map(|outcomes| values(metric, &outcomes)).collect(),
-            groups,
-        )
+        let values = outcomes.map(|outcomes| values(metric, &outcomes)).collect();
+        Ok((values, groups))
     }
 }
 
@@ -182,16 +180,19 @@ impl Search {
 
     /// Adds what became of the chosen setting, the first of a plan's methods, and of others on pairs
     /// that were held out.
+    ///
+    /// # Errors
+    /// [`Error::Journal`].
     pub fn with_held_out(
         mut self,
         plan: &Plan,
         dataset: &Dataset,
-        journal: &Journal<Trial>,
-    ) -> Self {
+        journal: &Journal<Finding>,
+    ) -> Result<Self> {
         let Goal::Metric(metric) = self.goal else {
-            return self;
+            return Ok(self);
         };
-        let (values, groups) = plan.values(metric, dataset, journal);
+        let (values, groups) = plan.values(metric, dataset, journal)?;
         // Whoever is best here, the chosen one is what the others are compared with.
         let first = |place: usize| place == 0;
         let paired = Paired::of(&values, first, &groups, metric.direction(), plan.seed);
@@ -206,7 +207,7 @@ impl Search {
             })
         });
         self.held_out = held_out.collect();
-        self
+        Ok(self)
     }
 
     /// The best one.
