@@ -32,7 +32,7 @@ fn questions(model: &DualEncoder, clip: &Clip) -> (Vec<Pair>, Vec<Scores>) {
         let ids = caption.ids();
         let pair = Pair {
             pooled: clip.text.layout_of_ids(&ids).unwrap().read.rows()[0],
-            pixels: model.processor().process(&scene.image.into()).values,
+            pixels: model.processor().process(&scene.image.into()).values.into(),
             ids,
             picture: number as usize,
         };

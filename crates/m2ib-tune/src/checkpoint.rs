@@ -1,10 +1,12 @@
 //! Weights, moments, step and settings in one safetensors file.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
-use safetensors::SafeTensors;
-use safetensors::tensor::{Dtype, TensorView};
+use safetensors::tensor::{Dtype, Metadata, SafeTensorError, View, serialize_to_file};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -42,13 +44,12 @@ impl<S: Serialize + DeserializeOwned> Checkpoint<S> {
             ("step".to_owned(), state.step.to_string()),
             ("settings".to_owned(), settings),
         ]);
-        let bytes: Vec<_> = state.parameters.iter().flat_map(of_parameter).collect();
-        let views = bytes.iter().map(|(name, shape, bytes)| {
-            let view = TensorView::new(Dtype::F32, shape.to_vec(), bytes);
-            (name, view.expect("as many bytes as the shape says"))
-        });
-        let bytes = safetensors::serialize(views, Some(metadata)).expect("distinct names");
-        write_whole(&path, &bytes)
+        let tensors = state.parameters.iter().flat_map(of_parameter);
+        write(&path, tensors, metadata).map_err(|source| Error::File {
+            action: "write",
+            path,
+            source,
+        })
     }
 
     /// Reads the checkpoint of a folder, if there is one.
@@ -57,21 +58,20 @@ impl<S: Serialize + DeserializeOwned> Checkpoint<S> {
     /// [`Error::File`]; [`Error::Checkpoint`] if it is malformed.
     pub fn load(folder: &Path) -> Result<Option<Self>> {
         let path = checkpoint_path(folder);
-        let bytes = match std::fs::read(&path) {
-            Ok(bytes) => bytes,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-            Err(source) => {
-                return Err(Error::File {
-                    action: "read",
-                    path,
-                    source,
-                });
-            }
+        let read = match m2ib_files::open(&path) {
+            Ok(file) => read(file),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => Err(Unread::System(error)),
         };
-        let parsed = parse(&bytes);
-        parsed
-            .map(Some)
-            .map_err(|reason| Error::Checkpoint { path, reason })
+        match read {
+            Ok(checkpoint) => Ok(Some(checkpoint)),
+            Err(Unread::Malformed(reason)) => Err(Error::Checkpoint { path, reason }),
+            Err(Unread::System(source)) => Err(Error::File {
+                action: "read",
+                path,
+                source,
+            }),
+        }
     }
 
     /// Checks that a run with `settings` and a model of the shapes in `fresh` can go on from here.
@@ -129,9 +129,32 @@ pub fn differences<S: Serialize>(here: &S, there: &S) -> Vec<String> {
         .collect()
 }
 
-type Stored<'a> = (String, &'a [usize], Vec<u8>);
+/// Numbers on their way into a file: as bytes for no longer than it takes to write them.
+struct Stored<'a> {
+    shape: &'a [usize],
+    values: &'a [f32],
+}
 
-fn of_parameter(parameter: &Parameter) -> [Stored<'_>; 3] {
+impl View for Stored<'_> {
+    fn dtype(&self) -> Dtype {
+        Dtype::F32
+    }
+
+    fn shape(&self) -> &[usize] {
+        self.shape
+    }
+
+    fn data(&self) -> Cow<'_, [u8]> {
+        let bytes = self.values.iter().flat_map(|value| value.to_le_bytes());
+        bytes.collect::<Vec<u8>>().into()
+    }
+
+    fn data_len(&self) -> usize {
+        size_of_val(self.values)
+    }
+}
+
+fn of_parameter(parameter: &Parameter) -> [(String, Stored<'_>); 3] {
     let Parameter {
         name,
         shape,
@@ -139,46 +162,122 @@ fn of_parameter(parameter: &Parameter) -> [Stored<'_>; 3] {
         first,
         second,
     } = parameter;
-    let bytes = |values: &[f32]| values.iter().flat_map(|x| x.to_le_bytes()).collect();
     [
-        (name.clone(), shape, bytes(values)),
-        (format!("{FIRST}{name}"), shape, bytes(first)),
-        (format!("{SECOND}{name}"), shape, bytes(second)),
+        (name.clone(), Stored { shape, values }),
+        (
+            format!("{FIRST}{name}"),
+            Stored {
+                shape,
+                values: first,
+            },
+        ),
+        (
+            format!("{SECOND}{name}"),
+            Stored {
+                shape,
+                values: second,
+            },
+        ),
     ]
 }
 
-fn parse<S: DeserializeOwned>(bytes: &[u8]) -> Result<Checkpoint<S>, String> {
-    let file = SafeTensors::deserialize(bytes).map_err(|error| error.to_string())?;
-    let (_, header) = SafeTensors::read_metadata(bytes).map_err(|error| error.to_string())?;
+/// Writes tensor by tensor: the whole file in memory would be as large as the run itself.
+fn write<'a>(
+    path: &Path,
+    tensors: impl Iterator<Item = (String, Stored<'a>)>,
+    metadata: HashMap<String, String>,
+) -> io::Result<()> {
+    // One name for what is not complete yet, so that of killed runs no more than one is left.
+    let part = path.with_extension("part");
+    let written = serialize_to_file(tensors, Some(metadata), &part);
+    let moved = written
+        .map_err(|error| match error {
+            SafeTensorError::IoError(error) => error,
+            error => io::Error::other(error),
+        })
+        .and_then(|()| File::open(&part)?.sync_all())
+        .and_then(|()| std::fs::rename(&part, path));
+    if moved.is_err() {
+        let _ = std::fs::remove_file(&part);
+    }
+    moved?;
+    m2ib_files::sync_folder(path)
+}
+
+/// A header of more bytes is none, as the format says.
+const MAX_HEADER: u64 = 100_000_000;
+
+/// Why a checkpoint cannot be read.
+enum Unread {
+    System(io::Error),
+    Malformed(String),
+}
+
+impl From<io::Error> for Unread {
+    fn from(error: io::Error) -> Self {
+        Self::System(error)
+    }
+}
+
+impl From<String> for Unread {
+    fn from(reason: String) -> Self {
+        Self::Malformed(reason)
+    }
+}
+
+/// Reads tensor by tensor.
+fn read<S: DeserializeOwned>(mut file: File) -> Result<Checkpoint<S>, Unread> {
+    let whole = file.metadata()?.len();
+    let cut = || Unread::from("it ends before it is complete".to_owned());
+    let mut length = [0; 8];
+    if whole < length.len() as u64 {
+        return Err(cut());
+    }
+    file.read_exact(&mut length)?;
+    let length = u64::from_le_bytes(length);
+    if length > MAX_HEADER || length > whole - 8 {
+        return Err(cut());
+    }
+    let mut header = vec![0; length as usize];
+    file.read_exact(&mut header)?;
+    let header: Metadata = serde_json::from_slice(&header).map_err(|error| error.to_string())?;
+    let start = 8 + length;
+    if start + header.data_len() as u64 != whole {
+        return Err(cut());
+    }
     let metadata = header.metadata().clone().unwrap_or_default();
     let entry = |name: &str| metadata.get(name).ok_or(format!("it states no {name}"));
     let settings =
         serde_json::from_str(entry("settings")?).map_err(|error| format!("settings: {error}"))?;
     let step = entry("step")?;
     let step = step.parse().map_err(|_| format!("its step is {step}"))?;
-    let read = |name: &str| -> Result<(Vec<usize>, Vec<f32>), String> {
-        let tensor = file.tensor(name).map_err(|error| error.to_string())?;
-        if tensor.dtype() != Dtype::F32 {
-            return Err(format!("{name} is {:?}, expected F32", tensor.dtype()));
-        }
-        let values = tensor.data().chunks_exact(4);
-        let values = values.map(|x| f32::from_le_bytes([x[0], x[1], x[2], x[3]]));
-        Ok((tensor.shape().to_vec(), values.collect()))
-    };
-    let mut names: Vec<_> = file.names().into_iter().map(ToString::to_string).collect();
+    let mut names = header.offset_keys();
     names.retain(|name| !name.starts_with(FIRST) && !name.starts_with(SECOND));
     names.sort();
+    let mut values = |name: &str| -> Result<(Vec<usize>, Vec<f32>), Unread> {
+        let about = header.info(name).ok_or(format!("it has no {name}"))?;
+        if about.dtype != Dtype::F32 {
+            return Err(format!("{name} is {:?}, expected F32", about.dtype).into());
+        }
+        let (from, to) = about.data_offsets;
+        let mut bytes = vec![0; to - from];
+        file.seek(SeekFrom::Start(start + from as u64))?;
+        file.read_exact(&mut bytes)?;
+        let values = bytes.chunks_exact(4);
+        let values = values.map(|x| f32::from_le_bytes([x[0], x[1], x[2], x[3]]));
+        Ok((about.shape.clone(), values.collect()))
+    };
     let parameters = names.into_iter().map(|name| {
-        let (shape, values) = read(&name)?;
-        let (_, first) = read(&format!("{FIRST}{name}"))?;
-        let (_, second) = read(&format!("{SECOND}{name}"))?;
-        if first.len() != values.len() || second.len() != values.len() {
-            return Err(format!("the moments of {name} are not of its size"));
+        let (shape, own) = values(&name)?;
+        let (_, first) = values(&format!("{FIRST}{name}"))?;
+        let (_, second) = values(&format!("{SECOND}{name}"))?;
+        if first.len() != own.len() || second.len() != own.len() {
+            return Err(format!("the moments of {name} are not of its size").into());
         }
         Ok(Parameter {
             name,
             shape,
-            values,
+            values: own,
             first,
             second,
         })
@@ -187,7 +286,7 @@ fn parse<S: DeserializeOwned>(bytes: &[u8]) -> Result<Checkpoint<S>, String> {
         settings,
         state: State {
             step,
-            parameters: parameters.collect::<Result<_, _>>()?,
+            parameters: parameters.collect::<Result<_, Unread>>()?,
         },
     })
 }
@@ -268,6 +367,21 @@ mod tests {
         let error = checkpoint.check(&Settings::default(), &other, folder.path());
         let error = error.unwrap_err().to_string();
         assert!(error.contains("it has no a.weight [2, 1]"), "{error}");
+    }
+
+    #[test]
+    fn a_failure_leaves_the_checkpoint_before_and_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let settings = Settings::default();
+        Checkpoint::save(&settings, &state(), folder.path()).unwrap();
+        // In the place of what is being written.
+        std::fs::create_dir(folder.path().join("checkpoint.part")).unwrap();
+        let error = Checkpoint::save(&settings, &state(), folder.path()).unwrap_err();
+        assert!(matches!(error, Error::File { .. }), "{error}");
+        std::fs::remove_dir(folder.path().join("checkpoint.part")).unwrap();
+        let found = Checkpoint::<Settings>::load(folder.path()).unwrap();
+        assert_eq!(found.unwrap().state, state());
+        assert_eq!(folder.path().read_dir().unwrap().count(), 1);
     }
 
     #[test]

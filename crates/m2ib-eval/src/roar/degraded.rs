@@ -27,10 +27,10 @@ pub(crate) struct Degraded<'a> {
 
 impl Degraded<'_> {
     /// The pair at a place of the order.
-    pub(crate) fn pair(&self, index: usize) -> Example {
+    pub(crate) fn pair(&self, index: usize) -> Result<Example, Failure> {
         let pair = &self.pairs[index];
         let mut example = Example {
-            pixels: pair.pixels.clone(),
+            pixels: pair.pixels.values()?.into_owned(),
             ids: pair.seen().to_vec(),
             meaning: self.meanings[index],
             also: self.also[index].to_vec(),
@@ -48,7 +48,7 @@ impl Degraded<'_> {
                 }
             }
         }
-        example
+        Ok(example)
     }
 
     fn remove_pixels(&self, scores: &Scores, chance: &Scores, pixels: &mut [f32]) {
@@ -73,7 +73,7 @@ impl Examples for Degraded<'_> {
     }
 
     fn example(&self, index: usize) -> Result<Example, Failure> {
-        Ok(self.pair(self.chosen[index]))
+        self.pair(self.chosen[index])
     }
 
     fn identity(&self) -> String {
@@ -85,7 +85,7 @@ impl Examples for Degraded<'_> {
             self.also[index]
                 .iter()
                 .for_each(|&meaning| sum.add(meaning));
-            sum.add_floats(&pair.pixels);
+            pair.pixels.add_to(&mut sum);
             pair.seen().iter().for_each(|&id| sum.add(id as u64));
             if let Some(scores) = self.scores.map(|scores| &scores[index]) {
                 sum.add(scores.image.ncols() as u64);
@@ -122,7 +122,7 @@ mod tests {
     /// 2 × 2 pixels of three channels and a caption of three words; behind the pooled token, more.
     fn pair() -> Pair {
         Pair {
-            pixels: (1..13).map(|x| x as f32).collect(),
+            pixels: (1..13).map(|x| x as f32).collect::<Vec<_>>().into(),
             ids: vec![50, 1, 2, 3, 51, 0],
             pooled: 4,
             picture: 0,
@@ -148,7 +148,7 @@ mod tests {
             fill: &[-1.0, -2.0, -3.0],
             side: 2,
         };
-        degraded.pair(0)
+        degraded.pair(0).unwrap()
     }
 
     #[test]
@@ -166,7 +166,7 @@ mod tests {
         let (image, text) = (degraded(Part::Image), degraded(Part::Text));
         assert_eq!(image.ids, [50, 1, 2, 3, 51]);
         assert_eq!(image.pixels, degraded(Part::Both).pixels);
-        assert_eq!(text.pixels, pair().pixels);
+        assert_eq!(text.pixels, *pair().pixels.values().unwrap());
         assert_eq!(text.ids, degraded(Part::Both).ids);
     }
 }

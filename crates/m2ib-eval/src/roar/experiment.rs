@@ -7,6 +7,7 @@ use std::sync::Arc;
 use m2ib::clip_model::TextTower;
 use m2ib::clip_model::clip::Clip;
 use m2ib::m2ib_core::Lanes;
+use m2ib_files::causes;
 use m2ib_tune::{Examples, StepReport, Tuner, embed};
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
@@ -71,7 +72,7 @@ impl<'a> Roar<'a> {
         let channels = clip.config.vision.num_channels;
         let fill = match settings.fill {
             Fill::Preprocessing => vec![0.0; channels],
-            Fill::DataSet => channel_means(pairs, &training, channels),
+            Fill::DataSet => channel_means(pairs, &training, channels)?,
         };
         let meanings = meanings(pairs);
         Ok(Self {
@@ -286,19 +287,21 @@ fn meanings(pairs: &[Pair]) -> Vec<u64> {
 }
 
 /// The mean of each channel over some of the pairs.
-fn channel_means(pairs: &[Pair], chosen: &[usize], channels: usize) -> Vec<f32> {
-    let mean = |channel: usize| {
-        let (mut sum, mut count) = (0.0, 0);
-        for &index in chosen {
-            let pixels = &pairs[index].pixels;
-            let area = pixels.len() / channels;
-            let pixels = &pixels[channel * area..(channel + 1) * area];
-            sum += pixels.iter().map(|&x| f64::from(x)).sum::<f64>();
-            count += area;
+fn channel_means(pairs: &[Pair], chosen: &[usize], channels: usize) -> Result<Vec<f32>> {
+    let (mut sums, mut count) = (vec![0.0; channels], 0);
+    for &index in chosen {
+        let pixels = pairs[index].pixels.values().map_err(|error| Error::Pair {
+            index,
+            reason: causes(error.as_ref()),
+        })?;
+        let area = pixels.len() / channels;
+        for (sum, channel) in sums.iter_mut().zip(pixels.chunks_exact(area)) {
+            *sum += channel.iter().map(|&x| f64::from(x)).sum::<f64>();
         }
-        (sum / count as f64) as f32
-    };
-    (0..channels).map(mean).collect()
+        count += area;
+    }
+    let means = sums.into_iter().map(|sum| (sum / count as f64) as f32);
+    Ok(means.collect())
 }
 
 #[cfg(test)]

@@ -2,16 +2,17 @@
 
 use m2ib::clip_model::TextTower;
 use m2ib::clip_model::clip::{Clip, VisionConfig};
+use m2ib_files::causes;
 use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 
-use super::{Error, Result};
+use super::{Error, Picture, Result};
 
 /// An image and a caption, preprocessed.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct Pair {
-    /// `[channels, height, width]`, normalised as the model expects it.
-    pub pixels: Vec<f32>,
+    /// The image.
+    pub pixels: Picture,
     /// Token ids; the first is the start token.
     pub ids: Vec<i64>,
     /// The position that is pooled, behind the caption's last token.
@@ -21,7 +22,7 @@ pub struct Pair {
 }
 
 /// What a method says of a pair.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Scores {
     /// The importance of each patch, `[rows, columns]`.
     pub image: Array2<f32>,
@@ -45,15 +46,20 @@ impl Pair {
                 image_size,
                 ..
             },
-            found,
-        ) = (&clip.config.vision, self.pixels.len());
+            pixels,
+        ) = (&clip.config.vision, self.pixels.values());
+        let pixels = match &pixels {
+            Ok(pixels) => pixels,
+            Err(error) => return unfit(causes(error.as_ref())),
+        };
+        let found = pixels.len();
         let expected = num_channels * image_size * image_size;
         if found != expected {
             return unfit(format!(
                 "found {found} numbers of pixels, expected {num_channels} × {image_size} × {image_size} = {expected}"
             ));
         }
-        if let Some(pixel) = self.pixels.iter().find(|pixel| !pixel.is_finite()) {
+        if let Some(pixel) = pixels.iter().find(|pixel| !pixel.is_finite()) {
             return unfit(format!("a pixel is {pixel}, expected finite numbers"));
         }
         let tokens = self.ids.len();

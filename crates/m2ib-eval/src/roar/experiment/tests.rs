@@ -5,7 +5,7 @@ use ndarray::Array2;
 use rand::RngExt;
 
 use super::*;
-use crate::roar::Part;
+use crate::roar::{Part, Picture};
 
 fn clip() -> Clip {
     let json = br#"{"projection_dim": 8, "vision_config": {"hidden_size": 16,
@@ -22,12 +22,23 @@ fn clip() -> Clip {
 fn pairs(count: usize) -> Vec<Pair> {
     let mut rng = ChaCha8Rng::seed_from_u64(0);
     let pairs = (0..count).map(|index| Pair {
-        pixels: (0..3 * 64).map(|_| rng.random_range(-1.0..1.0)).collect(),
+        pixels: {
+            let pixels = (0..3 * 64).map(|_| rng.random_range(-1.0..1.0));
+            pixels.collect::<Vec<f32>>().into()
+        },
         ids: vec![0, 1 + index as i64 % 8, 3, 9, 9],
         pooled: 3,
         picture: index,
     });
     pairs.collect()
+}
+
+/// The pixels in memory.
+fn held(pair: &mut Pair) -> &mut Vec<f32> {
+    match &mut pair.pixels {
+        Picture::Held(values) => values,
+        Picture::Made { .. } => panic!("it is made"),
+    }
 }
 
 fn settings() -> RoarSettings {
@@ -170,7 +181,7 @@ fn the_data_sets_own_means_are_those_of_the_training_part() {
         } else {
             2.0
         };
-        pair.pixels[64..128].fill(value);
+        held(pair)[64..128].fill(value);
     }
     let roar = Roar::new(&clip, &pairs, whole, 1).unwrap();
     assert_eq!(roar.fill[1], 2.0);
@@ -183,10 +194,10 @@ fn bad_input_is_named() {
     type Change = fn(&mut Pair);
     let broken: [(Change, &str); 5] = [
         (
-            |p| p.pixels.truncate(100),
+            |p| held(p).truncate(100),
             "pair 3 does not fit the model: found 100 numbers",
         ),
-        (|p| p.pixels[5] = f32::INFINITY, "a pixel is inf"),
+        (|p| held(p)[5] = f32::INFINITY, "a pixel is inf"),
         (|p| p.ids[1] = 99, "found id 99"),
         (|p| p.pooled = 1, "position 1 of 5 tokens is pooled"),
         (|p| p.pooled = 5, "position 5 of 5 tokens is pooled"),
