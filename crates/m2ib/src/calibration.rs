@@ -213,7 +213,11 @@ fn add_states(
             .hidden_state(index)
             .expect("hidden states were asked for");
         let [_, _, width] = state.dims();
-        Ok((crate::encoded::host(state, modality)?, width))
+        let what = match modality {
+            Modality::Image => "a hidden state of the image tower",
+            Modality::Text => "a hidden state of the text tower",
+        };
+        Ok((crate::encoded::host(state, what)?, width))
     });
     let states = states.collect::<Result<Vec<_>>>()?;
     for (moments, (values, width)) in moments.iter_mut().zip(states) {

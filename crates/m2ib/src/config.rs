@@ -41,6 +41,9 @@ pub struct Config {
     pub text: Overrides,
 }
 
+/// A file of settings has no more bytes than this.
+const MAX_FILE: u64 = 1 << 20;
+
 impl Config {
     /// Reads a file.
     ///
@@ -50,7 +53,7 @@ impl Config {
     /// [built](crate::ExplainerBuilder::build).
     pub fn load(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
-        let text = std::fs::read_to_string(path).map_err(|error| failed(path, error))?;
+        let text = m2ib_files::read_text(path, MAX_FILE).map_err(|error| failed(path, error))?;
         toml::from_str(&text).map_err(|error| failed(path, error))
     }
 

@@ -134,13 +134,12 @@ impl Explainer {
     /// Cosine similarity of an image and a caption.
     ///
     /// # Errors
-    /// [`Error::Encoded`] for encodings of another model, [`Error::Bottleneck`] for a number that
-    /// is not finite.
+    /// [`Error::Encoded`] for encodings of another model, [`Error::NotFinite`], [`Error::Device`].
     pub fn similarity(&self, image: &EncodedImage, text: &EncodedText) -> Result<f32> {
         self.check_image(image)?;
         self.check_text(text)?;
         let cosine = cosine_similarity(image.embedding.clone(), text.embedding.clone());
-        Ok(host(cosine, Modality::Image)?[0])
+        Ok(host(cosine, "the similarity")?[0])
     }
 
     pub(crate) fn check_image(&self, image: &EncodedImage) -> Result<()> {
@@ -204,15 +203,11 @@ fn begin(
 }
 
 /// A tensor's values on the host, all of them finite.
-pub(crate) fn host<const D: usize>(tensor: Tensor<D>, modality: Modality) -> Result<Vec<f32>> {
-    let failed = |source| Error::Bottleneck { modality, source };
-    let values = tensor
-        .try_into_vec_as::<f32>()
-        .map_err(|error| failed(m2ib_core::Error::from_device(error)))?;
-    if values.iter().all(|value| value.is_finite()) {
-        Ok(values)
-    } else {
-        let what = "the model's output";
-        Err(failed(m2ib_core::Error::NotFinite { what, step: 0 }))
+pub(crate) fn host<const D: usize>(tensor: Tensor<D>, what: &'static str) -> Result<Vec<f32>> {
+    let values = tensor.try_into_vec_as::<f32>();
+    let values = values.map_err(|error| Error::Device(m2ib_core::Error::from_device(error)))?;
+    match values.iter().all(|value| value.is_finite()) {
+        true => Ok(values),
+        false => Err(Error::NotFinite { what }),
     }
 }

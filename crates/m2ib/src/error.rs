@@ -22,6 +22,17 @@ pub enum Error {
         /// What it reports.
         source: m2ib_core::Error,
     },
+    /// A NaN or an infinity, outside of the bottleneck.
+    #[error(
+        "{what} is not finite; the model's weights or the input hold numbers that are not, or that are too large for the precision"
+    )]
+    NotFinite {
+        /// Which numbers.
+        what: &'static str,
+    },
+    /// Numbers that the device did not give.
+    #[error(transparent)]
+    Device(m2ib_core::Error),
     /// The host's threads.
     #[error(transparent)]
     Threads(m2ib_core::Error),

@@ -380,7 +380,7 @@ fn text_attribution(text: &EncodedText, solution: Solution) -> TextAttribution {
 /// Noise matched to an image's own patches, where there is no calibration.
 fn own_statistics(image: &EncodedImage) -> Result<NoiseModel> {
     let [_, _, width] = image.latent.dims();
-    let values = host(image.latent.clone(), Modality::Image)?;
+    let values = host(image.latent.clone(), "the image's hidden state")?;
     let patches = image.layout.inputs().into_iter();
     let patches = patches.map(|token| &values[token * width..(token + 1) * width]);
     Ok(Statistics::of_rows(patches, width).noise_model())

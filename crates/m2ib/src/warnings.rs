@@ -5,7 +5,7 @@ use clip_input::PictureFacts;
 use clip_model::{DualEncoder, Note};
 
 use crate::encoded::host;
-use crate::{Backend, ImageAttribution, Modality, Result, TextAttribution, Warning};
+use crate::{Backend, ImageAttribution, Result, TextAttribution, Warning};
 
 /// Above this share of the text's nats on the token that is read out, a warning is given, and so
 /// above this share of the image's on what is no patch.
@@ -155,7 +155,7 @@ pub(crate) fn chance(
 ) -> Result<Option<Warning>> {
     let lanes = Backend::lanes(&model.device(), 1)?;
     let chance = lanes.together(|| model.chance(|| captions(model)))?;
-    let embedding = host(embedding.clone(), Modality::Image)?;
+    let embedding = host(embedding.clone(), "the embedding")?;
     let others = chance.similarities(&embedding).into_iter();
     let others: Vec<_> = others
         .filter(|(other, _)| !other.eq_ignore_ascii_case(caption.trim()))
