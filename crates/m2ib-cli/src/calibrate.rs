@@ -9,8 +9,9 @@ use m2ib::{Calibration, Calibrator};
 use m2ib_data::{DataFormat, DataParts, Source};
 
 use crate::model::ModelArguments;
-use crate::output::Output;
+use crate::output::{check_file, rehearse};
 use crate::picture::PictureArguments;
+use crate::terminal::{print, warn};
 
 /// Write the feature statistics that matched noise needs.
 #[derive(Args)]
@@ -30,8 +31,8 @@ pub(crate) struct Calibrate {
     images: Option<PathBuf>,
     #[command(flatten)]
     picture: PictureArguments,
-    /// Take so many scenes of emoji instead, of those to train on; for models that learnt such.
-    #[arg(long, value_name = "N", conflicts_with = "data", value_parser = clap::value_parser!(u64).range(2..))]
+    /// Take so many scenes of emoji instead, up to 100000 of those to train on; for models that learnt such.
+    #[arg(long, value_name = "N", conflicts_with = "data", value_parser = clap::value_parser!(u64).range(2..=100_000))]
     scenes: Option<u64>,
     /// File to write: `.safetensors`, or JSON.
     #[arg(long, value_name = "FILE")]
@@ -40,30 +41,46 @@ pub(crate) struct Calibrate {
 
 impl Calibrate {
     pub(crate) fn run(self) -> Result<()> {
-        let parent = self.out.parent().unwrap_or(Path::new("."));
-        Output::check(parent)?;
-        let (calibration, failed) = match (self.scenes, &self.data) {
+        let parent = match self.out.parent() {
+            Some(parent) if !parent.as_os_str().is_empty() => parent,
+            _ => Path::new("."),
+        };
+        let parts = self.data.as_deref().map(|data| self.parts(data));
+        let parts = parts.transpose()?;
+        let images = parts.iter().flat_map(|parts| &parts.images).cloned();
+        let mut inputs = self.model.inputs();
+        inputs.extend(self.data.iter().cloned().chain(images));
+        inputs.extend(self.is_of_data().then(|| self.out.clone()));
+        rehearse(parent).context("--out")?;
+        check_file(&self.out, &inputs).context("--out")?;
+        let (calibration, failed) = match (self.scenes, parts) {
             (Some(scenes), _) => (m2ib_eval::calibrate(&self.model.load()?, scenes)?, 0),
-            (None, Some(data)) => self.of_data(data)?,
+            (None, Some(parts)) => self.of_parts(parts)?,
             (None, None) => anyhow::bail!("neither --data nor --scenes was given"),
         };
-        if !parent.as_os_str().is_empty() {
-            std::fs::create_dir_all(parent)
-                .with_context(|| format!("cannot make the folder {}", parent.display()))?;
-        }
+        std::fs::create_dir_all(parent)
+            .with_context(|| format!("cannot make the folder {}", parent.display()))?;
         calibration.save(&self.out)?;
-        anstream::println!(
+        print(format_args!(
             "{}: {} images, {} captions, {failed} left out",
             self.out.display(),
             calibration.images,
             calibration.captions
-        );
+        ))?;
         Ok(())
     }
 
-    /// Statistics over a data set's images and captions, and how many were left out.
-    fn of_data(&self, data: &Path) -> Result<(Calibration, usize)> {
-        let adjustment = self.picture.adjustment();
+    /// Whether the file to write is one of captions in a folder of such.
+    fn is_of_data(&self) -> bool {
+        let (Some(data), Ok(out)) = (&self.data, self.out.canonicalize()) else {
+            return false;
+        };
+        let within = data.canonicalize().is_ok_and(|data| out.starts_with(data));
+        within && out.extension().is_some_and(|extension| extension == "txt")
+    }
+
+    /// What there is in a data set.
+    fn parts(&self, data: &Path) -> Result<DataParts> {
         let mut source = Source::new(data);
         if let Some(format) = self.format {
             source = source.format(format);
@@ -71,17 +88,23 @@ impl Calibrate {
         if let Some(images) = &self.images {
             source = source.images(images);
         }
+        source.parts().context("--data")
+    }
+
+    /// Statistics over a data set's images and captions, and how many were left out.
+    fn of_parts(&self, parts: DataParts) -> Result<(Calibration, usize)> {
+        let adjustment = self.picture.adjustment();
         let DataParts {
             images,
             captions,
             failures,
-        } = source.parts().context("--data")?;
+        } = parts;
         let model = self.model.load()?;
         let mut calibrator = Calibrator::new(&model);
         let bar = ProgressBar::new((images.len() + captions.len()) as u64);
         let mut failed: Vec<String> = Vec::new();
         let mut leave_out = |what: String| {
-            bar.suspend(|| crate::warn(format!("left out {what}")));
+            bar.suspend(|| warn(format_args!("left out {what}")));
             failed.push(what);
         };
         for failure in failures {
@@ -90,13 +113,14 @@ impl Calibrate {
         for image in images {
             let opened = adjustment.open(&image).map_err(Error::from);
             if let Err(error) = opened.and_then(|image| Ok(calibrator.add_image(&image)?)) {
-                leave_out(format!("{}: {error:#}", image.display()));
+                let reason = m2ib_files::causes(error.as_ref());
+                leave_out(format!("{}: {reason}", image.display()));
             }
             bar.inc(1);
         }
         for (place, caption) in captions {
             if let Err(error) = calibrator.add_caption(&caption) {
-                leave_out(format!("{place}: {error}"));
+                leave_out(format!("{place}: {}", m2ib_files::causes(&error)));
             }
             bar.inc(1);
         }

@@ -24,13 +24,18 @@ pub(crate) struct CalibrationArguments {
 }
 
 impl CalibrationArguments {
+    /// What is read of them.
+    pub(crate) fn inputs(&self) -> Option<PathBuf> {
+        self.calibration.clone()
+    }
+
     /// Those given, or those that came with the model.
     pub(crate) fn known(&self, arguments: &ModelArguments) -> Result<Option<Calibration>> {
         let beside = Path::new(&arguments.model).join(FILE);
         Ok(match &self.calibration {
             Some(file) => {
                 let read = Calibration::load(file);
-                Some(read.with_context(|| format!("--calibration {}", file.display()))?)
+                Some(read.context("--calibration")?)
             }
             None if arguments.is_emoji() => Some(m2ib::emoji::calibration()?),
             None if beside.is_file() => Some(Calibration::load(&beside)?),
@@ -70,7 +75,7 @@ impl CalibrationArguments {
         std::fs::create_dir_all(folder)
             .with_context(|| format!("cannot make the folder {}", folder.display()))?;
         calibration.save(&made)?;
-        crate::warn(format!(
+        crate::terminal::warn(format!(
             "the model has no feature statistics; took them over {SCENES} scenes of emoji, for --calibration {}",
             made.display()
         ));

@@ -4,6 +4,8 @@ use anyhow::Result;
 use clap::Args;
 use m2ib::{Backend, FoundDevice, Precision};
 
+use crate::terminal::print;
+
 /// List the backends compiled in and the devices found, as --device takes them, each with the
 /// number formats that --precision takes there.
 #[derive(Args)]
@@ -18,17 +20,20 @@ impl Devices {
                     .map(|precision| precision.to_string())
                     .collect::<Vec<_>>();
                 let precisions = precisions.join(", ");
-                anstream::println!("{:<10}{name} ({precisions})", choice.to_string());
+                print(format_args!(
+                    "{:<10}{name} ({precisions})",
+                    choice.to_string()
+                ))?;
             }
             if !backend.is_compiled() {
                 let feature = backend.feature();
-                anstream::println!(
+                print(format_args!(
                     "{feature:<10}not compiled in; build with the cargo feature \"{feature}\""
-                );
+                ))?;
             } else if devices.is_empty() {
                 let reason = backend.device().map(|_| String::new());
                 let reason = reason.unwrap_or_else(|error| error.to_string());
-                anstream::println!("{:<10}{reason}", backend.to_string());
+                print(format_args!("{:<10}{reason}", backend.to_string()))?;
             }
         }
         Ok(())

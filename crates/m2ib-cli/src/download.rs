@@ -4,6 +4,8 @@ use anyhow::Result;
 use indicatif::{ProgressBar, ProgressStyle};
 use m2ib::hub::Progress;
 
+use crate::terminal::clean;
+
 /// Shows the file that is on its way.
 pub(crate) struct DownloadBar {
     bar: ProgressBar,
@@ -27,7 +29,7 @@ impl Progress for DownloadBar {
             .with_position(done);
         // What came in an earlier attempt says nothing about this one's speed.
         self.bar.reset_eta();
-        self.bar.set_message(file.to_owned());
+        self.bar.set_message(clean(file));
     }
 
     fn advance(&mut self, bytes: u64) {

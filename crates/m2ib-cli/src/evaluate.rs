@@ -11,7 +11,7 @@ use m2ib_methods::{Configured, M2ibSettings, MethodFactory, Registry};
 use m2ib_metrics::Metric;
 
 use crate::calibration::CalibrationArguments;
-use crate::compare::Compare;
+use crate::compare::{Compare, FILES};
 use crate::methods::Chosen;
 use crate::model::ModelArguments;
 use crate::output::Output;
@@ -51,11 +51,11 @@ pub(crate) struct Evaluate {
 impl Evaluate {
     pub(crate) fn run(self) -> Result<()> {
         let mut plan = self.compare.plan(self.methods()?, self.seed)?;
+        let output = Output::check(&self.out, &FILES, self.inputs())?;
         if self.is_of_scenes_alone() {
             plan.metrics = Metric::TRUTH.to_vec();
         }
         let dataset = self.pairs.read(self.seed)?;
-        Output::check(&self.out)?;
         let model = self.model.load()?;
         let needed = plan.methods.iter().any(|method| method.needs_calibration());
         // Whatever is wrong is told before statistics are taken, which takes a while.
@@ -64,7 +64,14 @@ impl Evaluate {
         plan.calibration = self
             .calibration
             .load(needed, &self.model, &model, &self.out)?;
-        self.compare.run(&plan, &model, &dataset, &self.out)
+        self.compare.run(&plan, &model, &dataset, &output)
+    }
+
+    /// What is read.
+    fn inputs(&self) -> Vec<PathBuf> {
+        let files = self.pairs.data.iter().chain(&self.config).cloned();
+        let files = files.chain(self.calibration.inputs());
+        files.chain(self.model.inputs()).collect()
     }
 
     /// Whether nothing else is asked than what only scenes can answer.

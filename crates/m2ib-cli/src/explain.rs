@@ -2,9 +2,8 @@
 
 use std::io::Cursor;
 use std::path::PathBuf;
-use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 use m2ib::draw::ColorMap;
@@ -22,6 +21,7 @@ use crate::methods::{self, Chosen};
 use crate::model::ModelArguments;
 use crate::output::{Output, file_stem};
 use crate::picture::PictureArguments;
+use crate::terminal::{clean, print, print_styled};
 
 /// Show which parts of an image and which words of a caption the model relied on.
 #[derive(Args)]
@@ -82,11 +82,11 @@ struct M2ib {
     /// Learning rate of the optimiser.
     #[arg(long, value_name = "RATE", allow_negative_numbers = true)]
     learning_rate: Option<f64>,
-    /// Optimisation steps.
-    #[arg(long)]
+    /// Optimisation steps, up to 100000.
+    #[arg(long, value_parser = crate::pairs::count)]
     steps: Option<usize>,
-    /// Noise samples per step.
-    #[arg(long)]
+    /// Noise samples per step, up to 100000.
+    #[arg(long, value_parser = crate::pairs::count)]
     samples: Option<usize>,
     /// How the noise samples of a step relate to each other: "independent" (the paper's), or
     /// "antithetic", in pairs of opposite sign.
@@ -97,7 +97,7 @@ struct M2ib {
     seed: u64,
 }
 
-#[derive(Args)]
+#[derive(Debug, Args)]
 #[command(next_help_heading = "Drawing")]
 struct Drawing {
     /// Colours of the heat map.
@@ -110,9 +110,6 @@ struct Drawing {
     #[arg(long, value_name = "THRESHOLD", allow_negative_numbers = true)]
     boxes: Option<f32>,
 }
-
-/// Between two turns of the spinner.
-const TICK: Duration = Duration::from_millis(100);
 
 /// A kind of result.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -129,7 +126,8 @@ enum Format {
 
 impl Explain {
     pub(crate) fn run(self) -> Result<()> {
-        let output = Output::check(&self.out)?;
+        let output = Output::check(&self.out, &[], self.inputs())?;
+        self.drawing.check()?;
         let adjustment = self.picture.adjustment();
         let image = adjustment.open(&self.image)?;
         let mut attribution = match &self.method {
@@ -140,23 +138,23 @@ impl Explain {
         for warning in &attribution.warnings {
             // Told when the model was loaded.
             if !matches!(warning, Warning::UnusedTensors { .. }) {
-                crate::warn(warning);
+                crate::terminal::warn(warning);
             }
         }
-        anstream::println!(
+        // Written before it is said: nobody may be listening.
+        let mut paths = Vec::new();
+        for (name, bytes) in self.render(&attribution, &image)? {
+            paths.push(output.write(&name, &bytes)?);
+        }
+        print_styled(format_args!(
             "{}\n\nsimilarity {:.4}, {} explained by {}",
             m2ib::draw::ansi(&attribution.text),
             attribution.similarity,
-            attribution.provenance.model,
-            attribution.provenance.method,
-        );
-        let files = self.render(&attribution, &image)?;
-        let mut paths = Vec::new();
-        for (name, bytes) in files {
-            paths.push(output.write(&name, &bytes)?);
-        }
+            clean(&attribution.provenance.model),
+            clean(&attribution.provenance.method),
+        ))?;
         for path in &paths {
-            anstream::println!("{}", path.display());
+            print(path.display())?;
         }
         let page = paths
             .iter()
@@ -165,6 +163,26 @@ impl Explain {
             open::that(path).with_context(|| format!("cannot show {}", path.display()))?;
         }
         Ok(())
+    }
+
+    /// What is read.
+    fn inputs(&self) -> Vec<PathBuf> {
+        let files = [self.calibration.inputs(), self.m2ib.config.clone()];
+        let files = files.into_iter().flatten().chain(self.model.inputs());
+        [self.image.clone()].into_iter().chain(files).collect()
+    }
+
+    /// What the files are called but for their endings: everything that is in them counts.
+    fn stem(&self, attribution: &Attribution, image: &DynamicImage) -> Result<String> {
+        let size = format!("{} × {} {:?}", image.width(), image.height(), image.color());
+        let rest = [
+            size.into_bytes(),
+            image.as_bytes().to_vec(),
+            serde_json::to_vec(&attribution.provenance)?,
+            serde_json::to_vec(&self.calibration.known(&self.model)?)?,
+            format!("{:?}", self.drawing).into_bytes(),
+        ];
+        Ok(file_stem(&self.image, &self.text, rest))
     }
 
     fn explainer(&self) -> Result<Explainer> {
@@ -207,8 +225,9 @@ impl Explain {
             .check(&model, calibration.as_ref())
             .context("--method")?;
         let built = method.build(&model, calibration.as_ref())?;
-        let bar = ProgressBar::new_spinner().with_message(method.key());
-        bar.enable_steady_tick(TICK);
+        let bar = ProgressBar::new_spinner().with_message(clean(method.key()));
+        // Not by a thread of its own: the system may give none, and that is no reason to end.
+        bar.tick();
         let attribution = built.attribute(&Subject::new(&model, image, &self.text)?);
         bar.finish_and_clear();
         Ok(attribution?)
@@ -236,7 +255,7 @@ impl Explain {
         attribution: &Attribution,
         image: &DynamicImage,
     ) -> Result<Vec<(String, Vec<u8>)>> {
-        let stem = file_stem(&self.image, &self.text);
+        let stem = self.stem(attribution, image)?;
         let mut files = Vec::new();
         for format in &self.format {
             match format {
@@ -282,6 +301,19 @@ fn method_help() -> String {
 }
 
 impl Drawing {
+    /// That numbers are what drawings take, before the work.
+    fn check(&self) -> Result<()> {
+        let shares = [("--opacity", Some(self.opacity)), ("--boxes", self.boxes)];
+        for (name, share) in shares {
+            let share = share.unwrap_or_default();
+            ensure!(
+                (0.0..=1.0).contains(&share),
+                "{name} is {share}, expected a number from 0 to 1"
+            );
+        }
+        Ok(())
+    }
+
     fn overlay<'a>(
         &self,
         attribution: &'a Attribution,

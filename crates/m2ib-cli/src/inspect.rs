@@ -7,6 +7,7 @@ use m2ib::clip_model::{BlockShape, Tower};
 use m2ib::{Modality, ModalitySettings, Preset};
 
 use crate::model::ModelArguments;
+use crate::terminal::print;
 
 /// Print a model's architecture and layers, and what its tokeniser does to a caption.
 #[derive(Args)]
@@ -21,10 +22,13 @@ pub(crate) struct Inspect {
 impl Inspect {
     pub(crate) fn run(self) -> Result<()> {
         let model = self.model.load()?;
-        anstream::println!("model           {}", model.name());
-        anstream::println!("identity        {}", model.identity());
-        anstream::println!("parameters      {}", grouped(model.parameters()));
-        anstream::println!("scale           {:.2}", model.scale());
+        print(format_args!("model           {}", model.name()))?;
+        print(format_args!("identity        {}", model.identity()))?;
+        print(format_args!(
+            "parameters      {}",
+            grouped(model.parameters())
+        ))?;
+        print(format_args!("scale           {:.2}", model.scale()))?;
         let towers: [(Modality, &dyn Tower); 2] = [
             (Modality::Image, model.image()),
             (Modality::Text, model.text()),
@@ -38,26 +42,30 @@ impl Inspect {
                 ..
             } = tower.encoder().shape();
             let depth = tower.depth();
-            anstream::println!();
-            anstream::println!(
+            print("")?;
+            print(format_args!(
                 "{modality:<5} tower     {depth} blocks, width {width}, {heads} heads, MLP {inner}, {activation}"
-            );
-            anstream::println!("                {}", tower.describe());
+            ))?;
+            print(format_args!("                {}", tower.describe()))?;
             let layer = |preset| ModalitySettings::preset(preset, modality, depth).layer;
             let last = match depth {
                 0 | 1 => String::new(),
                 depth => format!(", 0 to {}", depth - 2),
             };
-            anstream::println!(
+            print(format_args!(
                 "      layers    embedding{last}; released preset: {}, matched: {}",
                 layer(Preset::Released),
                 layer(Preset::Matched)
-            );
+            ))?;
         }
-        anstream::println!();
+        print("")?;
         let caption = model.tokenizer().encode(&self.text)?;
         let layout = model.text().layout(&caption)?;
-        anstream::println!("\"{}\": {} tokens", caption.text, caption.tokens.len());
+        print(format_args!(
+            "\"{}\": {} tokens",
+            caption.text,
+            caption.tokens.len()
+        ))?;
         for (position, token) in caption.tokens.iter().enumerate() {
             let place = match token.role {
                 Role::Piece => format!("bytes {}..{}", token.span.start, token.span.end),
@@ -67,10 +75,13 @@ impl Inspect {
                 true => ", read out",
                 false => "",
             };
-            anstream::println!("{:>7}  {:<20} {place}{read}", token.id, token.text);
+            print(format_args!(
+                "{:>7}  {:<20} {place}{read}",
+                token.id, token.text
+            ))?;
         }
         if let Some(cut) = &caption.cut {
-            crate::warn(format!(
+            crate::terminal::warn(format!(
                 "the caption has {} tokens, the model takes {}; left out: \"{}\"",
                 cut.tokens,
                 cut.positions,

@@ -16,6 +16,7 @@ mod pairs;
 mod picture;
 mod score;
 mod sweep;
+mod terminal;
 mod trials;
 
 use std::process::ExitCode;
@@ -23,6 +24,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use rayon::ThreadPoolBuilder;
 use tracing_subscriber::EnvFilter;
+
+use terminal::Unheard;
 
 // burn allocates every intermediate anew; the system allocator maps and unmaps the large ones each
 // time, which costs a tenth of the whole run.
@@ -58,9 +61,13 @@ fn main() -> ExitCode {
         .init();
     // All work is done by the threads that lanes share; rayon's own would come on top of them.
     if let Err(error) = ThreadPoolBuilder::new().num_threads(1).build_global() {
-        warn(error);
+        terminal::error(format_args!(
+            "the system starts no thread for the program: {error}; allow it more processes"
+        ));
+        return ExitCode::FAILURE;
     }
-    let result = match Arguments::parse().command {
+    let arguments = Arguments::try_parse().unwrap_or_else(|error| refuse(&error));
+    let result = match arguments.command {
         Command::Explain(command) => command.run(),
         Command::Score(command) => command.run(),
         Command::Calibrate(command) => command.run(),
@@ -72,16 +79,24 @@ fn main() -> ExitCode {
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
+        // Results are in their files by then.
+        Err(error) if error.downcast_ref().is_some_and(Unheard::is_closed_pipe) => {
+            ExitCode::SUCCESS
+        }
         Err(error) => {
-            let red = anstyle::AnsiColor::Red.on_default().bold();
-            anstream::eprintln!("{red}error{red:#}: {error:#}");
+            terminal::error(m2ib_files::causes(error.as_ref()));
             ExitCode::FAILURE
         }
     }
 }
 
-/// A warning line on stderr.
-fn warn(text: impl std::fmt::Display) {
-    let yellow = anstyle::AnsiColor::Yellow.on_default().bold();
-    anstream::eprintln!("{yellow}warning{yellow:#}: {text}");
+/// Says what is wrong with the arguments, or what was asked of them, and ends.
+fn refuse(error: &clap::Error) -> ! {
+    let text = error.render().to_string();
+    // What was given is repeated, and may steer the terminal.
+    if error.use_stderr() && terminal::clean(&text) != text {
+        terminal::beside(terminal::clean(text.trim_end()));
+        std::process::exit(error.exit_code());
+    }
+    error.exit()
 }

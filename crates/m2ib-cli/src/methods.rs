@@ -6,6 +6,8 @@ use anyhow::Result;
 use clap::Args;
 use m2ib_methods::{MethodFactory, Registry};
 
+use crate::terminal::{print, print_styled};
+
 /// A method with its settings, as an argument.
 pub(crate) type Chosen = Arc<dyn MethodFactory>;
 
@@ -17,17 +19,20 @@ pub(crate) struct Methods {}
 impl Methods {
     pub(crate) fn run(self) -> Result<()> {
         let bold = anstyle::Style::new().bold();
-        anstream::println!("A method with settings is NAME:SETTING=VALUE:SETTING=VALUE.");
+        print("A method with settings is NAME:SETTING=VALUE:SETTING=VALUE.")?;
         for method in Registry::standard().methods() {
             let needs = match method.needs_calibration() {
                 true => "; needs a calibration",
                 false => "",
             };
             let (name, description) = (method.name(), method.description());
-            anstream::println!("\n{bold}{name}{bold:#}: {description}{needs}");
+            print_styled(format_args!("\n{bold}{name}{bold:#}: {description}{needs}"))?;
             for setting in method.settings() {
                 let (name, default) = (setting.name, setting.default);
-                anstream::println!("    {name:<14} {default:<12} {}", setting.takes);
+                print(format_args!(
+                    "    {name:<14} {default:<12} {}",
+                    setting.takes
+                ))?;
             }
         }
         Ok(())

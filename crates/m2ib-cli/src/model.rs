@@ -1,11 +1,12 @@
 //! `--model` and `--device`: which model, loaded where.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 #[cfg(not(feature = "hub"))]
 use anyhow::bail;
 use clap::Args;
+use m2ib::clip_input::Content;
 use m2ib::clip_model::ModelFiles;
 use m2ib::m2ib_core::{self, Lanes};
 use m2ib::{Backend, DeviceChoice, DualEncoder, Precision, Preset};
@@ -42,6 +43,23 @@ impl ModelArguments {
         }
     }
 
+    /// The files of a folder that are read of it, as far as they are there.
+    pub(crate) fn inputs(&self) -> Vec<PathBuf> {
+        if self.is_emoji() {
+            return Vec::new();
+        }
+        let Ok(files) = ModelFiles::in_folder(&self.model) else {
+            return Vec::new();
+        };
+        let named = [files.config, files.preprocessor, files.tokenizer];
+        let all = named.into_iter().chain(files.weights);
+        let paths = all.filter_map(|content| match content {
+            Content::Path(path) => Some(path),
+            Content::Bytes(..) => None,
+        });
+        paths.collect()
+    }
+
     /// Loads it.
     pub(crate) fn load(&self) -> Result<DualEncoder> {
         let device = match &self.device {
@@ -62,7 +80,7 @@ impl ModelArguments {
             anyhow::Ok(model)
         })?;
         for note in model.notes() {
-            crate::warn(note);
+            crate::terminal::warn(note);
         }
         Ok(model)
     }

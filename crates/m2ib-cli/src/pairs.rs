@@ -43,18 +43,20 @@ impl Pairs {
         /// So many rows are named; of a wrong file, all may be wrong.
         const NAMED: usize = 20;
         for failure in dataset.failures.iter().take(NAMED) {
-            crate::warn(format!("left out {}: {}", failure.row, failure.reason));
+            crate::terminal::warn(format!("left out {}: {}", failure.row, failure.reason));
         }
         if let more @ 1.. = dataset.failures.len().saturating_sub(NAMED) {
-            crate::warn(format!("left out {more} more rows"));
+            crate::terminal::warn(format!("left out {more} more rows"));
         }
         for note in &dataset.notes {
-            crate::warn(format!("{}: {note}", dataset.name));
+            crate::terminal::warn(format!("{}: {note}", dataset.name));
         }
         if dataset.rows.is_empty() {
             let first = dataset.failures.first();
             let first = first.map_or(String::new(), |failure| {
-                format!("; of {}: {}", failure.row, failure.reason)
+                let count = dataset.failures.len();
+                let (row, reason) = (&failure.row, &failure.reason);
+                format!(": {count} were left out, the first, {row}: {reason}")
             });
             bail!("{} holds no pair that can be read{first}", dataset.name);
         }
@@ -82,7 +84,7 @@ impl Pairs {
                 first.display()
             );
         }
-        crate::warn(format!(
+        crate::terminal::warn(format!(
             "{of} are missing and left out, the first {}: {where_from}",
             first.display()
         ));
@@ -118,18 +120,21 @@ fn tell_of_pictures(dataset: &Dataset) {
         let Ok(image) = row.open() else { continue };
         let warnings = picture_warnings(&PictureFacts::of(&image));
         for warning in &warnings {
-            crate::warn(format!("{}, as maybe others: {warning}", row.key));
+            crate::terminal::warn(format!("{}, as maybe others: {warning}", row.key));
         }
         if !warnings.is_empty() {
             return;
         }
     }
 }
+/// More of anything would take for ever, or more memory than there is.
+const MOST: usize = 100_000;
 
 /// Reads a number of things, of which there must be one.
 pub(crate) fn count(text: &str) -> Result<usize, String> {
-    let count = text.parse().ok().filter(|&count| count > 0);
-    count.ok_or_else(|| format!("found \"{text}\", expected a whole number above 0"))
+    let count = text.parse().ok().filter(|count| (1..=MOST).contains(count));
+    let expected = format!("expected a whole number, at least 1 and at most {MOST}");
+    count.ok_or_else(|| format!("found \"{text}\", {expected}"))
 }
 
 /// Reads what a masked token becomes.

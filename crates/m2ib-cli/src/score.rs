@@ -8,6 +8,7 @@ use m2ib::{Explainer, Warning};
 
 use crate::model::ModelArguments;
 use crate::picture::PictureArguments;
+use crate::terminal::print;
 
 /// Rank captions by their similarity to an image.
 #[derive(Args)]
@@ -32,7 +33,7 @@ impl Score {
         for warning in explainer.warnings(&image) {
             // Told when the model was loaded.
             if !matches!(warning, Warning::UnusedTensors { .. }) {
-                crate::warn(warning);
+                crate::terminal::warn(warning);
             }
         }
         let mut scores = Vec::new();
@@ -41,7 +42,7 @@ impl Score {
                 .encode_text(caption)
                 .and_then(|text| {
                     if let Some(cut) = &text.caption().cut {
-                        crate::warn(format!(
+                        crate::terminal::warn(format!(
                             "\"{caption}\" has {} tokens, the model takes {}; the rest is ignored",
                             cut.tokens, cut.positions
                         ));
@@ -55,22 +56,30 @@ impl Score {
         if let Some((best, _)) = scores.first() {
             let best = explainer.encode_text(best)?;
             if let Some(warning) = explainer.chance(&image, &best)? {
-                crate::warn(warning);
+                crate::terminal::warn(warning);
             }
         }
         // A share of one caption would be 100 %, whatever it says.
         if let [(caption, score)] = &scores[..] {
-            anstream::println!("{:>10}  caption\n{score:>10.4}  {caption}", "similarity");
+            print(format_args!(
+                "{:>10}  caption\n{score:>10.4}  {caption}",
+                "similarity"
+            ))?;
             return Ok(());
         }
         let scale = explainer.model().scale();
         let largest = scores[0].1;
         let weight = |score: f32| ((score - largest) * scale).exp();
         let total: f32 = scores.iter().map(|(_, score)| weight(*score)).sum();
-        anstream::println!("{:>10}  {:>11}  caption", "similarity", "probability");
+        print(format_args!(
+            "{:>10}  {:>11}  caption",
+            "similarity", "probability"
+        ))?;
         for (caption, score) in &scores {
             let probability = weight(*score) / total * 100.0;
-            anstream::println!("{score:>10.4}  {probability:>9.2} %  {caption}");
+            print(format_args!(
+                "{score:>10.4}  {probability:>9.2} %  {caption}"
+            ))?;
         }
         Ok(())
     }

@@ -18,10 +18,25 @@ use crate::methods::{self, Chosen};
 use crate::model::ModelArguments;
 use crate::output::Output;
 use crate::pairs::Pairs;
+use crate::terminal::print;
 use crate::trials::{self, RoarArguments};
 
 /// Share of the pairs that nothing is chosen by.
 const HELD_OUT: f64 = 0.25;
+
+/// What came of each pair, of those that are chosen by and of those held out.
+const JOURNALS: [&str; 2] = ["journal.jsonl", "held-out.jsonl"];
+
+/// Everything that is written anew in a folder; statistics that are there are taken.
+const FILES: [&str; 7] = [
+    JOURNALS[0],
+    JOURNALS[1],
+    "sweep.md",
+    "sweep.csv",
+    "sweep.json",
+    "sweep.svg",
+    "chosen.toml",
+];
 
 /// Choose settings of M2IB, or of another method, on evidence: every combination of the values given
 /// is tried, and a metric or ROAR+ decides. Writes a table, a heat map and the chosen settings as chosen.toml, which
@@ -100,7 +115,7 @@ struct Axes {
     )]
     learning_rate: Vec<f64>,
     /// Optimisation steps.
-    #[arg(long, value_name = "STEPS", value_delimiter = ',')]
+    #[arg(long, value_name = "STEPS", value_delimiter = ',', value_parser = crate::pairs::count)]
     steps: Vec<usize>,
 }
 
@@ -156,35 +171,49 @@ impl Sweep {
         );
         // Whatever the padding is.
         self.tuning.settings(self.seed, 0)?;
-        let output = Output::check(&self.out)?;
+        let output = Output::check(&self.out, &FILES, self.inputs())?;
         let dataset = self.pairs.read(self.seed)?;
         let model = self.model.load()?;
         let search = self.search(&model, &dataset)?;
-        anstream::println!(
-            "{} of {} pairs of {}, {}; means ± half of the 95 % confidence interval\n\n{}",
-            search.pairs,
-            search.of,
-            search.data,
-            search.model,
-            search.to_markdown()
-        );
         let mut files = vec![
             ("sweep.md", search.to_markdown().into_bytes()),
             ("sweep.csv", search.to_csv().into_bytes()),
             ("sweep.json", serde_json::to_vec_pretty(&search)?),
             ("sweep.svg", search.to_svg()?.into_bytes()),
         ];
-        match search.to_toml() {
-            Some(toml) => {
-                anstream::println!("{toml}");
-                files.push(("chosen.toml", toml.into_bytes()));
-            }
-            None => anstream::println!("m2ib explain --method {}\n", search.chosen().method),
+        let toml = search.to_toml();
+        if let Some(toml) = &toml {
+            files.push(("chosen.toml", toml.clone().into_bytes()));
         }
-        for (name, bytes) in files {
-            anstream::println!("{}", output.write(name, &bytes)?.display());
+        // Written before it is said: nobody may be listening.
+        let written = files.iter().map(|(name, bytes)| output.write(name, bytes));
+        let written = written.collect::<Result<Vec<_>>>()?;
+        print(format_args!(
+            "{} of {} pairs of {}, {}; means ± half of the 95 % confidence interval\n\n{}",
+            search.pairs,
+            search.of,
+            search.data,
+            search.model,
+            search.to_markdown()
+        ))?;
+        match toml {
+            Some(toml) => print(toml)?,
+            None => print(format_args!(
+                "m2ib explain --method {}\n",
+                search.chosen().method
+            ))?,
+        }
+        for path in written {
+            print(path.display())?;
         }
         Ok(())
+    }
+
+    /// What is read.
+    fn inputs(&self) -> Vec<PathBuf> {
+        let files = [self.pairs.data.clone(), self.calibration.inputs()];
+        let files = files.into_iter().flatten();
+        files.chain(self.model.inputs()).collect()
     }
 
     fn search(&self, model: &DualEncoder, dataset: &Dataset) -> Result<Search> {
@@ -209,28 +238,36 @@ impl Sweep {
         let calibration = &self.calibration;
         let calibration = calibration.load(needed, &self.model, model, &self.out)?;
         let plan = |methods| self.plan(methods, calibration.clone());
-        let journal = self.out.join("journal.jsonl");
+        let journal = self.out.join(JOURNALS[0]);
         match self.metric {
             Goal::Metric(metric) => {
                 let share = self.held_out.unwrap_or(HELD_OUT);
                 let [seen, held_out] = dataset.split(share, self.seed);
                 let all = plan(candidates);
                 let kept = trials::explained(&all, model, &seen, &journal)?;
+                trials::measured(&all.compare(model.name(), &seen, &kept)?)?;
                 let search = all.search(&grid, metric, model.name(), &seen, &kept)?;
                 if held_out.rows.is_empty() {
                     return Ok(search);
                 }
                 let finalists = plan(self.finalists(&grid, &search)?);
-                let journal = self.out.join("held-out.jsonl");
+                let journal = self.out.join(JOURNALS[1]);
                 let kept = trials::explained(&finalists, model, &held_out, &journal)?;
-                Ok(search.with_held_out(&finalists, &held_out, &kept))
+                // What was chosen stays chosen.
+                if let Err(error) =
+                    trials::measured(&finalists.compare(model.name(), &held_out, &kept)?)
+                {
+                    crate::terminal::warn(format_args!("of the pairs held out, {error}"));
+                }
+                Ok(search.with_held_out(&finalists, &held_out, &kept)?)
             }
             Goal::Roar(measure) => {
                 let plan = plan(candidates);
                 let kept = trials::explained(&plan, model, dataset, &journal)?;
+                let comparison = plan.compare(model.name(), dataset, &kept)?;
+                trials::measured(&comparison)?;
                 let folder = self.out.join("roar");
                 let report = self.tuning.run(&plan, model, dataset, &kept, &folder)?;
-                let comparison = plan.compare(model.name(), dataset, &kept);
                 Ok(Search::by_roar(&grid, measure, &comparison, report)?)
             }
         }

@@ -2,14 +2,16 @@
 
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use m2ib::DualEncoder;
 use m2ib_data::Dataset;
-use m2ib_eval::comparison::{Plan, RoarProgress, Trial};
+use m2ib_eval::comparison::{Comparison, Finding, Plan, RoarProgress};
 use m2ib_eval::journal::Journal;
 use m2ib_eval::roar::{RoarReport, RoarSettings};
+
+use crate::terminal::clean;
 
 /// Does what of a plan is not yet in a folder's journal.
 pub(crate) fn explained(
@@ -17,21 +19,51 @@ pub(crate) fn explained(
     model: &DualEncoder,
     dataset: &Dataset,
     journal: &Path,
-) -> Result<Journal<Trial>> {
+) -> Result<Journal<Finding>> {
     plan.check(model)?;
     if let Some(folder) = journal.parent() {
         std::fs::create_dir_all(folder)
             .with_context(|| format!("cannot make the folder {}", folder.display()))?;
     }
-    let run = plan.fingerprint(model);
-    let mut journal = Journal::<Trial>::open(journal, &run)?;
+    let mut journal = Journal::<Finding>::open(journal, &plan.fingerprint(model))?;
     let bar = ProgressBar::new(dataset.rows.len() as u64).with_style(ProgressStyle::with_template(
         "{bar:32} {pos}/{len} pairs, {eta} left",
     )?);
     bar.tick();
-    plan.run(model, dataset, &mut journal, &|_| bar.inc(1))?;
+    let run = plan.run(model, dataset, &mut journal, &|_| bar.inc(1));
     bar.finish_and_clear();
+    run?;
     Ok(journal)
+}
+
+/// Tells what failed.
+///
+/// # Errors
+/// If nothing did not: what was asked for has not been done.
+pub(crate) fn measured(comparison: &Comparison) -> Result<()> {
+    let pairs = comparison.pairs;
+    let mut unexplained = Vec::new();
+    for column in &comparison.methods {
+        let Some(first) = column.failed.first() else {
+            continue;
+        };
+        let (method, failed) = (&column.method, column.failed.len());
+        if column.explained == 0 {
+            unexplained.push(first);
+        }
+        crate::terminal::warn(format_args!(
+            "{failed} of {pairs} pairs could not be explained or measured by {method}; the first, {}: {}",
+            first.row, first.reason
+        ));
+    }
+    match unexplained.first() {
+        Some(first) if unexplained.len() == comparison.methods.len() => bail!(
+            "none of {pairs} pairs could be explained by any method; the first, {}: {}",
+            first.row,
+            first.reason
+        ),
+        _ => Ok(()),
+    }
 }
 
 /// How ROAR+ fine-tunes.
@@ -78,7 +110,7 @@ impl RoarArguments {
         plan: &Plan,
         model: &DualEncoder,
         dataset: &Dataset,
-        journal: &Journal<Trial>,
+        journal: &Journal<Finding>,
         folder: &Path,
     ) -> Result<RoarReport> {
         let settings = self.settings(plan.seed, padding(model)?)?;
@@ -90,19 +122,16 @@ impl RoarArguments {
         )?);
         let mut told = |progress: RoarProgress<'_>| {
             bar.set_length(progress.step.of * tunings);
-            bar.set_message(format!("{}, seed {}", progress.method, progress.seed));
+            bar.set_message(clean(format_args!(
+                "{}, seed {}",
+                progress.method, progress.seed
+            )));
             bar.inc(1);
         };
-        let report = plan.roar(
-            model,
-            dataset,
-            journal,
-            (&settings, runs),
-            folder,
-            &mut told,
-        )?;
+        let settings = (&settings, runs);
+        let report = plan.roar(model, dataset, journal, settings, folder, &mut told);
         bar.finish_and_clear();
-        Ok(report)
+        Ok(report?)
     }
 }
 
