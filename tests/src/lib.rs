@@ -3,5 +3,7 @@
 //! **What this crate may know:** everything.
 
 pub mod case;
+pub mod mutation;
 pub mod parity;
+pub mod readers;
 pub mod toy;

@@ -527,7 +527,7 @@ fn a_damaged_journal_is_named_and_not_believed() {
         assert!(error.contains(part), "{part}: {error}");
     }
     // Nor does what is made of it run away.
-    let comparison = plan.compare("emoji", &data, &kept);
+    let comparison = plan.compare("emoji", &data, &kept).unwrap();
     assert!(comparison.to_svg(Modality::Image).unwrap().len() < 100_000);
     assert!(comparison.to_markdown().len() < 10_000);
 }
