@@ -152,6 +152,12 @@ pub enum Error {
         /// What is wrong with them.
         reason: String,
     },
+    /// The device did not deliver a tensor's values.
+    #[error("the device failed to compute: {reason}")]
+    Device {
+        /// What it reports.
+        reason: String,
+    },
     /// Pixels of another shape than the image tower takes.
     #[error("pixel values have shape {found:?}, expected {expected:?}")]
     PixelShape {

@@ -146,7 +146,7 @@ fn embed_names(model: &DualEncoder) -> Result<Vec<Vec<f32>>> {
             .iter()
             .map(|&class| tower.ids(&captions[class].ids()));
         let rows = Tensor::cat(rows.collect::<Result<Vec<_>, _>>()?, 0);
-        let found = units(tower.read_out(0, tower.embed(rows), &layout));
+        let found = units(tower.read_out(0, tower.embed(rows), &layout))?;
         for (class, found) in chosen.into_iter().zip(found) {
             embeddings[class] = found;
         }
@@ -162,8 +162,8 @@ fn embed_images(model: &DualEncoder, images: &[&RgbImage], lanes: &Lanes) -> Res
                 let image = DynamicImage::ImageRgb8(image.clone());
                 model.pixels(&model.processor().process(&image))
             });
-            let pixels = Tensor::cat(pixels.collect(), 0);
-            Ok(units(model.embed_pixels(pixels)?))
+            let pixels = Tensor::cat(pixels.collect::<clip_model::Result<_>>()?, 0);
+            units(model.embed_pixels(pixels)?)
         },
     );
     let found: Vec<Vec<Vec<f32>>> = found.into_iter().collect::<Result<_>>()?;
@@ -171,14 +171,15 @@ fn embed_images(model: &DualEncoder, images: &[&RgbImage], lanes: &Lanes) -> Res
 }
 
 /// Rows at length 1.
-fn units(rows: Tensor<2>) -> Vec<Vec<f32>> {
+fn units(rows: Tensor<2>) -> Result<Vec<Vec<f32>>> {
     let width = rows.dims()[1];
-    let values: Vec<f32> = rows.into_data().iter::<f32>().collect();
+    let values = rows.try_into_vec_as::<f32>();
+    let values = values.map_err(m2ib_core::Error::from_device)?;
     let rows = values.chunks_exact(width).map(|row| {
         let norm = dot(row, row).sqrt().max(1e-12);
         row.iter().map(|x| x / norm).collect()
     });
-    rows.collect()
+    Ok(rows.collect())
 }
 
 fn dot(a: &[f32], b: &[f32]) -> f32 {

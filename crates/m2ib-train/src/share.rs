@@ -72,12 +72,12 @@ impl Share {
     }
 
     /// Runs both towers.
-    pub(crate) fn forward<'a>(&mut self, clip: &'a Clip) -> Passes<'a> {
+    pub(crate) fn forward<'a>(&mut self, clip: &'a Clip) -> Result<Passes<'a>> {
         let patches = std::mem::take(&mut self.patches.values);
         let image = clip.image.training_pass(Patches {
             values: patches,
             ..self.patches.clone()
-        });
+        })?;
         let mut order: Vec<usize> = (0..self.captions.len()).collect();
         order.sort_by_key(|&caption| self.captions[caption].ids.len());
         let texts = order.chunks(order.len().div_ceil(LENGTHS)).map(|chosen| {
@@ -87,10 +87,10 @@ impl Share {
                 .collect();
             (chosen.to_vec(), clip.text.training_pass(&captions))
         });
-        Passes {
+        Ok(Passes {
             texts: texts.collect(),
             image,
-        }
+        })
     }
 }
 
@@ -103,30 +103,30 @@ pub(crate) struct Passes<'a> {
 
 impl Passes<'_> {
     /// `[images, width]`
-    pub(crate) fn images(&self) -> Vec<f32> {
-        values(self.image.embedding.clone())
+    pub(crate) fn images(&self) -> Result<Vec<f32>> {
+        Ok(self.image.values()?)
     }
 
     /// `[captions, width]`, in the captions' order.
-    pub(crate) fn captions(&self) -> Vec<f32> {
+    pub(crate) fn captions(&self) -> Result<Vec<f32>> {
         let count: usize = self.texts.iter().map(|(chosen, _)| chosen.len()).sum();
         let mut all = Vec::new();
         for (chosen, pass) in &self.texts {
             let [_, width] = pass.embedding.dims();
             all.resize(count * width, 0.0);
-            let found = values(pass.embedding.clone());
+            let found = pass.values()?;
             for (&caption, found) in chosen.iter().zip(found.chunks_exact(width)) {
                 all[caption * width..(caption + 1) * width].copy_from_slice(found);
             }
         }
-        all
+        Ok(all)
     }
 
     /// The weights' gradients, from those of the embeddings.
     ///
     /// # Shapes
     /// - images: `[images, width]`, captions: `[captions, width]`
-    pub(crate) fn backward(self, images: &[f32], captions: &[f32]) -> Gradients {
+    pub(crate) fn backward(self, images: &[f32], captions: &[f32]) -> Result<Gradients> {
         let mut into = Gradients::default();
         let like = self.image.embedding.clone();
         let width = like.dims()[1];
@@ -134,17 +134,12 @@ impl Passes<'_> {
             let shape = [values.len() / width, width];
             Tensor::<2>::from_data(TensorData::new(values, shape), &like.device())
         };
-        self.image.pull_back(matrix(images.to_vec()), &mut into);
+        self.image.pull_back(matrix(images.to_vec()), &mut into)?;
         for (chosen, pass) in self.texts {
             let rows = chosen.iter();
             let rows = rows.flat_map(|&row| &captions[row * width..(row + 1) * width]);
-            pass.pull_back(matrix(rows.copied().collect()), &mut into);
+            pass.pull_back(matrix(rows.copied().collect()), &mut into)?;
         }
-        into
+        Ok(into)
     }
-}
-
-fn values(x: Tensor<2>) -> Vec<f32> {
-    let data = x.into_data().try_into_vec::<f32>();
-    data.expect("towers compute in single precision while they are trained")
 }

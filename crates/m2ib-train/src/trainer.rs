@@ -45,7 +45,7 @@ enum Job<'a, 'b> {
 
 /// What it leaves.
 enum Done {
-    Gradients(Gradients),
+    Gradients(Result<Gradients>),
     Share(Result<Share>),
 }
 
@@ -139,10 +139,11 @@ impl<S: Source> Trainer<S> {
     ) -> Result<(Loss, Gradients, Option<Vec<Share>>)> {
         let all: Vec<&mut Share> = shares.iter_mut().collect();
         let passes = self.lanes.map(all, |share| {
-            let passes = share.forward(clip);
-            let (images, captions) = (passes.images(), passes.captions());
-            (passes, images, captions)
+            let passes = share.forward(clip)?;
+            let (images, captions) = (passes.images()?, passes.captions()?);
+            Ok((passes, images, captions))
         });
+        let passes = passes.into_iter().collect::<Result<Vec<_>>>()?;
         let width = self.config.projection_dim;
         let (mut images, mut captions) = (Vec::new(), Vec::new());
         for (_, here, there) in &passes {
@@ -178,7 +179,7 @@ impl<S: Source> Trainer<S> {
         let (mut gradients, mut prepared) = (Gradients::default(), Vec::new());
         for done in done {
             match done {
-                Done::Gradients(found) => gradients.merge(found),
+                Done::Gradients(found) => gradients.merge(found?),
                 Done::Share(share) => prepared.push(share?),
             }
         }

@@ -60,7 +60,7 @@ pub fn embed(clip: &Clip, examples: &dyn Examples, lanes: &Lanes) -> Result<Embe
     let shares = indices.chunks(TOGETHER).collect();
     let found = lanes.map(shares, |indices: &[usize]| -> Result<Embeddings> {
         let share = Share::load(clip, examples, None, indices)?;
-        Ok(share.forward(clip).embeddings())
+        share.forward(clip)?.embeddings()
     });
     let mut all = Embeddings::default();
     for share in found {
@@ -106,8 +106,8 @@ impl<'a> Share<'a> {
     }
 
     /// Runs both towers.
-    pub(crate) fn forward(self, clip: &Clip) -> Passes<'_> {
-        match self {
+    pub(crate) fn forward(self, clip: &Clip) -> Result<Passes<'_>> {
+        Ok(match self {
             Self::Whole(examples) => Passes {
                 meanings: examples.iter().map(|example| example.meaning).collect(),
                 also: examples
@@ -118,7 +118,7 @@ impl<'a> Share<'a> {
                     let captions: Vec<_> = examples.iter().map(|e| e.ids.clone()).collect();
                     clip.text.training_pass(&captions)
                 },
-                image: clip.image.training_pass(patches(clip, &examples)),
+                image: clip.image.training_pass(patches(clip, &examples))?,
             },
             Self::Entered(prefix, entered, pooled) => {
                 let (image, text) = prefix.starts;
@@ -134,7 +134,7 @@ impl<'a> Share<'a> {
                     text: clip.text.training_pass_from(text, captions, &pooled),
                 }
             }
-        }
+        })
     }
 }
 
@@ -147,29 +147,28 @@ pub(crate) struct Passes<'a> {
 }
 
 impl Passes<'_> {
-    pub(crate) fn embeddings(&self) -> Embeddings {
-        let values = |x: &Tensor<2>| x.to_data().iter::<f32>().collect();
-        Embeddings {
-            images: values(&self.image.embedding),
-            captions: values(&self.text.embedding),
+    pub(crate) fn embeddings(&self) -> Result<Embeddings> {
+        Ok(Embeddings {
+            images: self.image.values()?,
+            captions: self.text.values()?,
             meanings: self.meanings.clone(),
             also: self.also.clone(),
             width: self.image.embedding.dims()[1],
-        }
+        })
     }
 
     /// The weights' gradients, from those of the embeddings.
     ///
     /// # Shapes
     /// - images, captions: `[examples, width]`
-    pub(crate) fn backward(self, images: &[f32], captions: &[f32]) -> Gradients {
+    pub(crate) fn backward(self, images: &[f32], captions: &[f32]) -> Result<Gradients> {
         let mut into = Gradients::default();
         for (pass, gradient) in [(self.image, images), (self.text, captions)] {
             let data = TensorData::new(gradient.to_vec(), pass.embedding.dims());
             let gradient = Tensor::from_data(data, &pass.embedding.device());
-            pass.pull_back(gradient, &mut into);
+            pass.pull_back(gradient, &mut into)?;
         }
-        into
+        Ok(into)
     }
 }
 

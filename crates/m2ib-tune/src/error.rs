@@ -92,7 +92,7 @@ pub enum Error {
     /// From the model.
     #[error(transparent)]
     Model(#[from] clip_model::Error),
-    /// From the host threads.
+    /// From the host threads or the device.
     #[error(transparent)]
     Threads(#[from] m2ib_core::Error),
 }

@@ -90,8 +90,8 @@ impl Prefix {
         let whole = clip.image.layout([vision.image_size; 2])?;
         let layout = clip.text.layout_of_ids(&example.ids)?;
         let entered = Arc::new(Entered {
-            image: values(clip.image.blocks(0..self.starts.0, image, &whole)),
-            text: values(clip.text.blocks(0..self.starts.1, text, &layout)),
+            image: values(clip.image.blocks(0..self.starts.0, image, &whole))?,
+            text: values(clip.text.blocks(0..self.starts.1, text, &layout))?,
             meaning: example.meaning,
             also: example.also.clone(),
         });
@@ -109,6 +109,7 @@ impl Prefix {
     }
 }
 
-fn values(x: Tensor<3>) -> Vec<f32> {
-    x.into_data().iter::<f32>().collect()
+fn values(x: Tensor<3>) -> Result<Vec<f32>> {
+    let values = x.try_into_vec_as::<f32>();
+    Ok(values.map_err(m2ib_core::Error::from_device)?)
 }

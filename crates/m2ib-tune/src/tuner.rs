@@ -218,8 +218,8 @@ impl<'a> Tuner<'a> {
         let shares = indices.chunks(share).collect();
         let passes = self.lanes.map(shares, |indices: &[usize]| {
             let share = Share::load(clip, self.examples, self.prefix.as_ref(), indices)?;
-            let passes = share.forward(clip);
-            let embeddings = passes.embeddings();
+            let passes = share.forward(clip)?;
+            let embeddings = passes.embeddings()?;
             Ok::<_, Error>((passes, embeddings))
         });
         let (mut backward, mut all) = (Vec::new(), Embeddings::default());
@@ -240,7 +240,9 @@ impl<'a> Tuner<'a> {
             passes.backward(&loss.images[range.clone()], &loss.captions[range])
         });
         let mut gradients = Gradients::default();
-        found.into_iter().for_each(|found| gradients.merge(found));
+        for found in found {
+            gradients.merge(found?);
+        }
         gradients.add(LOGIT_SCALE.into(), vec![loss.log_scale as f32]);
         Ok((loss, gradients))
     }

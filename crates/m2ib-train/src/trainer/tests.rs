@@ -187,7 +187,7 @@ fn a_tiny_problem_is_learnt() {
         };
         let places: Vec<usize> = (0..16).collect();
         crate::augmentation::Augmentation::none().add_patches(&image, 4, &places, &mut patches);
-        let image = unit(clip.image.training_pass(patches).embedding);
+        let image = unit(clip.image.training_pass(patches).unwrap().embedding);
         let scores: Vec<f32> = image
             .matmul(names.clone().transpose())
             .into_data()

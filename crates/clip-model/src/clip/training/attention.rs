@@ -5,8 +5,8 @@ use burn::tensor::{Tensor, activation::softmax};
 
 use super::Gradients;
 use super::linear::linear;
-use crate::Attention;
 use crate::pullback::softmax_pull_back;
+use crate::{Attention, Result};
 
 /// Attends from `queries` to `x`.
 ///
@@ -24,7 +24,7 @@ pub(super) fn attention<'a>(
     bias: Option<&Tensor<4>>,
 ) -> (
     Tensor<2>,
-    impl FnOnce(Tensor<2>, &mut Gradients) -> (Tensor<2>, Tensor<2>) + Send + 'a,
+    impl FnOnce(Tensor<2>, &mut Gradients) -> Result<(Tensor<2>, Tensor<2>)> + Send + 'a,
 ) {
     let width = x.dims()[1];
     let (heads, depth) = (layer.heads, width / layer.heads);
@@ -53,13 +53,13 @@ pub(super) fn attention<'a>(
     let (output, pull_output) = linear(&layer.out_proj, format!("{name}.out_proj"), attended);
 
     let pull_back = move |gradient: Tensor<2>, into: &mut Gradients| {
-        let gradient = split(pull_output(gradient, into));
+        let gradient = split(pull_output(gradient, into)?);
         let to_value = weights.clone().swap_dims(2, 3).matmul(gradient.clone());
         let to_logits = softmax_pull_back(weights, gradient.matmul(value.swap_dims(2, 3)));
         let to_key = to_logits.clone().swap_dims(2, 3).matmul(query);
         let to_query = to_logits.matmul(key) * scale;
-        let to_x = pull_key(join(to_key), into) + pull_value(join(to_value), into);
-        (pull_query(join(to_query), into), to_x)
+        let to_x = pull_key(join(to_key), into)? + pull_value(join(to_value), into)?;
+        Ok((pull_query(join(to_query), into)?, to_x))
     };
     (output, pull_back)
 }

@@ -34,10 +34,10 @@ pub(super) fn block<'a>(
     let (normed, pull_norm2) = layer_norm(&block.layer_norm2, part("layer_norm2"), x.clone());
     let (output, pull_mlp) = mlp(&block.mlp, part("mlp"), normed);
     let pull_back = move |gradient: Tensor<2>, into: &mut Gradients| {
-        let inner = pull_mlp(gradient.clone(), into);
-        let gradient = gradient + pull_norm2(inner, into);
-        let (to_queries, to_tokens) = pull_attention(gradient.clone(), into);
-        gradient + pull_norm1(to_queries + to_tokens, into)
+        let inner = pull_mlp(gradient.clone(), into)?;
+        let gradient = gradient + pull_norm2(inner, into)?;
+        let (to_queries, to_tokens) = pull_attention(gradient.clone(), into)?;
+        Ok(gradient + pull_norm1(to_queries + to_tokens, into)?)
     };
     (x + output, Box::new(pull_back))
 }
@@ -78,11 +78,11 @@ pub(super) fn pooled_block<'a>(
     let (normed, pull_norm2) = layer_norm(&block.layer_norm2, part("layer_norm2"), x.clone());
     let (output, pull_mlp) = mlp(&block.mlp, part("mlp"), normed);
     let pull_back = move |gradient: Tensor<2>, into: &mut Gradients| {
-        let inner = pull_mlp(gradient.clone(), into);
-        let gradient = gradient + pull_norm2(inner, into);
-        let (to_queries, to_tokens) = pull_attention(gradient.clone(), into);
-        let to_normed = add_rows(to_tokens, &picked, to_queries);
-        add_rows(pull_norm1(to_normed, into), &picked, gradient)
+        let inner = pull_mlp(gradient.clone(), into)?;
+        let gradient = gradient + pull_norm2(inner, into)?;
+        let (to_queries, to_tokens) = pull_attention(gradient.clone(), into)?;
+        let to_normed = add_rows(to_tokens, &picked, to_queries)?;
+        add_rows(pull_norm1(to_normed, into)?, &picked, gradient)
     };
     (x + output, Box::new(pull_back))
 }

@@ -5,6 +5,7 @@ use burn::tensor::{Tensor, TensorData};
 use super::layer_norm::layer_norm;
 use super::rows::{matrix, values};
 use super::{Gradients, PullBack, TrainingPass, read_out};
+use crate::Result;
 use crate::clip::ClipImageTower;
 
 /// Some patches of each image of a batch, the same number of each.
@@ -22,9 +23,12 @@ impl ClipImageTower {
     /// Runs the tower on the class token and the given patches, each with its own place's position
     /// embedding.
     ///
+    /// # Errors
+    /// [`Error::Device`](crate::Error::Device) from a device that is lost or full.
+    ///
     /// # Panics
     /// If lengths or places do not fit the tower.
-    pub fn training_pass(&self, patches: Patches) -> TrainingPass<'_> {
+    pub fn training_pass(&self, patches: Patches) -> Result<TrainingPass<'_>> {
         let Patches {
             values: pixels,
             places,
@@ -39,9 +43,9 @@ impl ClipImageTower {
         let shape = [images * kept, area];
         let pixels = Tensor::<2>::from_data(TensorData::new(pixels, shape), &device);
         let kernel = kernel.reshape([width, area]);
-        let embedded = values(pixels.clone().matmul(kernel.transpose()));
-        let class = values(self.class_embedding.val());
-        let positions = values(self.position_embedding.val());
+        let embedded = values(pixels.clone().matmul(kernel.transpose()))?;
+        let class = values(self.class_embedding.val())?;
+        let positions = values(self.position_embedding.val())?;
 
         let mut rows = Vec::with_capacity(images * tokens * width);
         let position = |token: usize| &positions[token * width..(token + 1) * width];
@@ -61,8 +65,8 @@ impl ClipImageTower {
         let (normed, pull_norm) = layer_norm(&self.pre_layernorm, name.into(), x);
         let (embedding, pull_blocks) = self.read_out_rows(0, normed, images);
         let pull_back = move |gradient: Tensor<2>, into: &mut Gradients| {
-            let gradient = pull_blocks(gradient, into);
-            let gradient = values(pull_norm(gradient, into));
+            let gradient = pull_blocks(gradient, into)?;
+            let gradient = values(pull_norm(gradient, into)?)?;
             let mut to_class = vec![0.0; width];
             let mut to_positions = vec![0.0; positions.len()];
             let mut to_embedded = Vec::with_capacity(images * kept * width);
@@ -87,16 +91,17 @@ impl ClipImageTower {
                 );
             }
             let to_embedded = matrix(to_embedded, [images * kept, width], &pixels);
-            let to_kernel = values(to_embedded.transpose().matmul(pixels));
+            let to_kernel = values(to_embedded.transpose().matmul(pixels))?;
             let name = |part| format!("vision_model.embeddings.{part}");
             into.add(name("class_embedding"), to_class);
             into.add(name("position_embedding.weight"), to_positions);
             into.add(name("patch_embedding.weight"), to_kernel);
+            Ok(())
         };
-        TrainingPass {
+        Ok(TrainingPass {
             embedding,
             pull_back: Box::new(pull_back),
-        }
+        })
     }
 
     /// Runs the blocks `start..` on what the others made of whole images: only what lies behind
@@ -113,7 +118,7 @@ impl ClipImageTower {
         let (embedding, pull_back) = self.read_out_rows(start, rows, images);
         TrainingPass {
             embedding,
-            pull_back: Box::new(move |gradient, into| drop(pull_back(gradient, into))),
+            pull_back: Box::new(move |gradient, into| pull_back(gradient, into).map(drop)),
         }
     }
 

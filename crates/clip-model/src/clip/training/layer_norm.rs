@@ -6,6 +6,7 @@ use burn::tensor::Tensor;
 
 use super::Gradients;
 use super::rows::{matrix, values};
+use crate::Result;
 use crate::host::{sum, vectorized};
 use crate::layer_norm::LayerNorm;
 
@@ -17,17 +18,16 @@ pub(super) fn layer_norm(
     x: Tensor<2>,
 ) -> (
     Tensor<2>,
-    impl FnOnce(Tensor<2>, &mut Gradients) -> Tensor<2> + Send + '_,
+    impl FnOnce(Tensor<2>, &mut Gradients) -> Result<Tensor<2>> + Send + '_,
 ) {
     let output = layer.forward(x.clone());
     let pull_back = move |gradient: Tensor<2>, into: &mut Gradients| {
         let [rows, width] = x.dims();
-        let weight = values(layer.weight.val());
+        let weight = values(layer.weight.val())?;
         let (mut to_weight, mut to_bias) = (vec![0.0; width], vec![0.0; width]);
         let like = gradient.clone().slice([0..1, 0..1]);
-        let mut gradient = values(gradient);
-        let x = x.into_data();
-        let x = x.as_slice::<f32>().expect("as the gradient");
+        let mut gradient = values(gradient)?;
+        let x = values(x)?;
         vectorized(
             #[inline(always)]
             || {
@@ -40,7 +40,7 @@ pub(super) fn layer_norm(
         );
         into.add(format!("{name}.weight"), to_weight);
         into.add(format!("{name}.bias"), to_bias);
-        matrix(gradient, [rows, width], &like)
+        Ok(matrix(gradient, [rows, width], &like))
     };
     (output, pull_back)
 }

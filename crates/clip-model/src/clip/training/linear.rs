@@ -4,6 +4,7 @@ use burn::tensor::Tensor;
 
 use super::Gradients;
 use super::rows::{column_sums, values};
+use crate::Result;
 use crate::linear::Linear;
 
 /// # Shapes
@@ -15,12 +16,12 @@ pub(super) fn linear<'a>(
     x: Tensor<2>,
 ) -> (
     Tensor<2>,
-    impl FnOnce(Tensor<2>, &mut Gradients) -> Tensor<2> + Send + 'a,
+    impl FnOnce(Tensor<2>, &mut Gradients) -> Result<Tensor<2>> + Send + 'a,
 ) {
     let output = layer.forward(x.clone());
     let pull_back = move |gradient: Tensor<2>, into: &mut Gradients| {
-        weights(layer, &name, x, gradient.clone(), into);
-        layer.pull_back(gradient)
+        weights(layer, &name, x, gradient.clone(), into)?;
+        Ok(layer.pull_back(gradient))
     };
     (output, pull_back)
 }
@@ -35,10 +36,11 @@ pub(super) fn weights(
     x: Tensor<2>,
     gradient: Tensor<2>,
     into: &mut Gradients,
-) {
+) -> Result<()> {
     if layer.bias().is_some() {
-        into.add(format!("{name}.bias"), column_sums(gradient.clone()));
+        into.add(format!("{name}.bias"), column_sums(gradient.clone())?);
     }
     let product = gradient.transpose().matmul(x);
-    into.add(format!("{name}.weight"), values(product));
+    into.add(format!("{name}.weight"), values(product)?);
+    Ok(())
 }

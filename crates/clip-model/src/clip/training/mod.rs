@@ -24,20 +24,20 @@ use burn::tensor::{Device, Tensor};
 pub use gradients::Gradients;
 pub use image::Patches;
 
-use crate::Encoder;
 use crate::clip::{Clip, ClipConfig};
 use crate::layer_norm::LayerNorm;
 use crate::linear::Linear;
 use crate::weights::Weights;
+use crate::{Encoder, Result};
 
 /// From the gradient with respect to an output to that of the input, weights' gradients aside.
 ///
 /// # Shapes
 /// - gradients: `[rows, width]` of the output and of the input
-type PullBack<'a> = Box<dyn FnOnce(Tensor<2>, &mut Gradients) -> Tensor<2> + Send + 'a>;
+type PullBack<'a> = Box<dyn FnOnce(Tensor<2>, &mut Gradients) -> Result<Tensor<2>> + Send + 'a>;
 
 /// The same for a whole tower, which has no input to go back to.
-type PullBackWhole<'a> = Box<dyn FnOnce(Tensor<2>, &mut Gradients) + Send + 'a>;
+type PullBackWhole<'a> = Box<dyn FnOnce(Tensor<2>, &mut Gradients) -> Result<()> + Send + 'a>;
 
 /// Embeddings of a batch, and the way back from them to the tower's weights.
 #[must_use]
@@ -52,8 +52,19 @@ impl TrainingPass<'_> {
     ///
     /// # Shapes
     /// - gradient: `[batch, projection]`, with respect to the embeddings
-    pub fn pull_back(self, gradient: Tensor<2>, into: &mut Gradients) {
-        (self.pull_back)(gradient, into);
+    ///
+    /// # Errors
+    /// [`Error::Device`](crate::Error::Device) from a device that is lost or full.
+    pub fn pull_back(self, gradient: Tensor<2>, into: &mut Gradients) -> Result<()> {
+        (self.pull_back)(gradient, into)
+    }
+
+    /// The embeddings' values, row by row.
+    ///
+    /// # Errors
+    /// As [`pull_back`](Self::pull_back).
+    pub fn values(&self) -> Result<Vec<f32>> {
+        rows::values(self.embedding.clone())
     }
 }
 
@@ -66,7 +77,7 @@ impl Clip {
         config: ClipConfig,
         tensors: std::collections::BTreeMap<String, burn::tensor::TensorData>,
         device: &Device,
-    ) -> crate::Result<Self> {
+    ) -> Result<Self> {
         Self::read(config, Weights::given(tensors, device))
     }
 }
@@ -107,11 +118,11 @@ fn read_out<'a>(
     let (normed, pull_norm) = layer_norm::layer_norm(norm, norm_name.into(), pooled);
     let (embedding, pull_projection) = linear::linear(projection, projection_name.into(), normed);
     let pull_back = move |gradient: Tensor<2>, into: &mut Gradients| {
-        let gradient = pull_projection(gradient, into);
-        let gradient = pull_norm(gradient, into);
-        let gradient = pull_pooled(gradient, into);
-        let back = blocks.into_iter().rev();
-        back.fold(gradient, |gradient, pull_back| pull_back(gradient, into))
+        let gradient = pull_projection(gradient, into)?;
+        let gradient = pull_norm(gradient, into)?;
+        let gradient = pull_pooled(gradient, into)?;
+        let mut back = blocks.into_iter().rev();
+        back.try_fold(gradient, |gradient, pull_back| pull_back(gradient, into))
     };
     (embedding, Box::new(pull_back))
 }

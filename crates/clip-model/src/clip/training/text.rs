@@ -30,7 +30,7 @@ impl ClipTextTower {
         let x = self.embed(Tensor::<2, Int>::from_data(data, &device));
         let (embedding, pull_blocks) = self.read_out_rows(0, x, &last);
         let pull_back = move |gradient: Tensor<2>, into: &mut Gradients| {
-            let gradient = values(pull_blocks(gradient, into));
+            let gradient = values(pull_blocks(gradient, into)?)?;
             let mut to_tokens = vec![0.0; vocabulary * width];
             let mut to_positions = vec![0.0; positions * width];
             let add = |sum: &mut [f32], row: usize, x: &[f32]| {
@@ -46,6 +46,7 @@ impl ClipTextTower {
             let name = |table| format!("text_model.embeddings.{table}_embedding.weight");
             into.add(name("token"), to_tokens);
             into.add(name("position"), to_positions);
+            Ok(())
         };
         TrainingPass {
             embedding,
@@ -72,7 +73,7 @@ impl ClipTextTower {
         let (embedding, pull_back) = self.read_out_rows(start, x, pooled);
         TrainingPass {
             embedding,
-            pull_back: Box::new(move |gradient, into| drop(pull_back(gradient, into))),
+            pull_back: Box::new(move |gradient, into| pull_back(gradient, into).map(drop)),
         }
     }
 
