@@ -204,6 +204,11 @@ fn a_failure_names_its_cause_and_leaves_nothing_behind() {
         (&["--beta", "-1"][..], &["beta", "-1", "positive"][..]),
         (&["--sigma", "nan"], &["sigma", "NaN"]),
         (&["--steps", "0"], &["steps", "at least 1"]),
+        (
+            &["--steps", "9223372036854775808"],
+            &["steps", "at most 100000"],
+        ),
+        (&["--samples", "3000000000"], &["samples", "at most 100000"]),
         (&["--samples", "0"], &["samples", "at least 1"]),
         (&["--layer-image", "5"], &["image layer block.5", "0 to 4"]),
         (&["--layer-text", "last"], &["last", "embedding"]),
@@ -668,7 +673,7 @@ fn a_method_that_does_not_fit_is_refused_before_the_work() {
         ),
         (
             &["--method", "nib:steps=0"],
-            &["--method", "steps", "above 0"],
+            &["--method", "steps", "1 to 100000"],
         ),
         (&["--method", "rise:seed=1:seed=2"], &["seed", "once"]),
         (

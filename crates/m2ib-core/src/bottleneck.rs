@@ -25,7 +25,7 @@ impl Bottleneck {
     ///
     /// # Errors
     /// [`Error::Setting`](crate::Error::Setting) for a β or learning rate that is not positive and
-    /// finite, or no steps or samples.
+    /// finite, or a number of steps or samples out of range.
     pub fn new(settings: Settings) -> Result<Self> {
         crate::settings::check(&settings)?;
         Ok(Self {

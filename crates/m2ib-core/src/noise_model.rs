@@ -42,7 +42,7 @@ impl NoiseModel {
             Self::Isotropic(sigma) if !positive(*sigma) => Err(Error::Setting {
                 name: "sigma",
                 found: sigma.to_string(),
-                expected: "a positive, finite number",
+                expected: "a positive number, at most 3e38",
             }),
             Self::Isotropic(_) => Ok(()),
             Self::Matched { mean, std } => {

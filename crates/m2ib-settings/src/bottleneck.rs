@@ -1,6 +1,7 @@
 //! How a bottleneck is solved, and what it reports on the way.
 
 use std::fmt;
+use std::ops::RangeInclusive;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
@@ -17,6 +18,15 @@ pub struct Settings {
     pub steps: usize,
     /// Noise samples per step.
     pub samples: usize,
+}
+
+impl Settings {
+    /// How many steps there may be. Noise has a stream of its own for 2²⁴ of them; a pair would take
+    /// days long before.
+    pub const STEPS: RangeInclusive<usize> = 1..=100_000;
+    /// How many samples a step there may be: as many. Each share of them that a device takes at once
+    /// leaves gradients as large as the layer until the step is done.
+    pub const SAMPLES: RangeInclusive<usize> = Self::STEPS;
 }
 
 /// How the samples of a step relate to each other.

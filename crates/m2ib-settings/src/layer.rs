@@ -28,7 +28,7 @@ impl Layer {
     pub fn next_block(self) -> usize {
         match self {
             Self::Embedding => 0,
-            Self::Block(index) => index + 1,
+            Self::Block(index) => index.saturating_add(1),
         }
     }
 
@@ -39,7 +39,7 @@ impl Layer {
     /// pooled token matters, so every other token's information would be worth nothing.
     pub fn check(self, modality: Modality, depth: usize) -> Result<(), LayerError> {
         match self {
-            Self::Block(index) if index + 1 >= depth => Err(LayerError {
+            Self::Block(_) if self.next_block() >= depth => Err(LayerError {
                 modality,
                 found: self,
                 depth,
@@ -149,6 +149,7 @@ mod tests {
             error.contains("block.11") && error.contains("0 to 10"),
             "{error}"
         );
+        assert!(Layer::Block(usize::MAX).check(Modality::Text, 12).is_err());
         assert!(Layer::Embedding.check(Modality::Text, 1).is_ok());
     }
 }

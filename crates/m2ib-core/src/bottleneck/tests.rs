@@ -441,7 +441,10 @@ fn settings_out_of_range_are_refused_by_name() {
     };
     for (name, settings) in [("steps", steps), ("samples", samples)] {
         let error = Bottleneck::new(settings).unwrap_err().to_string();
-        assert_eq!(error, format!("{name} is 0, expected at least 1"));
+        assert_eq!(
+            error,
+            format!("{name} is 0, expected at least 1, at most 100000")
+        );
     }
 }
 
