@@ -160,13 +160,14 @@ impl Default for RawText {
 
 impl RawText {
     fn check(self, file: &str) -> Result<TextConfig> {
-        check_heads(file, self.hidden_size, self.num_attention_heads)?;
-        if self.max_position_embeddings < 3 {
+        let width = positive(file, "text_config.hidden_size", self.hidden_size)?;
+        check_heads(file, width, self.num_attention_heads)?;
+        if !(3..=MAX_SIZE).contains(&self.max_position_embeddings) {
             return Err(invalid(
                 file,
                 "text_config.max_position_embeddings",
                 self.max_position_embeddings,
-                "at least 3 (start, one token, end)",
+                format!("at least 3 (start, one token, end), at most {MAX_SIZE}"),
             ));
         }
         Ok(TextConfig {
@@ -223,7 +224,8 @@ impl Default for RawVision {
 
 impl RawVision {
     fn check(self, file: &str) -> Result<VisionConfig> {
-        check_heads(file, self.hidden_size, self.num_attention_heads)?;
+        let width = positive(file, "vision_config.hidden_size", self.hidden_size)?;
+        check_heads(file, width, self.num_attention_heads)?;
         if self.num_channels != 3 {
             return Err(invalid(
                 file,
@@ -233,6 +235,7 @@ impl RawVision {
             ));
         }
         let patch = positive(file, "vision_config.patch_size", self.patch_size)?;
+        positive(file, "vision_config.image_size", self.image_size)?;
         if self.image_size < patch {
             return Err(invalid(
                 file,
@@ -278,11 +281,15 @@ fn invalid(
     .into()
 }
 
+/// Far beyond any published model, and small enough that no product of two sizes overflows.
+const MAX_SIZE: usize = 1 << 24;
+
 fn positive(file: &str, field: &'static str, value: usize) -> Result<usize> {
-    if value == 0 {
-        Err(invalid(file, field, value, "a positive number"))
-    } else {
+    if (1..=MAX_SIZE).contains(&value) {
         Ok(value)
+    } else {
+        let expected = format!("a positive number, at most {MAX_SIZE}");
+        Err(invalid(file, field, value, expected))
     }
 }
 
@@ -376,6 +383,23 @@ mod tests {
                 br#"{"text_config": {"layer_norm_eps": -1}}"#,
                 "layer_norm_eps",
             ),
+            (
+                br#"{"vision_config": {"image_size": 9223372036854775807, "patch_size": 1}}"#,
+                "vision_config.image_size",
+            ),
+            (
+                br#"{"text_config": {"vocab_size": 4294967296}}"#,
+                "at most 16777216",
+            ),
+            (
+                br#"{"text_config": {"hidden_size": 9223372036854775800}}"#,
+                "text_config.hidden_size",
+            ),
+            (
+                br#"{"text_config": {"max_position_embeddings": 18446744073709551615}}"#,
+                "at most 16777216",
+            ),
+            (br#"{"projection_dim": 4294967296}"#, "projection_dim"),
             (br#"{"text_config": 3}"#, "text_config: invalid type"),
             (br#"{"text_config""#, "EOF"),
         ] {
