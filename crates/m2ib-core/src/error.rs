@@ -73,14 +73,33 @@ impl Error {
     /// What a backend reports when a tensor's values are asked for.
     pub fn from_device(error: impl std::fmt::Display) -> Self {
         let reason = innermost(&error.to_string());
-        match ["allocat", "memory"]
-            .iter()
-            .any(|word| reason.contains(word))
-        {
+        match is_full(&reason) {
             true => Self::OutOfMemory { reason },
             false => Self::Device { reason },
         }
     }
+}
+
+/// Whether a message says that memory ran out; others speak of it too, such as CUDA's "an illegal
+/// memory access was encountered".
+fn is_full(reason: &str) -> bool {
+    // Words and names of constants alike: CUDA_ERROR_OUT_OF_MEMORY, OutOfMemory.
+    let reason = reason.to_lowercase().replace(['_', '-'], " ");
+    let full = [
+        "out of memory",
+        "outofmemory",
+        "not enough memory",
+        "insufficient memory",
+        "memory exhausted",
+        "memory is full",
+        "no memory left",
+        "maximum buffer size",
+        "max buffer size",
+    ];
+    let refused = ["can't", "cannot", "could not", "fail", "unable", "refus"];
+    let allocates = reason.contains("allocat") && !reason.contains("dealloc");
+    full.iter().any(|words| reason.contains(words))
+        || allocates && refused.iter().any(|word| reason.contains(word))
 }
 
 /// The last cause that an error on many lines names; backtraces follow after it.
@@ -103,7 +122,29 @@ mod tests {
         let error = Error::from_device(full);
         let reason = "can't allocate buffer of size: 2147483648".to_owned();
         assert_eq!(error, Error::OutOfMemory { reason });
-        let reason = "the device was lost".to_owned();
-        assert_eq!(Error::from_device(&reason), Error::Device { reason });
+        for full in [
+            "CUDA_ERROR_OUT_OF_MEMORY: out of memory",
+            "OutOfMemory",
+            "Not enough memory left.",
+            "CUDA out of memory. Tried to allocate 20.00 MiB",
+            "DefaultCPUAllocator: can't allocate memory: you tried to allocate 8 bytes",
+            "failed to allocate a buffer",
+        ] {
+            let error = Error::from_device(full);
+            assert!(matches!(error, Error::OutOfMemory { .. }), "{error}");
+        }
+        for reason in [
+            "the device was lost",
+            "CUDA error: an illegal memory access was encountered",
+            "CUDA_ERROR_ILLEGAL_ADDRESS",
+            "invalid access of shared memory",
+            "an attempt was made to read from a deallocated buffer failed",
+            "memory transfer timed out",
+        ] {
+            let expected = Error::Device {
+                reason: reason.into(),
+            };
+            assert_eq!(Error::from_device(reason), expected);
+        }
     }
 }
