@@ -370,6 +370,17 @@ mod rows {
     ) -> Result<Array2<f32>, D::Error> {
         let rows = Vec::<Vec<f32>>::deserialize(deserializer)?;
         let columns = rows.first().map_or(0, Vec::len);
+        if columns == 0 {
+            let expected = "a map has no values, expected at least one row of at least one";
+            return Err(D::Error::custom(expected));
+        }
+        if let Some(ragged) = rows.iter().position(|row| row.len() != columns) {
+            return Err(D::Error::custom(format!(
+                "row {} of a map has {} values, expected {columns} as in the first",
+                ragged + 1,
+                rows[ragged].len()
+            )));
+        }
         let shape = (rows.len(), columns);
         Array2::from_shape_vec(shape, rows.concat()).map_err(D::Error::custom)
     }
@@ -470,6 +481,37 @@ mod tests {
             saliency: 6.0,
         };
         assert_eq!(text.others(), [padding]);
+    }
+
+    #[test]
+    fn a_map_read_has_rows_of_one_length() {
+        let view = View {
+            image_width: 4,
+            image_height: 4,
+            left: 0.0,
+            top: 0.0,
+            width: 4.0,
+            height: 4.0,
+        };
+        let map = ndarray::array![[1.0, 2.0], [3.0, 4.0]];
+        let image = ImageAttribution::new(map, Unit::Nats, [4, 4], view);
+        let mut json = serde_json::to_value(&image).unwrap();
+        let read =
+            |json: &serde_json::Value| serde_json::from_value::<ImageAttribution>(json.clone());
+        assert_eq!(read(&json).unwrap(), image);
+        for (rows, words) in [
+            (
+                serde_json::json!([[1.0], [1.0, 2.0, 3.0]]),
+                "row 2 of a map has 3",
+            ),
+            (serde_json::json!([[1.0, 2.0], []]), "row 2 of a map has 0"),
+            (serde_json::json!([]), "no values"),
+            (serde_json::json!([[], []]), "no values"),
+        ] {
+            json["saliency"] = rows;
+            let error = read(&json).unwrap_err().to_string();
+            assert!(error.contains(words), "{error}");
+        }
     }
 
     #[test]
