@@ -249,7 +249,9 @@ fn provenance_says_how_to_make_the_explanation_again() {
     assert_eq!(made.text.bottleneck.beta, 0.3);
     assert_eq!((made.preset, provenance.seed), (Preset::Matched, 11));
     let calibration = made.calibration.as_deref().unwrap();
-    assert_eq!(calibration, "512 images and 512 captions");
+    let digest = emoji::calibration().unwrap().digest();
+    let expected = format!("512 images and 512 captions, {digest}");
+    assert_eq!(*calibration, expected);
 }
 
 #[test]

@@ -113,7 +113,7 @@ pub struct Bottlenecks {
     pub image: ModalitySettings,
     /// The text's settings.
     pub text: ModalitySettings,
-    /// What the matched noise's statistics come from, if any did.
+    /// What the matched noise's statistics come from, if any did, with a digest of them.
     pub calibration: Option<String>,
 }
 

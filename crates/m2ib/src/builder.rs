@@ -144,8 +144,10 @@ impl ExplainerBuilder {
             .filter(|_| matched)
             .map(|calibration| {
                 format!(
-                    "{} images and {} captions",
-                    calibration.images, calibration.captions
+                    "{} images and {} captions, {}",
+                    calibration.images,
+                    calibration.captions,
+                    calibration.digest()
                 )
             });
         let bottlenecks = Bottlenecks {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use clip_input::Layout;
+use clip_input::{Digest, Layout};
 use clip_model::{DualEncoder, TraceOptions};
 use image::DynamicImage;
 use m2ib_core::NoiseModel;
@@ -131,7 +131,7 @@ impl<'a> Calibrator<'a> {
         let tower = self.model.image();
         let pixels = self.model.processor().process(image);
         let layout = self.model.image_layout(&pixels)?;
-        let pixels = self.model.pixels(&pixels);
+        let pixels = self.model.pixels(&pixels)?;
         let lanes = Backend::lanes(&self.model.device(), 1)?;
         let trace = lanes.together(|| {
             let embedded = tower.embed(pixels)?;
@@ -285,6 +285,23 @@ impl Calibration {
             }
         }
         Ok(statistics)
+    }
+
+    /// Tells it from every other: a digest of the model it is of and of all its numbers, in whatever
+    /// file they came.
+    pub fn digest(&self) -> Digest {
+        let counts = [self.images, self.captions].map(|count| (count as u64).to_le_bytes());
+        let mut bytes = counts.concat();
+        bytes.extend(self.identity.as_bytes());
+        let sides = [(Modality::Image, &self.image), (Modality::Text, &self.text)];
+        for (modality, layers) in sides {
+            for (layer, statistics) in layers {
+                bytes.extend(format!("\0{modality}.{layer}\0").bytes());
+                let values = statistics.mean.iter().chain(&statistics.std);
+                bytes.extend(values.flat_map(|value| value.to_le_bytes()));
+            }
+        }
+        Digest::of([&bytes[..]])
     }
 
     /// Whether these are statistics of this model.
@@ -445,6 +462,37 @@ mod tests {
             "{}",
             statistics.std[1]
         );
+    }
+
+    #[test]
+    fn a_digest_knows_every_number_and_its_place() {
+        let statistics = Statistics {
+            mean: vec![1.0, 2.0],
+            std: vec![3.0, 4.0],
+        };
+        let calibration = Calibration {
+            model: "m".into(),
+            identity: "f00".into(),
+            images: 3,
+            captions: 4,
+            image: [(Layer::Embedding, statistics.clone())].into(),
+            text: [(Layer::Embedding, statistics)].into(),
+        };
+        let digest = calibration.digest();
+        assert_eq!(digest, calibration.clone().digest());
+        let changed = |change: fn(&mut Calibration)| {
+            let mut changed = calibration.clone();
+            change(&mut changed);
+            changed.digest()
+        };
+        let others = [
+            changed(|it| it.images = 4),
+            changed(|it| it.identity = "f01".into()),
+            changed(|it| it.image.values_mut().for_each(|s| s.mean[1] = 2.5)),
+            changed(|it| it.text.values_mut().for_each(|s| s.std.swap(0, 1))),
+            changed(|it| std::mem::swap(&mut it.image, &mut BTreeMap::new())),
+        ];
+        assert!(others.iter().all(|other| *other != digest), "{others:?}");
     }
 
     #[test]
