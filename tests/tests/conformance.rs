@@ -141,7 +141,9 @@ fn hidden_states_and_embeddings_agree() {
             hidden: true,
             ..Default::default()
         };
-        let pixels = model.pixels(&model.processor().process(&picture()));
+        let pixels = model
+            .pixels(&model.processor().process(&picture()))
+            .unwrap();
         let tower = model.image();
         let layout = &tower.layout([32, 32]).unwrap();
         let trace = tower.trace(tower.embed(pixels).unwrap(), layout, options);

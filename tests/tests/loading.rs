@@ -23,7 +23,7 @@ fn embeddings(model: &DualEncoder) -> [Vec<u32>; 2] {
         Rgb([x as u8 * 5, y as u8 * 6, (x ^ y) as u8])
     });
     let pixels = model.processor().process(&DynamicImage::ImageRgb8(picture));
-    let image = model.embed_pixels(model.pixels(&pixels)).unwrap();
+    let image = model.embed_pixels(model.pixels(&pixels).unwrap()).unwrap();
     let caption = model.tokenizer().encode("a photo of a red piano").unwrap();
     let text = model.embed_caption(&caption).unwrap();
     let bits = |tensor: Tensor<2>| {

@@ -10,7 +10,7 @@ use m2ib::emoji::{self, Scene};
 use m2ib::image::DynamicImage;
 use m2ib::m2ib_core::{Cosine, Fit, Result};
 use m2ib::ndarray::Array2;
-use m2ib::{Attribution, Backend, DualEncoder, Explainer, Fits, Preset, decode_image};
+use m2ib::{Attribution, Backend, DualEncoder, Explainer, Fits, Preset, Unit, decode_image};
 use m2ib_methods::{
     Chefer, GradCam, GradEclip, IntegratedGradients, KernelShap, Method, Occlusion, Rise, Saliency,
     Subject,
@@ -155,6 +155,12 @@ fn every_method_of_scores_and_gradients_takes_it() {
         let found = method.attribute_image(&rather).unwrap();
         let expected = method.attribute_image(&plain).unwrap();
         assert_ne!(found.saliency(), expected.saliency(), "{name}");
+        assert_eq!(expected.unit, method.unit(), "{name}");
+        assert_eq!(
+            found.unit,
+            Unit::Arbitrary,
+            "{name}: the fit says of no unit"
+        );
         let provenance = method.provenance(&rather);
         assert_eq!(provenance.fits, fits.record(), "{name}");
         // The caption is asked what it always is.

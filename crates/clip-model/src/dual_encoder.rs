@@ -188,9 +188,22 @@ impl DualEncoder {
     ///
     /// # Shapes
     /// - output: `[1, 3, height, width]`
-    pub fn pixels(&self, pixels: &Pixels) -> Tensor<4> {
+    ///
+    /// # Errors
+    /// [`Error::PixelShape`] for another number of values than the image's sides tell.
+    pub fn pixels(&self, pixels: &Pixels) -> Result<Tensor<4>> {
         let shape = [1, 3, pixels.height, pixels.width];
-        Tensor::from_data(TensorData::new(pixels.values.clone(), shape), &self.device)
+        let expected = shape
+            .iter()
+            .try_fold(1usize, |n, &side| n.checked_mul(side));
+        if expected != Some(pixels.values.len()) {
+            return Err(Error::PixelShape {
+                found: vec![pixels.values.len()],
+                expected: shape[1..].to_vec(),
+            });
+        }
+        let data = TensorData::new(pixels.values.clone(), shape);
+        Ok(Tensor::from_data(data, &self.device))
     }
 
     /// Embeds preprocessed images of one size, not normalised.

@@ -31,6 +31,10 @@ use crate::{Error, Readout, Result, cosine_similarity, cosine_with_gradient};
 ///     fn describe(&self) -> String {
 ///         "cosine with one embedding minus that with another".into()
 ///     }
+///
+///     fn is_in_cosines(&self) -> bool {
+///         true
+///     }
 /// }
 /// ```
 pub trait Fit: fmt::Debug + Any + Send + Sync {
@@ -74,6 +78,12 @@ pub trait Fit: fmt::Debug + Any + Send + Sync {
 
     /// What it is, in a few words, for whoever reads the numbers.
     fn describe(&self) -> String;
+
+    /// Whether its values are cosines, or sums and differences of such: what shares them out, or says
+    /// what masking costs, then has numbers in cosines too.
+    fn is_in_cosines(&self) -> bool {
+        false
+    }
 }
 
 /// How well a batch fits, with the gradients: with respect to embeddings `[batch, embedding]`, or
@@ -142,6 +152,10 @@ impl Fit for Cosine {
 
     fn describe(&self) -> String {
         Self::DESCRIPTION.into()
+    }
+
+    fn is_in_cosines(&self) -> bool {
+        true
     }
 }
 

@@ -39,7 +39,7 @@ impl MethodFactory for Brightness {
         })
     }
 
-    fn check(&self, _: &DualEncoder, _: Option<&Calibration>) -> Result<()> {
+    fn fits(&self, _: &DualEncoder, _: Option<&Calibration>) -> Result<()> {
         let expected = "0 to 2, the channels of an image";
         match self.channel {
             0..3 => Ok(()),
@@ -47,7 +47,7 @@ impl MethodFactory for Brightness {
         }
     }
 
-    fn build(&self, _: &DualEncoder, _: Option<&Calibration>) -> Result<Box<dyn Method>> {
+    fn make(&self, _: &DualEncoder, _: Option<&Calibration>) -> Result<Box<dyn Method>> {
         Ok(Box::new(self.clone()))
     }
 }

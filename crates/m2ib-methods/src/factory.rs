@@ -41,7 +41,7 @@ pub trait MethodFactory: Debug + Send + Sync {
     ///     // …
     /// #   fn name(&self) -> &str { "blurred" }
     /// #   fn description(&self) -> &str { "Nothing" }
-    /// #   fn build(&self, _: &DualEncoder, _: Option<&Calibration>) -> Result<Box<dyn Method>> {
+    /// #   fn make(&self, _: &DualEncoder, _: Option<&Calibration>) -> Result<Box<dyn Method>> {
     /// #       unimplemented!()
     /// #   }
     /// }
@@ -52,16 +52,45 @@ pub trait MethodFactory: Debug + Send + Sync {
     /// ```
     fn configure(&self, settings: &mut Settings) -> Arc<dyn MethodFactory>;
 
-    /// Whether the settings fit a model, told before any work starts.
+    /// Whether a model has what the settings name.
     ///
     /// # Errors
     /// [`Error::Setting`](crate::Error::Setting) for a value that this model has no place for,
     /// [`Error::Unfit`](crate::Error::Unfit) for a calibration that is missing or another model's.
-    fn check(&self, _model: &DualEncoder, _calibration: Option<&Calibration>) -> Result<()> {
+    fn fits(&self, _model: &DualEncoder, _calibration: Option<&Calibration>) -> Result<()> {
         Ok(())
     }
 
-    /// The method for a model and a calibration that [`check`](Self::check) found to fit.
+    /// The method for a model and a calibration that were [checked](Self::check).
+    ///
+    /// # Errors
+    /// Those of [`check`](Self::check).
+    fn make(
+        &self,
+        model: &DualEncoder,
+        calibration: Option<&Calibration>,
+    ) -> Result<Box<dyn Method>>;
+
+    /// Whether the settings make sense, whatever the model.
+    ///
+    /// # Errors
+    /// [`Error::Setting`](crate::Error::Setting).
+    fn check_settings(&self) -> Result<()> {
+        let mut settings = Settings::default();
+        self.configure(&mut settings);
+        settings.finish(self.name()).map(drop)
+    }
+
+    /// Whether the settings make sense and [fit](Self::fits) a model, told before any work starts.
+    ///
+    /// # Errors
+    /// Those of [`check_settings`](Self::check_settings) and [`fits`](Self::fits).
+    fn check(&self, model: &DualEncoder, calibration: Option<&Calibration>) -> Result<()> {
+        self.check_settings()?;
+        self.fits(model, calibration)
+    }
+
+    /// The method for a model and a calibration, [checked](Self::check).
     ///
     /// # Errors
     /// Those of [`check`](Self::check).
@@ -69,7 +98,10 @@ pub trait MethodFactory: Debug + Send + Sync {
         &self,
         model: &DualEncoder,
         calibration: Option<&Calibration>,
-    ) -> Result<Box<dyn Method>>;
+    ) -> Result<Box<dyn Method>> {
+        self.check(model, calibration)?;
+        self.make(model, calibration)
+    }
 
     /// Whether it is a control: a map that knows nothing of the pair.
     fn is_control(&self) -> bool {

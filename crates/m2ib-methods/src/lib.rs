@@ -45,7 +45,7 @@ pub use factory::MethodFactory;
 pub use gradient::{Form, GradCam, GradEclip, Heads, IntegratedGradients, Saliency};
 pub use information::{Configured, M2ib, M2ibSettings, Nib};
 pub use method::Method;
-pub use perturbation::{KernelShap, Occlusion, Rise};
+pub use perturbation::{Coalition, KernelShap, Occlusion, Rise};
 pub use registry::Registry;
 pub use settings::{Setting, Settings};
 pub use subject::{Fill, Subject};

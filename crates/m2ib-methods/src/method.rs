@@ -2,6 +2,7 @@
 
 use std::fmt::Debug;
 
+use m2ib::m2ib_core::Fit;
 use m2ib::{Attribution, Backend, ImageAttribution, Provenance, TextAttribution, Unit};
 use ndarray::Array2;
 
@@ -12,7 +13,8 @@ pub trait Method: Debug + Send + Sync {
     /// What it is made by: its name and settings.
     fn factory(&self) -> &dyn MethodFactory;
 
-    /// What its saliency is measured in.
+    /// What its saliency is measured in where the fits are cosines; of a fit that
+    /// [is not in cosines](m2ib::m2ib_core::Fit::is_in_cosines), nothing that had them keeps them.
     fn unit(&self) -> Unit {
         Unit::Arbitrary
     }
@@ -38,7 +40,8 @@ pub trait Method: Debug + Send + Sync {
         let (size, view) = (subject.input_size(), subject.pixels().view);
         let lanes = Backend::lanes(&subject.model().device(), 1)?;
         let patches = lanes.together(|| self.patches(subject))?;
-        Ok(ImageAttribution::new(patches, self.unit(), size, view))
+        let unit = unit_of(self.unit(), &*subject.fits().image);
+        Ok(ImageAttribution::new(patches, unit, size, view))
     }
 
     /// The caption's side of an explanation.
@@ -51,7 +54,7 @@ pub trait Method: Debug + Send + Sync {
             caption: subject.caption().clone(),
             saliency: lanes.together(|| self.tokens(subject))?,
             read: subject.text_layout().read.clone(),
-            unit: self.unit(),
+            unit: unit_of(self.unit(), &*subject.fits().text),
             trace: Vec::new(),
         })
     }
@@ -92,5 +95,13 @@ pub trait Method: Debug + Send + Sync {
             similarity: subject.similarity(),
             provenance: self.provenance(subject),
         })
+    }
+}
+
+/// A unit as it is of what a fit says.
+fn unit_of(unit: Unit, fit: &dyn Fit) -> Unit {
+    match unit {
+        Unit::Cosine if !fit.is_in_cosines() => Unit::Arbitrary,
+        unit => unit,
     }
 }

@@ -58,16 +58,21 @@ impl Named<'_> {
 
     /// What masked tokens become.
     pub(crate) fn fill(self, fill: Fill, model: &DualEncoder) -> Result<()> {
-        let vocabulary = model.text().vocabulary();
         match fill {
-            Fill::Id(id) if usize::try_from(id).map_or(true, |id| id >= vocabulary) => {
+            Fill::Id(id) => self.token(id, "zero, mean", model),
+            Fill::Zero | Fill::Mean => Ok(()),
+        }
+    }
+
+    /// A token's id, or what may be said instead.
+    pub(crate) fn token(self, id: i64, or: &str, model: &DualEncoder) -> Result<()> {
+        let vocabulary = model.text().vocabulary();
+        match usize::try_from(id) {
+            Ok(known) if known < vocabulary => Ok(()),
+            _ => {
                 let last = vocabulary.saturating_sub(1);
-                Err(self.wrong(
-                    id,
-                    format!("zero, mean or an id of the vocabulary, 0 to {last}"),
-                ))
+                Err(self.wrong(id, format!("{or} or an id of the vocabulary, 0 to {last}")))
             }
-            _ => Ok(()),
         }
     }
 }

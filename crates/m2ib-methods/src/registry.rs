@@ -168,7 +168,7 @@ mod tests {
             "nib:block=2:steps=3",
             "integrated-gradients:steps=7",
             "grad-cam:form=elementwise:layer=block.0",
-            "grad-eclip:heads=one",
+            "grad-eclip:heads=one:pad=0",
             "chefer:start=0",
             "rise:masks=5:text-masks=6:cells=3:keep=0.25:fill=mean:seed=1",
             "kernel-shap:group=2:samples=99:fill=7:seed=2",
@@ -226,7 +226,7 @@ mod tests {
         for (text, words) in [
             ("gradcam", ["\"gradcam\"", "grad-cam"]),
             ("grad-cam:shape=round", ["shape", "form, layer"]),
-            ("nib:steps=0", ["steps", "above 0"]),
+            ("nib:steps=0", ["steps", "1 to 100000"]),
             ("occlusion:fill=black", ["\"black\"", "zero, mean"]),
             ("rise:keep=1", ["keep", "between"]),
             ("rollout:x=1", ["setting x", "no settings"]),
@@ -261,8 +261,12 @@ mod tests {
                 ["text-layer", "block.99", "0 to 1"],
             ),
             ("grad-cam:layer=99", ["layer", "block.99", "0 to 4"]),
+            ("grad-cam:layer=2", ["layer", "text", "0 to 1"]),
+            ("grad-eclip:pad=999999", ["pad", "999999", "vocabulary"]),
             ("chefer:start=99", ["start", "99", "0 to 5"]),
+            ("chefer:start=3", ["start", "text", "0 to 2"]),
             ("nib:block=6", ["block", "6", "0 to 5"]),
+            ("nib:block=4", ["block", "text", "0 to 2"]),
             ("occlusion:window=99", ["window", "99", "1 to 8"]),
             ("kernel-shap:group=99", ["group", "99", "1 to 8"]),
             ("kernel-shap:samples=9", ["samples", "9", "30"]),
@@ -279,6 +283,69 @@ mod tests {
             let name = text.split(':').next().unwrap();
             assert!(error.starts_with(name), "{error}");
             assert!(words.iter().all(|word| error.contains(word)), "{error}");
+        }
+    }
+
+    /// Whatever the setting, but for seeds and for numbers that may be of any size.
+    #[test]
+    fn no_setting_takes_a_number_without_end() {
+        let model = fixture::model();
+        let calibration = m2ib::emoji::calibration().unwrap();
+        let any_size = ["seed", "beta", "sigma", "learning-rate"];
+        let mut asked = 0;
+        for usual in Registry::standard().methods() {
+            for setting in usual.settings() {
+                let name = setting.name;
+                if any_size.contains(&name) {
+                    continue;
+                }
+                for number in [1u64 << 32, i64::MAX as u64, u64::MAX] {
+                    let text = format!("{}:{name}={number}", usual.name());
+                    let checked = parse(&text).and_then(|it| it.check(&model, Some(&calibration)));
+                    let error = checked.unwrap_err().to_string();
+                    assert!(error.contains(&format!("setting {name}:")), "{error}");
+                    asked += 1;
+                }
+            }
+        }
+        assert!(asked > 60, "{asked}");
+        for text in ["m2ib-released:sigma=1e308", "m2ib-released:beta=inf"] {
+            assert!(parse(text).is_err(), "{text}");
+        }
+    }
+
+    /// Fields can be set without being read from text.
+    #[test]
+    fn what_makes_no_sense_is_refused_before_anything_is_scored() {
+        use crate::Method;
+        let model = fixture::model();
+        let subject = fixture::subject(&model);
+        let nib = |steps| Nib { steps, block: None };
+        let rise = Rise {
+            masks: usize::MAX,
+            ..Rise::default()
+        };
+        let shap = KernelShap {
+            samples: 1 << 40,
+            ..KernelShap::default()
+        };
+        let methods: [(&dyn Method, &str); 5] = [
+            (&nib(0), "steps"),
+            (&nib(usize::MAX), "steps"),
+            (&IntegratedGradients { steps: 0 }, "steps"),
+            (&rise, "masks"),
+            (&shap, "samples"),
+        ];
+        for (method, setting) in methods {
+            let errors = [
+                method.factory().check(&model, None).unwrap_err(),
+                method.patches(&subject).unwrap_err(),
+                method.tokens(&subject).unwrap_err(),
+            ];
+            for error in errors {
+                let error = error.to_string();
+                assert!(error.contains(&format!("setting {setting}:")), "{error}");
+            }
         }
     }
 
@@ -300,7 +367,7 @@ mod tests {
                 Arc::new(Self(self.0))
             }
 
-            fn build(
+            fn make(
                 &self,
                 _: &m2ib::DualEncoder,
                 _: Option<&m2ib::Calibration>,

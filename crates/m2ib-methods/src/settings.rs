@@ -71,7 +71,8 @@ impl Settings {
     }
 
     /// A setting that has a value of its own or leaves it to what `usual` names, such as `auto`;
-    /// that can be given too. `takes` says what it takes, `fits` whether a value makes sense.
+    /// that can be given too. `takes` says what it takes, `fits` whether a value makes sense, the
+    /// one it has included.
     pub fn optional<T: FromStr + Display>(
         &mut self,
         name: &'static str,
@@ -81,22 +82,28 @@ impl Settings {
         usual: impl Display,
     ) -> Option<T> {
         let usual = usual.to_string();
-        let value = match self.given.remove(name) {
-            None => current,
-            Some(found) => match found.parse().ok().filter(fits) {
-                Some(value) => Some(value),
-                None if found == usual => None,
-                None => {
-                    self.wrong.get_or_insert(Wrong {
-                        setting: name.into(),
-                        found,
-                        expected: takes.into(),
-                    });
-                    current
-                }
+        let given = self.given.remove(name);
+        let value = match &given {
+            None => Ok(current),
+            Some(found) => match found.parse() {
+                Ok(value) => Ok(Some(value)),
+                Err(_) if *found == usual => Ok(None),
+                Err(_) => Err(current),
             },
         };
+        let makes_sense = match &value {
+            Ok(value) => value.as_ref().is_none_or(fits),
+            Err(_) => false,
+        };
+        let (Ok(value) | Err(value)) = value;
         let text = value.as_ref().map_or(usual.clone(), T::to_string);
+        if !makes_sense {
+            self.wrong.get_or_insert(Wrong {
+                setting: name.into(),
+                found: given.unwrap_or_else(|| text.clone()),
+                expected: takes.into(),
+            });
+        }
         self.asked.push(Setting {
             name,
             takes,
@@ -120,9 +127,10 @@ impl Settings {
             .unwrap_or(usual)
     }
 
-    /// A number of things.
+    /// A number of things, at most 100,000: what is done so many times a pair would hardly end, and
+    /// what is kept of it fills the memory.
     pub fn count(&mut self, name: &'static str, current: usize, usual: usize) -> usize {
-        self.value(name, COUNT, |&count| count > 0, current, usual)
+        self.value(name, COUNT, |count| COUNTS.contains(count), current, usual)
     }
 
     /// The seed of what is random, 0 if it is not given. Its name is `seed` in every method.
@@ -162,9 +170,10 @@ impl Settings {
 }
 
 /// What a number of things is.
-pub(crate) const COUNT: &str = "a whole number above 0";
+pub(crate) const COUNT: &str = "a whole number, 1 to 100000";
+const COUNTS: std::ops::RangeInclusive<usize> = 1..=100_000;
 /// What a positive number is.
-pub(crate) const POSITIVE: &str = "a number above 0";
+pub(crate) const POSITIVE: &str = "a finite number above 0";
 /// The setting that every method's seed has.
 pub(crate) const SEED: &str = "seed";
 
@@ -200,7 +209,7 @@ mod tests {
         let zero = error(read("a=0"));
         assert_eq!(
             zero,
-            "m, setting a: found \"0\", expected a whole number above 0"
+            "m, setting a: found \"0\", expected a whole number, 1 to 100000"
         );
         let unknown = error(read("c=0"));
         assert!(

@@ -65,7 +65,7 @@ impl<'a> Subject<'a> {
         let text_layout = model.text().layout(&caption)?;
         let lanes = Backend::lanes(&model.device(), 1)?;
         let (image, text) = lanes.together(|| {
-            let image = model.embed_pixels(model.pixels(&pixels))?;
+            let image = model.embed_pixels(model.pixels(&pixels)?)?;
             let embedded = model.text().place(tokens.clone());
             Ok::<_, Error>((image, model.text().read_out(0, embedded, &text_layout)))
         })?;
@@ -106,7 +106,7 @@ impl<'a> Subject<'a> {
     /// The same caption with other pixels, `[3, height, width]`, normalised.
     ///
     /// # Errors
-    /// As [`from_parts`](Self::from_parts).
+    /// [`Error::Explainer`] for another number of them, and as [`from_parts`](Self::from_parts).
     pub fn with_pixels(&self, values: Vec<f32>) -> Result<Self> {
         let pixels = Pixels {
             values,
@@ -219,7 +219,7 @@ impl<'a> Subject<'a> {
     /// As [`from_parts`](Self::from_parts).
     pub fn image_latent(&self, block: usize) -> Result<Tensor<3>> {
         let tower = self.model.image();
-        let embedded = tower.embed(self.model.pixels(&self.pixels))?;
+        let embedded = tower.embed(self.model.pixels(&self.pixels)?)?;
         Ok(tower.blocks(0..block, embedded, self.image_layout()))
     }
 

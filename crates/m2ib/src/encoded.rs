@@ -74,7 +74,7 @@ impl Explainer {
         let start = self.image.settings.layer.next_block();
         let layout = self.model.image_layout(&pixels)?;
         let (latent, embedding) = self.pair_lanes.together(|| {
-            let embedded = tower.embed(self.model.pixels(&pixels))?;
+            let embedded = tower.embed(self.model.pixels(&pixels)?)?;
             Ok::<_, Error>(begin(tower, start, embedded, &layout))
         })?;
         let origin = self.origin(Modality::Image);
@@ -114,10 +114,21 @@ impl Explainer {
     /// - embedded: `[1, tokens, width]`, the input of block 0
     ///
     /// # Errors
-    /// As [`encode_caption`](Self::encode_caption).
+    /// As [`encode_caption`](Self::encode_caption), and [`Error::Bottleneck`] for embeddings of
+    /// another shape.
     pub fn encode_embedded(&self, caption: Caption, embedded: Tensor<3>) -> Result<EncodedText> {
         let tower = self.model.text();
         let layout = tower.layout(&caption)?;
+        let (found, expected) = (embedded.dims(), [1, layout.tokens.len(), tower.width()]);
+        if found != expected {
+            let source = m2ib_core::Error::Shape {
+                what: "the token embeddings",
+                found: found.to_vec(),
+                expected: expected.to_vec(),
+            };
+            let modality = Modality::Text;
+            return Err(Error::Bottleneck { modality, source });
+        }
         let start = self.text.settings.layer.next_block();
         let begin = || begin(tower, start, embedded, &layout);
         let (latent, embedding) = self.pair_lanes.together(begin);

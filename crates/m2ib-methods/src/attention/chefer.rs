@@ -87,19 +87,14 @@ impl MethodFactory for Chefer {
         })
     }
 
-    fn check(&self, model: &DualEncoder, _: Option<&Calibration>) -> Result<()> {
+    fn fits(&self, model: &DualEncoder, _: Option<&Calibration>) -> Result<()> {
         for (modality, depth) in depths(model) {
             self.start(modality, depth)?;
         }
         Ok(())
     }
 
-    fn build(
-        &self,
-        model: &DualEncoder,
-        calibration: Option<&Calibration>,
-    ) -> Result<Box<dyn Method>> {
-        self.check(model, calibration)?;
+    fn make(&self, _: &DualEncoder, _: Option<&Calibration>) -> Result<Box<dyn Method>> {
         Ok(Box::new(*self))
     }
 }

@@ -31,7 +31,9 @@ pub enum Form {
     /// The gradient's mean over patches (or the caption's tokens), as in the paper.
     #[default]
     Pooled,
-    /// Each token's own gradient (as in HiResCAM; Draelos and Carin, 2020).
+    /// Each token's own gradient (as in HiResCAM; Draelos and Carin, 2020). At the last block's input,
+    /// tokens that are not read out have next to nothing: they meet a layer norm first, to which it
+    /// is all one how large they are but for its ε. An earlier layer tells more.
     Elementwise,
 }
 
@@ -83,19 +85,14 @@ impl MethodFactory for GradCam {
         })
     }
 
-    fn check(&self, model: &DualEncoder, _: Option<&Calibration>) -> Result<()> {
+    fn fits(&self, model: &DualEncoder, _: Option<&Calibration>) -> Result<()> {
         for (modality, depth) in depths(model) {
             self.start(modality, depth)?;
         }
         Ok(())
     }
 
-    fn build(
-        &self,
-        model: &DualEncoder,
-        calibration: Option<&Calibration>,
-    ) -> Result<Box<dyn Method>> {
-        self.check(model, calibration)?;
+    fn make(&self, _: &DualEncoder, _: Option<&Calibration>) -> Result<Box<dyn Method>> {
         Ok(Box::new(*self))
     }
 }

@@ -42,7 +42,7 @@ impl IntegratedGradients {
     /// Signed contributions of all pixels, `[3 · height · width]`.
     pub(crate) fn pixels(&self, subject: &Subject<'_>) -> Result<Vec<f32>> {
         let model = subject.model();
-        let pixels = model.pixels(subject.pixels());
+        let pixels = model.pixels(subject.pixels())?;
         let [_, channels, height, width] = pixels.dims();
         let mut sum = pixels.zeros_like();
         for points in self.points() {
@@ -79,7 +79,7 @@ impl MethodFactory for IntegratedGradients {
         })
     }
 
-    fn build(&self, _: &DualEncoder, _: Option<&Calibration>) -> Result<Box<dyn Method>> {
+    fn make(&self, _: &DualEncoder, _: Option<&Calibration>) -> Result<Box<dyn Method>> {
         Ok(Box::new(*self))
     }
 }
@@ -94,6 +94,7 @@ impl Method for IntegratedGradients {
     }
 
     fn patches(&self, subject: &Subject<'_>) -> Result<Array2<f32>> {
+        self.check_settings()?;
         let contributions = self.pixels(subject)?;
         let [height, width] = subject.input_size();
         let [down, across] = subject.patch();
@@ -109,6 +110,7 @@ impl Method for IntegratedGradients {
     }
 
     fn tokens(&self, subject: &Subject<'_>) -> Result<Vec<f32>> {
+        self.check_settings()?;
         let tower = subject.model().text();
         let own = subject.token_embeddings();
         let tokens = own.dims()[1];

@@ -55,11 +55,11 @@ impl MethodFactory for Configured {
         })
     }
 
-    fn check(&self, model: &DualEncoder, calibration: Option<&Calibration>) -> Result<()> {
+    fn fits(&self, model: &DualEncoder, calibration: Option<&Calibration>) -> Result<()> {
         self.explainer(model, calibration).map(drop)
     }
 
-    fn build(
+    fn make(
         &self,
         model: &DualEncoder,
         calibration: Option<&Calibration>,

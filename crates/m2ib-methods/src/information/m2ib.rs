@@ -67,8 +67,11 @@ impl M2ibSettings {
         // What is not the layer is one for all towers and both sides.
         let usual = ModalitySettings::preset(self.preset, Modality::Image, 0);
         let (sigmas, sigma) = match usual.noise {
-            Noise::Isotropic { sigma } => (POSITIVE, sigma.to_string()),
-            Noise::Matched => ("a number above 0, or matched", "matched".into()),
+            Noise::Isotropic { sigma } => ("a number above 0, at most 3e38", sigma.to_string()),
+            Noise::Matched => (
+                "a number above 0, at most 3e38, or matched",
+                "matched".into(),
+            ),
         };
         let (sampling, bottleneck) = (usual.sampling, usual.bottleneck);
         let layer = "embedding, a block's number, or auto for the preset's";
@@ -77,7 +80,8 @@ impl M2ibSettings {
         let deviation = |sigma: &f32| sigma.is_finite() && *sigma > 0.0;
         let (beta, rate) = (bottleneck.beta, bottleneck.learning_rate);
         let (steps, samples) = (bottleneck.steps, bottleneck.samples);
-        let count = |count: &usize| *count > 0;
+        let in_steps = |steps: &usize| m2ib::m2ib_core::Settings::STEPS.contains(steps);
+        let in_samples = |samples: &usize| m2ib::m2ib_core::Settings::SAMPLES.contains(samples);
         Self {
             preset: self.preset,
             image_layer: settings.optional(
@@ -98,8 +102,8 @@ impl M2ibSettings {
                 self.learning_rate,
                 rate,
             ),
-            steps: settings.optional("steps", COUNT, count, self.steps, steps),
-            samples: settings.optional("samples", COUNT, count, self.samples, samples),
+            steps: settings.optional("steps", COUNT, in_steps, self.steps, steps),
+            samples: settings.optional("samples", COUNT, in_samples, self.samples, samples),
             seed: settings.seed(self.seed),
         }
     }
@@ -152,11 +156,11 @@ impl MethodFactory for M2ibSettings {
         Arc::new(self.configured(settings))
     }
 
-    fn check(&self, model: &DualEncoder, calibration: Option<&Calibration>) -> Result<()> {
+    fn fits(&self, model: &DualEncoder, calibration: Option<&Calibration>) -> Result<()> {
         self.explainer(model, calibration).map(drop)
     }
 
-    fn build(
+    fn make(
         &self,
         model: &DualEncoder,
         calibration: Option<&Calibration>,
@@ -192,13 +196,13 @@ impl M2ib {
         Self { explainer, factory }
     }
 
-    fn encode(&self, subject: &Subject<'_>) -> Result<(EncodedImage, EncodedText)> {
-        let image = self.explainer.encode_pixels(subject.pixels().clone())?;
-        let embedded = subject.text_latent(0)?;
-        let text = self
-            .explainer
-            .encode_embedded(subject.caption().clone(), embedded)?;
-        Ok((image, text))
+    fn encode_image(&self, subject: &Subject<'_>) -> Result<EncodedImage> {
+        Ok(self.explainer.encode_pixels(subject.pixels().clone())?)
+    }
+
+    fn encode_text(&self, subject: &Subject<'_>) -> Result<EncodedText> {
+        let (caption, embedded) = (subject.caption().clone(), subject.text_latent(0)?);
+        Ok(self.explainer.encode_embedded(caption, embedded)?)
     }
 }
 
@@ -220,17 +224,15 @@ impl Method for M2ib {
     }
 
     fn attribute_image(&self, subject: &Subject<'_>) -> Result<ImageAttribution> {
-        let (image, _) = self.encode(subject)?;
-        Ok(self
-            .explainer
-            .attribute_image(&image, subject.fits().image.clone())?)
+        let image = self.encode_image(subject)?;
+        let fit = subject.fits().image.clone();
+        Ok(self.explainer.attribute_image(&image, fit)?)
     }
 
     fn attribute_text(&self, subject: &Subject<'_>) -> Result<TextAttribution> {
-        let (_, text) = self.encode(subject)?;
-        Ok(self
-            .explainer
-            .attribute_text(&text, subject.fits().text.clone())?)
+        let text = self.encode_text(subject)?;
+        let fit = subject.fits().text.clone();
+        Ok(self.explainer.attribute_text(&text, fit)?)
     }
 
     fn provenance(&self, subject: &Subject<'_>) -> Provenance {
@@ -241,7 +243,7 @@ impl Method for M2ib {
     }
 
     fn attribute(&self, subject: &Subject<'_>) -> Result<m2ib::Attribution> {
-        let (image, text) = self.encode(subject)?;
+        let (image, text) = (self.encode_image(subject)?, self.encode_text(subject)?);
         let fits = subject.fits();
         Ok(self
             .explainer

@@ -30,6 +30,9 @@ impl Default for Nib {
     }
 }
 
+/// Points whose gradients are computed at once.
+const BATCH: usize = 10;
+
 impl Nib {
     /// The block of a tower of `depth` blocks.
     fn block(&self, modality: Modality, depth: usize) -> Result<usize> {
@@ -48,10 +51,14 @@ impl Nib {
         fit: impl Fn(Tensor<3>) -> Result<Fitted<3>>,
     ) -> Result<Vec<f32>> {
         let points = (1..=self.steps).map(|i| i as f32 / self.steps as f32);
-        let points = TensorData::new(points.collect(), [self.steps, 1, 1]);
-        let points = Tensor::<3>::from_data(points, &h.device());
-        let gradient = fit(h.clone() * points)?.gradient.mean_dim(0);
-        host((h * gradient).sum_dim(2), "NIB")
+        let points: Vec<f32> = points.collect();
+        let mut sum = h.zeros_like();
+        for points in points.chunks(BATCH) {
+            let points = TensorData::new(points.to_vec(), [points.len(), 1, 1]);
+            let points = Tensor::<3>::from_data(points, &h.device());
+            sum = sum + fit(h.clone() * points)?.gradient.sum_dim(0);
+        }
+        host((h * sum / self.steps as f64).sum_dim(2), "NIB")
     }
 }
 
@@ -72,19 +79,14 @@ impl MethodFactory for Nib {
         })
     }
 
-    fn check(&self, model: &DualEncoder, _: Option<&Calibration>) -> Result<()> {
+    fn fits(&self, model: &DualEncoder, _: Option<&Calibration>) -> Result<()> {
         for (modality, depth) in depths(model) {
             self.block(modality, depth)?;
         }
         Ok(())
     }
 
-    fn build(
-        &self,
-        model: &DualEncoder,
-        calibration: Option<&Calibration>,
-    ) -> Result<Box<dyn Method>> {
-        self.check(model, calibration)?;
+    fn make(&self, _: &DualEncoder, _: Option<&Calibration>) -> Result<Box<dyn Method>> {
         Ok(Box::new(*self))
     }
 }
@@ -99,6 +101,7 @@ impl Method for Nib {
     }
 
     fn patches(&self, subject: &Subject<'_>) -> Result<Array2<f32>> {
+        self.check_settings()?;
         let block = self.block(Modality::Image, subject.model().image().depth())?;
         let h = subject.image_latent(block)?;
         let values = self.narrow(h, |x| subject.image_fit(block, x))?;
@@ -106,6 +109,7 @@ impl Method for Nib {
     }
 
     fn tokens(&self, subject: &Subject<'_>) -> Result<Vec<f32>> {
+        self.check_settings()?;
         let block = self.block(Modality::Text, subject.model().text().depth())?;
         let h = subject.text_latent(block)?;
         self.narrow(h, |x| subject.text_fit(block, x))

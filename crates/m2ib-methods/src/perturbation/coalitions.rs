@@ -8,13 +8,14 @@ use rand_chacha::ChaCha8Rng;
 
 use super::subsets;
 
-/// Some of the features, neither none nor all: those have infinite weight and are constraints.
+/// Some of the features that [`KernelShap`](crate::KernelShap) shares a similarity out among, neither
+/// none nor all: those have infinite weight and are constraints.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Coalition {
+pub struct Coalition {
     /// Which features take part.
-    pub(super) kept: Vec<bool>,
+    pub kept: Vec<bool>,
     /// Its weight in the regression.
-    pub(super) weight: f64,
+    pub weight: f64,
 }
 
 /// All coalitions with their weights in the Shapley kernel if there are at most `samples`, none and

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use m2ib::{Calibration, DualEncoder, Unit};
 use ndarray::Array2;
 
+use super::coalitions::{Coalition, coalitions};
 use super::shapley::shapley;
 use super::{all_tokens, score_patches, score_pieces, subsets};
 use crate::places::Named;
@@ -104,7 +105,7 @@ impl MethodFactory for KernelShap {
         })
     }
 
-    fn check(&self, model: &DualEncoder, _: Option<&Calibration>) -> Result<()> {
+    fn fits(&self, model: &DualEncoder, _: Option<&Calibration>) -> Result<()> {
         let groups = model.grid().map(|grid| self.groups(grid)).transpose()?;
         // An image of any size has at least one.
         let groups = groups.map_or(1, Groups::count);
@@ -122,12 +123,7 @@ impl MethodFactory for KernelShap {
         self.fill.check(self.name(), model)
     }
 
-    fn build(
-        &self,
-        model: &DualEncoder,
-        calibration: Option<&Calibration>,
-    ) -> Result<Box<dyn Method>> {
-        self.check(model, calibration)?;
+    fn make(&self, _: &DualEncoder, _: Option<&Calibration>) -> Result<Box<dyn Method>> {
         Ok(Box::new(*self))
     }
 }
@@ -142,6 +138,31 @@ impl Method for KernelShap {
     }
 
     fn patches(&self, subject: &Subject<'_>) -> Result<Array2<f32>> {
+        self.check_settings()?;
+        let groups = self.groups(subject.grid())?.count();
+        self.patches_by(subject, &coalitions(groups, self.samples, self.seed))
+    }
+
+    fn tokens(&self, subject: &Subject<'_>) -> Result<Vec<f32>> {
+        self.check_settings()?;
+        let pieces = subject.pieces().len();
+        self.tokens_by(subject, &coalitions(pieces, self.samples, self.seed))
+    }
+}
+
+impl KernelShap {
+    /// The map of the patches by coalitions of groups that are given instead of drawn.
+    ///
+    /// # Errors
+    /// [`Error::Shape`](crate::Error::Shape) for coalitions of another number of groups,
+    /// [`Error::Setting`](crate::Error::Setting) for a weight that is not positive and finite,
+    /// [`Error::Undetermined`](crate::Error::Undetermined) for too few coalitions, and those of
+    /// [`patches`](Method::patches).
+    pub fn patches_by(
+        &self,
+        subject: &Subject<'_>,
+        coalitions: &[Coalition],
+    ) -> Result<Array2<f32>> {
         let groups = self.groups(subject.grid())?;
         let of = groups.of_patches();
         let value = |asked: &[&[bool]]| {
@@ -150,7 +171,7 @@ impl Method for KernelShap {
                 .map(|kept| of.iter().map(|&group| kept[group]).collect());
             score_patches(subject, patches)
         };
-        let values = shapley(groups.count(), self.samples, self.seed, value)?;
+        let values = shapley(groups.count(), coalitions, value)?;
         let mut sizes = vec![0u32; groups.count()];
         of.iter().for_each(|&group| sizes[group] += 1);
         let share = |&group: &usize| (values[group] / f64::from(sizes[group])) as f32;
@@ -158,10 +179,13 @@ impl Method for KernelShap {
         Ok(subject.map(patches))
     }
 
-    fn tokens(&self, subject: &Subject<'_>) -> Result<Vec<f32>> {
+    /// The map of the tokens by coalitions of the caption's pieces that are given instead of drawn.
+    ///
+    /// # Errors
+    /// As [`patches_by`](Self::patches_by).
+    pub fn tokens_by(&self, subject: &Subject<'_>, coalitions: &[Coalition]) -> Result<Vec<f32>> {
         let value = |asked: &[&[bool]]| score_pieces(subject, asked.iter().copied(), self.fill);
-        let pieces = subject.pieces().len();
-        let values = shapley(pieces, self.samples, self.seed, value)?;
+        let values = shapley(subject.pieces().len(), coalitions, value)?;
         Ok(all_tokens(subject, values))
     }
 }

@@ -13,6 +13,7 @@ mod shapley;
 mod soft_masks;
 mod subsets;
 
+pub use coalitions::Coalition;
 pub use kernel_shap::KernelShap;
 pub use occlusion::Occlusion;
 pub use rise::Rise;

@@ -93,17 +93,12 @@ impl MethodFactory for Occlusion {
         })
     }
 
-    fn check(&self, model: &DualEncoder, _: Option<&Calibration>) -> Result<()> {
+    fn fits(&self, model: &DualEncoder, _: Option<&Calibration>) -> Result<()> {
         model.grid().map(|grid| self.windows(grid)).transpose()?;
         self.fill.check(self.name(), model)
     }
 
-    fn build(
-        &self,
-        model: &DualEncoder,
-        calibration: Option<&Calibration>,
-    ) -> Result<Box<dyn Method>> {
-        self.check(model, calibration)?;
+    fn make(&self, _: &DualEncoder, _: Option<&Calibration>) -> Result<Box<dyn Method>> {
         Ok(Box::new(*self))
     }
 }

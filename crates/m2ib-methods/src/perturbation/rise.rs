@@ -11,8 +11,7 @@ use super::grid::Grid;
 use super::soft_masks::SoftMasks;
 use super::{BATCH, all_tokens, score_pieces, score_pixels, subsets};
 use crate::places::Named;
-use crate::settings::COUNT;
-use crate::{Fill, Method, MethodFactory, Result, Settings, Subject};
+use crate::{Error, Fill, Method, MethodFactory, Result, Settings, Subject};
 
 /// Mean similarity over random masks m that keep a place: Σ y(m) m / (N · keep) (Petsiuk, Das,
 /// Saenko, *RISE: Randomized Input Sampling for Explanation of Black-box Models*, 2018).
@@ -59,22 +58,6 @@ impl Rise {
         }
     }
 
-    /// Fields can be set without [`configure`](MethodFactory::configure).
-    fn numbers(&self) -> Result<()> {
-        if !inside(self.keep) {
-            return Err(self.named("keep").wrong(self.keep, KEEP));
-        }
-        let counts = [
-            ("masks", self.masks),
-            ("text-masks", self.text_masks),
-            ("cells", self.cells.unwrap_or(CELLS)),
-        ];
-        match counts.into_iter().find(|&(_, count)| count == 0) {
-            Some((setting, zero)) => Err(self.named(setting).wrong(zero, COUNT)),
-            None => Ok(()),
-        }
-    }
-
     fn named(&self, setting: &'static str) -> Named<'_> {
         Named {
             method: self.name(),
@@ -82,27 +65,76 @@ impl Rise {
         }
     }
 
+    /// The map of the patches by masks that are given instead of drawn: Σ y(m) m / (N · keep).
+    ///
+    /// # Shapes
+    /// - masks: of `[height, width]` each, the model's input's
+    ///
+    /// # Errors
+    /// [`Error::Shape`] for no masks or one of another shape, and those of
+    /// [`patches`](Method::patches).
+    pub fn patches_by(&self, subject: &Subject<'_>, masks: &[Array2<f32>]) -> Result<Array2<f32>> {
+        self.check_settings()?;
+        let grid = Grid::of(subject);
+        same_shapes(masks.iter().map(Array2::shape), &grid.size)?;
+        let masks = masks.iter().map(|mask| mask.iter().copied().collect());
+        let score = |masks: &[Vec<f32>]| score_pixels(subject, masks);
+        Ok(subject.map(self.mean_of_pixels(grid, masks, score)?))
+    }
+
+    /// The map of the tokens by masks that are given instead of drawn.
+    ///
+    /// # Shapes
+    /// - masks: of `[pieces]` each, true where a piece of the caption is kept
+    ///
+    /// # Errors
+    /// As [`patches_by`](Self::patches_by).
+    pub fn tokens_by(&self, subject: &Subject<'_>, masks: &[Vec<bool>]) -> Result<Vec<f32>> {
+        self.check_settings()?;
+        let pieces = subject.pieces().len();
+        let shapes: Vec<[usize; 1]> = masks.iter().map(|mask| [mask.len()]).collect();
+        same_shapes(shapes.iter().map(|shape| &shape[..]), &[pieces])?;
+        let scores = score_pieces(subject, masks.iter().map(|mask| &mask[..]), self.fill)?;
+        let weight = 1.0 / masks.len() as f64;
+        let scored = masks
+            .iter()
+            .zip(scores)
+            .map(|(m, score)| (m, score, weight));
+        Ok(all_tokens(subject, self.mean_of_pieces(pieces, scored)))
+    }
+
     /// The map of the patches, where `score` gives the similarities of a batch of masks.
     fn explain_grid(
         &self,
         grid: Grid,
+        score: impl FnMut(&[Vec<f32>]) -> Result<Vec<f32>>,
+    ) -> Result<Vec<f32>> {
+        self.check_settings()?;
+        let cells = self.cells(grid.patches)?;
+        let masks = SoftMasks::new(cells, self.keep, grid.size, self.seed).take(self.masks);
+        self.mean_of_pixels(grid, masks, score)
+    }
+
+    fn mean_of_pixels(
+        &self,
+        grid: Grid,
+        mut masks: impl Iterator<Item = Vec<f32>>,
         mut score: impl FnMut(&[Vec<f32>]) -> Result<Vec<f32>>,
     ) -> Result<Vec<f32>> {
-        self.numbers()?;
-        let cells = self.cells(grid.patches)?;
-        let mut masks = SoftMasks::new(cells, self.keep, grid.size, self.seed).take(self.masks);
-        let mut mean = Mean::new(grid.count());
+        let (mut mean, mut count) = (Mean::new(grid.count()), 0);
         loop {
             let batch: Vec<Vec<f32>> = masks.by_ref().take(BATCH).collect();
             if batch.is_empty() {
                 break;
             }
-            let weight = 1.0 / (self.masks as f64 * self.keep);
+            count += batch.len();
             for (mask, score) in batch.iter().zip(score(&batch)?) {
-                mean.add(weight * f64::from(score), &grid.average(mask));
+                mean.add(f64::from(score), &grid.average(mask));
             }
         }
-        Ok(mean.0.into_iter().map(|value| value as f32).collect())
+        let scale = 1.0 / (count as f64 * self.keep);
+        let values = mean.0.into_iter();
+        Ok(values.map(|value| (value * scale) as f32).collect())
     }
 
     /// The map of so many pieces, where `score` gives the similarities of all masks.
@@ -111,14 +143,25 @@ impl Rise {
         pieces: usize,
         score: impl FnOnce(&[Vec<bool>]) -> Result<Vec<f32>>,
     ) -> Result<Vec<f64>> {
-        self.numbers()?;
+        self.check_settings()?;
         let (masks, weights) = self.pieces_masks(pieces);
+        let scored = masks.iter().zip(score(&masks)?).zip(weights);
+        let scored = scored.map(|((mask, score), weight)| (mask, score, weight));
+        Ok(self.mean_of_pieces(pieces, scored))
+    }
+
+    /// Of masks with their scores and probabilities.
+    fn mean_of_pieces<'a>(
+        &self,
+        pieces: usize,
+        scored: impl Iterator<Item = (&'a Vec<bool>, f32, f64)>,
+    ) -> Vec<f64> {
         let mut mean = Mean::new(pieces);
-        for ((mask, score), weight) in masks.iter().zip(score(&masks)?).zip(weights) {
+        for (mask, score, weight) in scored {
             let kept: Vec<f32> = mask.iter().map(|&kept| f32::from(u8::from(kept))).collect();
             mean.add(weight / self.keep * f64::from(score), &kept);
         }
-        Ok(mean.0)
+        mean.0
     }
 
     /// Masks of the caption with their probabilities.
@@ -148,6 +191,23 @@ const KEEP: &str = "a number between 0 and 1";
 
 fn inside(keep: f64) -> bool {
     keep > 0.0 && keep < 1.0
+}
+
+/// Whether there are masks and all of them have the shape that fits.
+fn same_shapes<'a>(shapes: impl Iterator<Item = &'a [usize]>, expected: &[usize]) -> Result<()> {
+    let mut shapes = shapes.peekable();
+    let wrong = match shapes.peek() {
+        None => Some(&[][..]),
+        Some(_) => shapes.find(|found| *found != expected),
+    };
+    match wrong {
+        None => Ok(()),
+        Some(found) => Err(Error::Shape {
+            what: "masks",
+            found: found.to_vec(),
+            expected: expected.to_vec(),
+        }),
+    }
 }
 
 /// A weighted sum of masks.
@@ -186,18 +246,12 @@ impl MethodFactory for Rise {
         })
     }
 
-    fn check(&self, model: &DualEncoder, _: Option<&Calibration>) -> Result<()> {
-        self.numbers()?;
+    fn fits(&self, model: &DualEncoder, _: Option<&Calibration>) -> Result<()> {
         model.grid().map(|grid| self.cells(grid)).transpose()?;
         self.fill.check(self.name(), model)
     }
 
-    fn build(
-        &self,
-        model: &DualEncoder,
-        calibration: Option<&Calibration>,
-    ) -> Result<Box<dyn Method>> {
-        self.check(model, calibration)?;
+    fn make(&self, _: &DualEncoder, _: Option<&Calibration>) -> Result<Box<dyn Method>> {
         Ok(Box::new(*self))
     }
 }

@@ -6,26 +6,40 @@
 
 use nalgebra::{Cholesky, DMatrix, DVector};
 
-use super::coalitions::{Coalition, coalitions};
+use super::coalitions::Coalition;
+use crate::settings::POSITIVE;
 use crate::{Error, Result};
+
+const METHOD: &str = "kernel-shap";
 
 /// A feature of which the others explain all but this share is not determined.
 const LEAST_PIVOT: f64 = 1e-10;
 
-/// Shapley values of a game's features, `[features]`, of at most `samples` coalitions.
+/// Shapley values of a game's features, `[features]`, by some coalitions.
 ///
 /// `value` gives the values of coalitions, `[features]` each, of which the first is that of nobody
 /// and the second that of all.
 ///
 /// # Errors
-/// [`Error::Undetermined`] if too few coalitions are drawn; those of `value`.
+/// [`Error::Shape`] and [`Error::Setting`] for coalitions that are none of this game,
+/// [`Error::Undetermined`] for too few of them; those of `value`.
 pub(super) fn shapley(
     features: usize,
-    samples: usize,
-    seed: u64,
+    coalitions: &[Coalition],
     value: impl FnOnce(&[&[bool]]) -> Result<Vec<f32>>,
 ) -> Result<Vec<f64>> {
-    let coalitions = coalitions(features, samples, seed);
+    for Coalition { kept, weight } in coalitions {
+        if kept.len() != features {
+            return Err(Error::Shape {
+                what: "coalitions",
+                found: vec![kept.len()],
+                expected: vec![features],
+            });
+        }
+        if !(weight.is_finite() && *weight > 0.0) {
+            return Err(Error::setting(METHOD, "weight", weight, POSITIVE));
+        }
+    }
     let (none, all) = (vec![false; features], vec![true; features]);
     let kept = coalitions.iter().map(|coalition| &coalition.kept[..]);
     let asked: Vec<&[bool]> = [&none[..], &all[..]].into_iter().chain(kept).collect();
@@ -34,8 +48,8 @@ pub(super) fn shapley(
         return Ok(Vec::new());
     };
     let gains: Vec<f64> = values.iter().map(|value| value - none).collect();
-    regress(features, &coalitions, &gains, all - none).ok_or(Error::Undetermined {
-        method: "kernel-shap",
+    regress(features, coalitions, &gains, all - none).ok_or(Error::Undetermined {
+        method: METHOD,
         coalitions: coalitions.len(),
         features,
     })
@@ -115,6 +129,7 @@ mod tests {
     use rand_chacha::ChaCha8Rng;
     use rstest::rstest;
 
+    use super::super::coalitions::coalitions;
     use super::definition::{bits, exact};
     use super::*;
 
@@ -131,7 +146,7 @@ mod tests {
         samples: usize,
         game: impl Fn(&[bool]) -> f64,
     ) -> Result<Vec<f64>> {
-        shapley(features, samples, 11, |asked| {
+        shapley(features, &coalitions(features, samples, 11), |asked| {
             Ok(asked.iter().map(|kept| game(kept) as f32).collect())
         })
     }
@@ -208,6 +223,23 @@ mod tests {
             let error = solve_game(20, samples, |_| 0.0).unwrap_err().to_string();
             assert!(error.contains("20 features"), "{error}");
             assert!(error.contains("raise \"samples\""), "{error}");
+        }
+    }
+
+    #[test]
+    fn coalitions_of_another_game_are_refused() {
+        let coalition = |features: usize, weight| Coalition {
+            kept: vec![true; features],
+            weight,
+        };
+        for (coalition, word) in [
+            (coalition(2, 1.0), "coalitions"),
+            (coalition(3, 0.0), "weight"),
+            (coalition(3, f64::NAN), "weight"),
+        ] {
+            let nothing = |_: &[&[bool]]| panic!("nothing is scored");
+            let error = shapley(3, &[coalition], nothing).unwrap_err().to_string();
+            assert!(error.contains(word), "{error}");
         }
     }
 

@@ -36,17 +36,17 @@ impl Subject<'_> {
         let device = self.model.device();
         let images: Vec<&[f32]> = images.into_iter().collect();
         let mut scores = Vec::with_capacity(images.len());
+        let expected = 3 * height * width;
+        if let Some(wrong) = images.iter().find(|image| image.len() != expected) {
+            return Err(m2ib::clip_model::Error::PixelShape {
+                found: vec![wrong.len()],
+                expected: vec![3, height, width],
+            }
+            .into());
+        }
         for batch in images.chunks(BATCH) {
             let values = batch.concat();
             let shape = [batch.len(), 3, height, width];
-            if values.len() != shape.iter().product::<usize>() {
-                let found = batch.iter().map(|image| image.len()).max().into_iter();
-                return Err(m2ib::clip_model::Error::PixelShape {
-                    found: found.collect(),
-                    expected: shape[1..].to_vec(),
-                }
-                .into());
-            }
             let pixels = Tensor::<4>::from_data(TensorData::new(values, shape), &device);
             let value = self.image_value(self.model.embed_pixels(pixels)?)?;
             scores.extend(host(value, "a masked image's score")?);
@@ -153,11 +153,22 @@ mod tests {
         }
     }
 
+    /// Two images of one and a half and of half the size have as many values as two whole ones.
     #[test]
-    fn an_image_of_another_size_is_refused() {
+    fn images_of_another_size_are_refused() {
         let model = fixture::model();
         let subject = fixture::subject(&model);
-        let error = subject.score_images([&[0.0; 12][..]]).unwrap_err();
-        assert!(error.to_string().contains("12"), "{error}");
+        let whole = subject.pixels().values.len();
+        let values = vec![0.0; 2 * whole];
+        for sizes in [[12, whole], [whole * 3 / 2, whole / 2], [whole, 0]] {
+            let images = sizes.map(|size| &values[..size]);
+            let error = subject.score_images(images).unwrap_err().to_string();
+            let wrong = sizes.into_iter().find(|&size| size != whole).unwrap();
+            assert!(error.contains(&format!("[{wrong}]")), "{error}");
+        }
+        for size in [0, whole - 1, whole + 1] {
+            let error = subject.with_pixels(vec![0.0; size]).unwrap_err();
+            assert!(error.to_string().contains(&format!("[{size}]")), "{error}");
+        }
     }
 }
