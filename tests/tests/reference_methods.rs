@@ -1,0 +1,265 @@
+//! Every method gives the figures of a program that shares nothing with it: `data/methods/make.py`.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use clip_input::{Caption, CaptionTokenizer, Content, ImageProcessor, Pixels, Role, Token, View};
+use clip_model::DualEncoder;
+use clip_model::clip::Clip;
+use m2ib::Backend;
+use m2ib::ndarray::{Array2, ArrayView3};
+use m2ib_methods::{Coalition, KernelShap, Registry, Rise, Subject};
+use safetensors::tensor::{Dtype, SafeTensors};
+
+/// Of the largest value of a map's patches or pieces, in single precision against double.
+const TOLERANCE: f32 = 1e-4;
+
+struct Reference {
+    model: DualEncoder,
+    /// Shape and values of each tensor.
+    tensors: BTreeMap<String, (Vec<usize>, Vec<f32>)>,
+    ids: Vec<i64>,
+}
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("data/methods")
+}
+
+/// Captions are given by their ids, images by their pixels: neither is asked.
+fn any_tokenizer() -> CaptionTokenizer {
+    let json = br#"{"version": "1.0", "added_tokens": [],
+        "model": {"type": "WordLevel", "unk_token": "a", "vocab": {"a": 0}}}"#;
+    CaptionTokenizer::load(&Content::bytes("tokenizer.json", &json[..]), 12).unwrap()
+}
+
+impl Reference {
+    fn open() -> Self {
+        let device = Backend::Cpu.device().unwrap();
+        let processor =
+            br#"{"size": {"shortest_edge": 24}, "crop_size": {"height": 24, "width": 24}}"#;
+        let model = Clip::load(folder().join("model"), &device)
+            .unwrap()
+            .into_model(
+                "reference".into(),
+                any_tokenizer(),
+                ImageProcessor::from_json(processor, "given").unwrap(),
+            );
+        let bytes = std::fs::read(folder().join("maps.safetensors")).unwrap();
+        let file = SafeTensors::deserialize(&bytes).unwrap();
+        let (mut tensors, mut ids) = (BTreeMap::new(), Vec::new());
+        for (name, tensor) in file.tensors() {
+            let data = tensor.data();
+            match tensor.dtype() {
+                Dtype::I64 => {
+                    let words = data.as_chunks::<8>().0.iter();
+                    ids = words.map(|word| i64::from_le_bytes(*word)).collect();
+                }
+                _ => {
+                    let words = data.as_chunks::<4>().0.iter();
+                    let values = words.map(|word| f32::from_le_bytes(*word)).collect();
+                    tensors.insert(name, (tensor.shape().to_vec(), values));
+                }
+            }
+        }
+        Self {
+            model,
+            tensors,
+            ids,
+        }
+    }
+
+    fn values(&self, name: &str) -> &[f32] {
+        &self.tensors[name].1
+    }
+
+    fn subject(&self) -> Subject<'_> {
+        let view = View {
+            image_width: 24,
+            image_height: 24,
+            left: 0.0,
+            top: 0.0,
+            width: 24.0,
+            height: 24.0,
+        };
+        let pixels = Pixels {
+            values: self.values("pixels").to_vec(),
+            height: 24,
+            width: 24,
+            view,
+            facts: Default::default(),
+        };
+        let last = self.ids.len() - 1;
+        let token = |(position, &id): (usize, &i64)| Token {
+            id,
+            text: id.to_string(),
+            role: match position {
+                0 => Role::Start,
+                end if end == last => Role::End,
+                _ => Role::Piece,
+            },
+            span: 0..0,
+            word: None,
+        };
+        let caption = Caption {
+            text: "given by its ids".into(),
+            tokens: self.ids.iter().enumerate().map(token).collect(),
+            cut: None,
+        };
+        Subject::from_parts(&self.model, pixels, caption).unwrap()
+    }
+
+    /// The first difference that is too large, or that there is nothing to compare.
+    fn compare(&self, name: &str, found: &[f32]) -> Result<(), String> {
+        let expected = self.values(name);
+        // What start and end have may be far larger, and is in proportion to itself.
+        let inner = match name.ends_with("/text") {
+            true => 1..expected.len() - 1,
+            false => 0..expected.len(),
+        };
+        let largest = expected[inner]
+            .iter()
+            .fold(0.0f32, |most, x| most.max(x.abs()));
+        if largest == 0.0 || found.len() != expected.len() {
+            return Err(format!("{name}: {found:?}, expected {expected:?}"));
+        }
+        for (place, (found, expected)) in found.iter().zip(expected).enumerate() {
+            let difference = (found - expected).abs();
+            // A NaN is not close.
+            if !(difference <= TOLERANCE * largest.max(expected.abs())) {
+                return Err(format!(
+                    "{name} at {place}: {found}, expected {expected} of {largest}"
+                ));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn listed(map: &Array2<f32>) -> Vec<f32> {
+    map.iter().copied().collect()
+}
+
+#[test]
+fn the_pair_is_as_similar() {
+    let reference = Reference::open();
+    let (found, expected) = (
+        reference.subject().similarity(),
+        reference.values("similarity")[0],
+    );
+    assert!((found - expected).abs() < 1e-6, "{found} {expected}");
+}
+
+#[test]
+fn maps_are_those_of_independent_code() {
+    let reference = Reference::open();
+    let subject = reference.subject();
+    let registry = Registry::standard();
+    let (mut wrong, mut compared) = (Vec::new(), BTreeMap::<String, [u32; 2]>::new());
+    for name in reference
+        .tensors
+        .keys()
+        .filter(|name| !name.starts_with("given"))
+    {
+        let Some((key, side)) = name.split_once('/') else {
+            continue;
+        };
+        let factory = registry.parse(key).unwrap();
+        assert_eq!(factory.key(), key, "settings that say something");
+        let method = factory.build(&reference.model, None).unwrap();
+        let (side, found) = match side {
+            "image" => (0, listed(&method.patches(&subject).unwrap())),
+            _ => (1, method.tokens(&subject).unwrap()),
+        };
+        wrong.extend(reference.compare(name, &found).err());
+        compared.entry(factory.name().into()).or_default()[side] += 1;
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    for method in registry.methods() {
+        // The bottleneck has cases of its own, and controls follow nobody.
+        if method.config().is_none() && !method.is_control() {
+            let [image, text] = compared.remove(method.name()).unwrap_or_default();
+            // RISE's masks of an image are drawn; given ones are compared below.
+            let drawn = method.name() == "rise";
+            assert!(text > 0 && (image > 0 || drawn), "{}", method.name());
+        }
+    }
+}
+
+/// What these methods make of masks and coalitions, apart from how they are drawn.
+#[test]
+fn estimates_of_given_masks_are_those_of_independent_code() {
+    let reference = Reference::open();
+    let subject = reference.subject();
+    let rows = |name: &str| {
+        let (shape, values) = &reference.tensors[name];
+        let width: usize = shape[1..].iter().product();
+        values
+            .chunks_exact(width)
+            .map(<[f32]>::to_vec)
+            .collect::<Vec<_>>()
+    };
+    let kept = |row: &Vec<f32>| row.iter().map(|&kept| kept == 1.0).collect::<Vec<bool>>();
+    let rise = Rise::default();
+
+    let name = "given/rise/image/masks";
+    let masks = ArrayView3::from_shape((10, 24, 24), reference.values(name)).unwrap();
+    let masks: Vec<_> = masks.outer_iter().map(|mask| mask.to_owned()).collect();
+    let found = rise.patches_by(&subject, &masks).unwrap();
+    reference
+        .compare("given/rise/image", &listed(&found))
+        .unwrap();
+
+    let masks: Vec<_> = rows("given/rise/text/masks").iter().map(kept).collect();
+    let found = rise.tokens_by(&subject, &masks).unwrap();
+    reference.compare("given/rise/text", &found).unwrap();
+
+    let coalitions = |side: &str| -> Vec<Coalition> {
+        let rows = rows(&format!("given/kernel-shap/{side}/coalitions"));
+        let weights = reference.values(&format!("given/kernel-shap/{side}/weights"));
+        let coalition = |(row, &weight): (&Vec<f32>, &f32)| Coalition {
+            kept: kept(row),
+            weight: weight.into(),
+        };
+        rows.iter().zip(weights).map(coalition).collect()
+    };
+    let shap = KernelShap::default();
+    let found = shap.patches_by(&subject, &coalitions("image")).unwrap();
+    reference
+        .compare("given/kernel-shap/image", &listed(&found))
+        .unwrap();
+    let found = shap.tokens_by(&subject, &coalitions("text")).unwrap();
+    reference.compare("given/kernel-shap/text", &found).unwrap();
+}
+
+#[test]
+fn given_masks_must_fit_the_pair() {
+    let reference = Reference::open();
+    let subject = reference.subject();
+    let rise = Rise::default();
+    let message = |error: m2ib_methods::Error| error.to_string();
+    for masks in [vec![], vec![Array2::ones((24, 24)), Array2::ones((24, 25))]] {
+        let error = message(rise.patches_by(&subject, &masks).unwrap_err());
+        assert!(error.contains("[24, 24]"), "{error}");
+    }
+    let error = message(rise.tokens_by(&subject, &[vec![true; 7]]).unwrap_err());
+    assert!(error.contains("[7]") && error.contains("[5]"), "{error}");
+    let coalition = Coalition {
+        kept: vec![true; 5],
+        weight: 1.0,
+    };
+    let given = [coalition];
+    let error = message(
+        KernelShap::default()
+            .patches_by(&subject, &given)
+            .unwrap_err(),
+    );
+    assert!(error.contains("[5]") && error.contains("[16]"), "{error}");
+    let error = message(
+        KernelShap::default()
+            .tokens_by(&subject, &given)
+            .unwrap_err(),
+    );
+    assert!(error.contains("do not determine 5"), "{error}");
+}
