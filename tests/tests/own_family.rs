@@ -5,9 +5,10 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::collections::BTreeMap;
+use std::fmt::Debug;
 use std::sync::Arc;
 
-use burn::tensor::{Int, Tensor, TensorData, module::embedding};
+use burn::tensor::{Device, Int, Tensor, TensorData, module::embedding};
 use clip_input::{
     Caption, CaptionTokenizer, Content, Digest, ImageProcessor, Layout, Read, Role, Sight,
 };
@@ -40,29 +41,62 @@ const WORDS: [&str; 10] = [
     "<pad>", "</s>", "<unk>", "a", "photo", "of", "red", "blue", "cat", "dog",
 ];
 
-/// Patches with positions; a norm before they are pooled, and no projection but the last.
+/// What both towers are: tokens with positions, always as many, of pixels or of a vocabulary; a norm
+/// before they are read out, and no projection but the last.
 #[derive(Debug, Clone)]
-struct Patches {
-    patch: Linear,
+struct Own<Entry> {
+    entry: Entry,
     positions: Tensor<2>,
     encoder: Encoder,
     norm: LayerNorm,
     projection: Linear,
     digest: Digest,
+    describe: &'static str,
 }
 
-/// Words with positions, always as many.
-#[derive(Debug, Clone)]
-struct Words {
-    table: Tensor<2>,
-    positions: Tensor<2>,
-    encoder: Encoder,
-    norm: LayerNorm,
-    projection: Linear,
-    digest: Digest,
+/// Patches to tokens.
+type Patches = Own<Linear>;
+
+/// Words to tokens.
+type Words = Own<Tensor<2>>;
+
+impl<Entry> Own<Entry> {
+    /// With what is its own read from the weights, which are named in `around`.
+    fn load(
+        describe: &'static str,
+        tokens: usize,
+        around: &[(&str, Vec<usize>)],
+        device: &Device,
+        entry: impl FnOnce(&mut Weights) -> Entry,
+    ) -> Self {
+        let width = SHAPE.width;
+        let mut shapes = around.to_vec();
+        shapes.extend([
+            ("positions", vec![tokens, width]),
+            ("norm.weight", vec![width]),
+            ("norm.bias", vec![width]),
+            ("projection.weight", vec![OUTPUT, width]),
+        ]);
+        let mut weights = Weights::given(tensors(&shapes), device);
+        let own = Self {
+            entry: entry(&mut weights),
+            positions: weights.tensor("positions", [tokens, width]),
+            encoder: Encoder::load(&mut weights, "tower", DEPTH, SHAPE),
+            norm: weights.layer_norm("norm", width, SHAPE.epsilon),
+            projection: weights.linear("projection", width, OUTPUT, false),
+            digest: weights.digest(),
+            describe,
+        };
+        weights.finish().unwrap();
+        own
+    }
+
+    fn placed(&self, tokens: Tensor<3>) -> Tensor<3> {
+        tokens + self.positions.clone().unsqueeze()
+    }
 }
 
-impl Tower for Patches {
+impl<Entry: Debug + Send + Sync + 'static> Tower for Own<Entry> {
     fn encoder(&self) -> &Encoder {
         &self.encoder
     }
@@ -80,7 +114,7 @@ impl Tower for Patches {
     }
 
     fn describe(&self) -> String {
-        format!("{GRID:?} patches of {PATCH}×{PATCH} pixels, their mean is read out")
+        self.describe.into()
     }
 
     fn parameters(&self) -> usize {
@@ -120,7 +154,7 @@ impl ImageTower for Patches {
         let cut = cut.reshape([batch, channels, rows, PATCH, columns, PATCH]);
         let patches = cut.permute([0, 2, 4, 1, 3, 5]);
         let patches = patches.reshape([batch, rows * columns, channels * PATCH * PATCH]);
-        Ok(self.patch.forward(patches) + self.positions.clone().unsqueeze())
+        Ok(self.placed(self.entry.forward(patches)))
     }
 
     fn with_encoder(&self, encoder: Encoder) -> Arc<dyn ImageTower> {
@@ -128,32 +162,6 @@ impl ImageTower for Patches {
             encoder,
             ..self.clone()
         })
-    }
-}
-
-impl Tower for Words {
-    fn encoder(&self) -> &Encoder {
-        &self.encoder
-    }
-
-    fn head(&self) -> Head<'_> {
-        Head {
-            before: Some(&self.norm),
-            projection: Some(&self.projection),
-            ..Head::default()
-        }
-    }
-
-    fn digest(&self) -> Digest {
-        self.digest
-    }
-
-    fn describe(&self) -> String {
-        format!("{POSITIONS} positions, all see each other, the last is read out")
-    }
-
-    fn parameters(&self) -> usize {
-        0
     }
 }
 
@@ -182,19 +190,19 @@ impl TextTower for Words {
             });
         }
         let data = TensorData::new(ids.to_vec(), [1, ids.len()]);
-        Ok(Tensor::from_data(data, &self.table.device()))
+        Ok(Tensor::from_data(data, &self.entry.device()))
     }
 
     fn look_up(&self, ids: Tensor<2, Int>) -> Tensor<3> {
-        embedding(self.table.clone(), ids)
+        embedding(self.entry.clone(), ids)
     }
 
     fn place(&self, tokens: Tensor<3>) -> Tensor<3> {
-        tokens + self.positions.clone().unsqueeze()
+        self.placed(tokens)
     }
 
     fn mean_embedding(&self) -> Tensor<1> {
-        self.table.clone().mean_dim(0).squeeze_dim(0)
+        self.entry.clone().mean_dim(0).squeeze_dim(0)
     }
 
     fn with_encoder(&self, encoder: Encoder) -> Arc<dyn TextTower> {
@@ -273,48 +281,25 @@ fn tokenizer() -> CaptionTokenizer {
 
 fn model() -> DualEncoder {
     let device = Backend::Cpu.device().unwrap();
-    let width = SHAPE.width;
-    let pixels = 3 * PATCH * PATCH;
-    let patches = GRID[0] * GRID[1];
-    let mut weights = Weights::given(
-        tensors(&[
+    let (width, pixels, patches) = (SHAPE.width, 3 * PATCH * PATCH, GRID[0] * GRID[1]);
+    let image = Patches::load(
+        "3 × 5 patches of 4 × 4 pixels, their mean is read out",
+        patches,
+        &[
             ("patch.weight", vec![width, pixels]),
             ("patch.bias", vec![width]),
-            ("positions", vec![patches, width]),
-            ("norm.weight", vec![width]),
-            ("norm.bias", vec![width]),
-            ("projection.weight", vec![OUTPUT, width]),
-        ]),
+        ],
         &device,
+        |weights| weights.linear("patch", pixels, width, true),
     );
-    let image = Patches {
-        patch: weights.linear("patch", pixels, width, true),
-        positions: weights.tensor("positions", [patches, width]),
-        encoder: Encoder::load(&mut weights, "tower", DEPTH, SHAPE),
-        norm: weights.layer_norm("norm", width, SHAPE.epsilon),
-        projection: weights.linear("projection", width, OUTPUT, false),
-        digest: weights.digest(),
-    };
-    weights.finish().unwrap();
-    let mut weights = Weights::given(
-        tensors(&[
-            ("table", vec![WORDS.len(), width]),
-            ("positions", vec![POSITIONS, width]),
-            ("norm.weight", vec![width]),
-            ("norm.bias", vec![width]),
-            ("projection.weight", vec![OUTPUT, width]),
-        ]),
+    let table = [WORDS.len(), width];
+    let text = Words::load(
+        "8 positions, all see each other, the last is read out",
+        POSITIONS,
+        &[("table", table.to_vec())],
         &device,
+        |weights| weights.tensor("table", table),
     );
-    let text = Words {
-        table: weights.tensor("table", [WORDS.len(), width]),
-        positions: weights.tensor("positions", [POSITIONS, width]),
-        encoder: Encoder::load(&mut weights, "tower", DEPTH, SHAPE),
-        norm: weights.layer_norm("norm", width, SHAPE.epsilon),
-        projection: weights.linear("projection", width, OUTPUT, false),
-        digest: weights.digest(),
-    };
-    weights.finish().unwrap();
     let [height, width] = SIZE;
     let processor =
         format!(r#"{{"size": {{"height": {height}, "width": {width}}}, "do_center_crop": false}}"#);
