@@ -17,8 +17,15 @@ pub struct Case {
 
 #[derive(Deserialize)]
 struct CaseSettings {
+    /// The model's folder, seen from the case's.
+    #[serde(default = "own_model")]
+    model: PathBuf,
     image: SideSettings,
     text: SideSettings,
+}
+
+fn own_model() -> PathBuf {
+    "model".into()
 }
 
 /// `case.json`'s settings of one modality.
@@ -87,7 +94,7 @@ impl Case {
 
     /// The model folder (without a tokenizer).
     pub fn model(&self) -> PathBuf {
-        self.folder.join("model")
+        self.folder.join(&self.settings.model)
     }
 
     /// Settings of `image` or `text`.

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use burn::tensor::{Device, Tensor, TensorData};
 use clip_input::{Caption, Role, Token};
 use clip_model::clip::Clip;
@@ -137,7 +137,8 @@ pub fn run(case: &Case, device: &Device, lanes: usize) -> Result<Vec<Check>> {
         text_embedding.clone(),
     )?;
     compare_solution(case, Modality::Image, &solution, &mut checks)?;
-    let saliency = solution.saliency().to_vec();
+    let quantity = image.bottleneck().quantity;
+    let saliency = solution.saliency(quantity).to_vec();
     let patches = layout.on_grid(&saliency);
     checks.push(relative(
         "image saliency",
@@ -163,7 +164,7 @@ pub fn run(case: &Case, device: &Device, lanes: usize) -> Result<Vec<Check>> {
         image_embedding,
     )?;
     compare_solution(case, Modality::Text, &solution, &mut checks)?;
-    let saliency = solution.saliency().to_vec();
+    let saliency = solution.saliency(text.bottleneck().quantity).to_vec();
     checks.push(relative(
         "text saliency",
         &saliency,
@@ -233,6 +234,16 @@ fn compare_solution(
     checks: &mut Vec<Check>,
 ) -> Result<()> {
     checks.push(compare_losses(case, modality, solution)?);
+    if let Some(expected) = case.optional(&format!("expected.{modality}.withheld_fits"))? {
+        let withheld = solution.trace.iter().map(|step| step.withheld_fit);
+        let withheld: Option<Vec<f32>> = withheld.collect();
+        let withheld = withheld.context("there is no second side")?;
+        let quantity = format!("{modality} withheld fits");
+        let difference = |difference, _| difference;
+        checks.push(compare(
+            &quantity, &withheld, &expected, SOLUTION, difference,
+        )?);
+    }
     let capacity = solution.capacity.iter().copied().collect::<Vec<_>>();
     let expected = case.tensor(&format!("expected.{modality}.capacity"))?;
     checks.push(of_largest(
@@ -254,9 +265,11 @@ fn compare_losses(case: &Case, modality: Modality, solution: &Solution) -> Resul
         solution.trace.len(),
         expected.shape
     );
-    let beta = case.side(modality).bottleneck().beta;
+    let settings = case.side(modality).bottleneck();
     let mut differences = Vec::new();
-    for (step, expected) in solution.trace.iter().zip(expected.data.chunks_exact(3)) {
+    let steps = solution.trace.iter().zip(expected.data.chunks_exact(3));
+    for (index, (step, expected)) in steps.enumerate() {
+        let beta = settings.beta.at(index, settings.steps);
         let [compression, fit, total] = [0, 1, 2].map(|index| f64::from(expected[index]));
         let terms = beta * compression.abs() + fit.abs();
         differences.push((f64::from(step.compression) - compression).abs() / compression.abs());

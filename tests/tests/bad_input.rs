@@ -752,7 +752,7 @@ mod settings {
     #[test]
     fn the_modality_that_is_wrong_is_named() {
         let overrides = Overrides {
-            beta: Some(-1.0),
+            beta: Some((-1.0).into()),
             ..Overrides::default()
         };
         let error = builder()
@@ -763,13 +763,28 @@ mod settings {
     }
 
     #[test]
-    fn matched_noise_for_the_text_needs_a_calibration() {
-        let error = builder()
-            .preset(Preset::Matched)
-            .build()
-            .unwrap_err()
-            .to_string();
-        assert_says(&error, &["needs feature statistics", "m2ib calibrate"]);
+    fn matched_noise_behind_a_block_of_the_text_needs_a_calibration() {
+        let matched = || builder().preset(Preset::Matched);
+        let behind = matched().text_layer(Layer::Block(1)).build();
+        let error = behind.unwrap_err().to_string();
+        let words = [
+            "needs its feature statistics",
+            "m2ib calibrate",
+            "embedding",
+        ];
+        assert_says(&error, &words);
+        // At the embedding the vocabulary serves, and the provenance says so.
+        let explainer = matched().build().unwrap();
+        let made = explainer.provenance().bottlenecks().unwrap();
+        let statistics = "the image's own patches and the vocabulary";
+        assert_eq!(made.calibration.as_deref(), Some(statistics));
+    }
+
+    #[test]
+    fn gates_that_a_tower_cannot_have_are_refused_when_the_explainer_is_built() {
+        let gates = builder().gates("7".parse().unwrap()).build();
+        let error = gates.unwrap_err().to_string();
+        assert_says(&error, &["image bottleneck", "gates is 7", "a divisor of"]);
     }
 
     #[test]

@@ -120,7 +120,14 @@ const CAPTION: &str = "a photo of a red piano";
 #[test]
 fn recorded_cases_of_the_reference_method_are_met() {
     each(|backend, device| {
-        for case in ["tiny", "tiny-gelu", "tiny-matched", "tiny-sigma"] {
+        for case in [
+            "tiny",
+            "tiny-gelu",
+            "tiny-matched",
+            "tiny-sigma",
+            "tiny-few-gates",
+            "tiny-two-sided",
+        ] {
             let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
                 .join("data/parity")
                 .join(case);

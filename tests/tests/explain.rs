@@ -246,7 +246,7 @@ fn provenance_says_how_to_make_the_explanation_again() {
     assert_eq!(made.image, *explainer.settings(Modality::Image));
     assert_eq!(made.text, *explainer.settings(Modality::Text));
     assert_eq!(made.image.layer, Layer::Block(1));
-    assert_eq!(made.text.bottleneck.beta, 0.3);
+    assert_eq!(made.text.bottleneck.beta, 0.3.into());
     assert_eq!((made.preset, provenance.seed), (Preset::Matched, 11));
     let calibration = made.calibration.as_deref().unwrap();
     let digest = emoji::calibration().unwrap().digest();

@@ -32,10 +32,9 @@ fn a_full_memory_is_an_error_that_leaves_the_device_usable() {
         fit: Arc::new(Cosine::new(Tensor::ones([1, 8], &device))),
     };
     let bottleneck = Bottleneck::new(Settings {
-        beta: 0.1,
-        learning_rate: 1.0,
         steps: 2,
         samples: 1,
+        ..Settings::default()
     });
     let noise = SeededNoise::new(0, 0);
     let result = bottleneck

@@ -9,7 +9,15 @@ use rstest::rstest;
 
 #[rstest]
 fn our_numbers_are_the_references(
-    #[values("tiny", "tiny-gelu", "tiny-matched", "tiny-sigma")] case: &str,
+    #[values(
+        "tiny",
+        "tiny-gelu",
+        "tiny-matched",
+        "tiny-sigma",
+        "tiny-few-gates",
+        "tiny-two-sided"
+    )]
+    case: &str,
     #[values(1, 2)] lanes: usize,
 ) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR"))

@@ -14,6 +14,8 @@ pub enum Unit {
     /// Information in nats (1 nat = 1.44 bits).
     #[default]
     Nats,
+    /// The share of a token that a bottleneck passes, 0 to 1.
+    Share,
     /// Change of the cosine similarity.
     Cosine,
     /// None: only the order and the proportions mean something.
@@ -21,11 +23,11 @@ pub enum Unit {
 }
 
 impl Unit {
-    /// What is next to nothing in it: a thousandth of a nat, or a change of the cosine that rounding
-    /// makes as well. Without a unit nobody can tell.
+    /// What is next to nothing in it: a thousandth of a nat or of a token, or a change of the cosine
+    /// that rounding makes as well. Without a unit nobody can tell.
     pub fn negligible(self) -> f32 {
         match self {
-            Self::Nats => 1e-3,
+            Self::Nats | Self::Share => 1e-3,
             Self::Cosine => 1e-5,
             Self::Arbitrary => 0.0,
         }
@@ -52,6 +54,7 @@ impl fmt::Display for Unit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Nats => "nats",
+            Self::Share => "passed",
             Self::Cosine => "cosine",
             Self::Arbitrary => "saliency",
         })

@@ -10,8 +10,8 @@ use m2ib::draw::ColorMap;
 use m2ib::image::{DynamicImage, ImageFormat};
 use m2ib::ndarray::Array1;
 use m2ib::{
-    Attribution, Config, Explainer, Fits, Layer, Modality, Noise, Overrides, Preset, Sampling,
-    Warning,
+    Attribution, Beta, Config, Explainer, Fits, Gates, Layer, Modality, Noise, Overrides, Preset,
+    Quantity, Sampling, Warning,
 };
 use m2ib_methods::{MethodFactory, Subject};
 use ndarray_npy::WriteNpyExt;
@@ -73,9 +73,20 @@ struct M2ib {
     /// Layer to mask in the text tower.
     #[arg(long, value_name = "LAYER")]
     layer_text: Option<Layer>,
-    /// Price of a nat: larger values leave less of the map.
+    /// Price of a nat: larger values leave less of the map. Two with dots between them, as in
+    /// 0.1..10, are a path over the steps.
+    #[arg(long, allow_hyphen_values = true)]
+    beta: Option<Beta>,
+    /// Weight of the second side, where what is withheld should fit no more; 0 is the paper's.
     #[arg(long, allow_negative_numbers = true)]
-    beta: Option<f64>,
+    gamma: Option<f64>,
+    /// Gates: "unit", one for every feature of a token (the paper's), "token", one for all, or a
+    /// number of groups of features.
+    #[arg(long)]
+    gates: Option<Gates>,
+    /// Where every gate stands before the first step, as its α: 5 lets nearly all pass.
+    #[arg(long, value_name = "ALPHA", allow_negative_numbers = true)]
+    start: Option<f64>,
     /// Isotropic noise with this deviation.
     #[arg(long, allow_negative_numbers = true)]
     sigma: Option<f32>,
@@ -92,6 +103,10 @@ struct M2ib {
     /// "antithetic", in pairs of opposite sign.
     #[arg(long)]
     sampling: Option<Sampling>,
+    /// What the map shows: "nats" (the paper's), the "share" of a token that passes, or
+    /// "mean-share", its mean over the steps.
+    #[arg(long)]
+    quantity: Option<Quantity>,
     /// Seed of the noise.
     #[arg(long, default_value_t = 0)]
     seed: u64,
@@ -197,9 +212,13 @@ impl Explain {
             noise: method.sigma.map(|sigma| Noise::Isotropic { sigma }),
             sampling: method.sampling,
             beta: method.beta,
+            gamma: method.gamma,
+            gates: method.gates,
+            start: method.start,
             learning_rate: method.learning_rate,
             steps: method.steps,
             samples: method.samples,
+            quantity: method.quantity,
         };
         let calibration = self.calibration.known(&self.model)?;
         let mut builder = Explainer::builder(self.model.load()?)

@@ -160,7 +160,7 @@ fn settings_reach_the_method() {
     assert_eq!(made.text.noise, m2ib::Noise::Isotropic { sigma: 0.5 });
     assert_eq!(made.text.sampling, m2ib::Sampling::Antithetic);
     let method = made.image.bottleneck;
-    assert_eq!((method.beta, method.learning_rate), (0.2, 0.5));
+    assert_eq!((method.beta, method.learning_rate), (0.2.into(), 0.5));
     assert_eq!(
         (method.steps, method.samples, attribution.provenance.seed),
         (3, 2, 9)
@@ -188,7 +188,7 @@ fn settings_come_from_a_file_and_options_come_before_them() {
     );
     assert_eq!(
         (made.image.bottleneck.beta, made.text.bottleneck.beta),
-        (0.1, 0.3)
+        (0.1.into(), 0.3.into())
     );
 
     std::fs::write(&file, "[image]\nbetta = 0.3\n").unwrap();

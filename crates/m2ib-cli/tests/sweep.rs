@@ -147,7 +147,7 @@ fn roar_plus_can_decide() {
     assert_eq!(search["held_out"], json!([]), "ROAR+ validates on its own");
     let text = std::fs::read_to_string(folder.path().join("chosen.toml")).unwrap();
     let config: m2ib::Config = text.parse().unwrap();
-    assert_eq!(config.image.beta, Some([0.1, 1.0][best]));
+    assert_eq!(config.image.beta, Some([0.1, 1.0][best].into()));
     assert_eq!(config.text.beta, config.image.beta);
 }
 

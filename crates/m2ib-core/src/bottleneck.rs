@@ -7,11 +7,8 @@ use crate::adam::Adam;
 use crate::host::{finite, joined_values, values};
 use crate::objective::{Evaluation, Objective};
 use crate::problem::Batch;
-use crate::{Lanes, NoiseSource, Problem, Readout, Result, Settings, Solution, Step};
-
-/// α before the first step. A smaller one starts with information already lost; at 5, 1 − λ is
-/// 0.7 %.
-const INITIAL_ALPHA: f32 = 5.0;
+use crate::sharing::Sharing;
+use crate::{Error, Lanes, NoiseSource, Problem, Readout, Result, Settings, Solution, Step};
 
 /// A bottleneck with settings that have been checked.
 #[derive(Debug, Clone)]
@@ -25,7 +22,8 @@ impl Bottleneck {
     ///
     /// # Errors
     /// [`Error::Setting`](crate::Error::Setting) for a β or learning rate that is not positive and
-    /// finite, or a number of steps or samples out of range.
+    /// finite, a γ below 0, a start that is not from −20 to 20, or a number of steps or samples out of
+    /// range.
     pub fn new(settings: Settings) -> Result<Self> {
         crate::settings::check(&settings)?;
         Ok(Self {
@@ -78,32 +76,40 @@ impl Bottleneck {
     ) -> Result<Vec<Result<Solution>>> {
         let Settings {
             beta,
+            gamma,
+            start,
             learning_rate,
             steps,
             samples,
+            ..
         } = self.settings;
         let batch = Batch::new(problems)?;
-        let shape = [batch.problems, batch.tokens, batch.width];
+        let sharing = self.sharing(batch.width)?;
+        let shape = [batch.problems, batch.tokens, sharing.gates];
         let device = batch.normalized.device();
         let objective = Objective {
-            price: beta / (batch.tokens * batch.width) as f64,
             batch,
             readout,
             noise,
             lanes: self.lanes,
             samples,
+            gamma,
+            sharing,
         };
 
-        let mut alpha = Tensor::<3>::full(shape, INITIAL_ALPHA, &device);
+        let mut alpha = Tensor::<3>::full(shape, start, &device);
         let mut adam = Adam::new(learning_rate);
+        let mut shares = MeanShare::default();
         let mut traces: Vec<Result<Vec<Step>>> = problems.iter().map(|_| Ok(Vec::new())).collect();
         for step in 0..steps {
             let improve = step + 1 < steps;
-            let evaluation = objective.evaluate(alpha.clone(), step, improve)?;
+            let beta = beta.at(step, steps);
+            let evaluation = objective.evaluate(alpha.clone(), step, beta, improve)?;
+            shares.add(&evaluation, step);
             let numbers = Numbers::of(&evaluation, &alpha)?;
             for (problem, trace) in traces.iter_mut().enumerate() {
                 let Ok(steps) = trace else { continue };
-                match numbers.report(problem, beta, step + 1) {
+                match numbers.report(problem, [beta, gamma], step + 1) {
                     Ok(report) => {
                         on_step(problem, &report);
                         steps.push(report);
@@ -117,7 +123,14 @@ impl Bottleneck {
                     alpha = adam.update(alpha, gradient);
                 }
                 Some(_) => break,
-                None => return solutions(evaluation.nats, alpha, traces, steps),
+                None => {
+                    let found = Found {
+                        shares: [evaluation.share, shares.mean()],
+                        nats: evaluation.nats,
+                        alpha,
+                    };
+                    return solutions(found, traces, steps);
+                }
             }
         }
         Ok(traces
@@ -126,13 +139,55 @@ impl Bottleneck {
             .map(Err)
             .collect())
     }
+
+    /// # Errors
+    /// [`Error::Setting`] where a token of this width has no such gates.
+    fn sharing(&self, width: usize) -> Result<Sharing> {
+        let gates = self.settings.gates.count(width);
+        let gates = gates.map_err(|groups| Error::Gates { groups, width })?;
+        Ok(Sharing { gates, width })
+    }
+
+    /// Whether hidden states of this width have gates as the settings say.
+    ///
+    /// # Errors
+    /// [`Error::Gates`] where the features cannot be shared out evenly.
+    pub fn check_width(&self, width: usize) -> Result<()> {
+        self.sharing(width).map(drop)
+    }
+}
+
+/// λ of every token, averaged over the evaluations behind an update: the first knows nothing yet.
+#[derive(Default)]
+struct MeanShare {
+    sum: Option<Tensor<2>>,
+    count: usize,
+}
+
+impl MeanShare {
+    fn add(&mut self, evaluation: &Evaluation, step: usize) {
+        let share = evaluation.share.clone();
+        self.sum = match self.sum.take() {
+            // A single evaluation has no other.
+            Some(sum) if step > 1 => Some(sum + share),
+            _ => Some(share),
+        };
+        self.count = step.max(1);
+    }
+
+    /// # Shapes
+    /// - output: `[problems, tokens]`
+    fn mean(self) -> Tensor<2> {
+        self.sum.expect("at least one evaluation was added") / self.count as f64
+    }
 }
 
 /// The numbers of one evaluation that are looked at on the host, problem by problem.
 struct Numbers {
     problems: usize,
-    /// Compression, fit, |α| summed, and where there is one, |gradient| summed.
+    /// Compression, fit, |α| summed, and where there are any, the withheld fit and |gradient| summed.
     values: Vec<f32>,
+    two_sided: bool,
 }
 
 impl Numbers {
@@ -145,74 +200,85 @@ impl Numbers {
             evaluation.fit.clone(),
             sum(alpha.clone().abs()),
         ];
-        numbers.extend(
-            evaluation
-                .gradient
-                .clone()
-                .map(|gradient| sum(gradient.abs())),
-        );
+        numbers.extend(evaluation.withheld_fit.clone());
+        let gradient = evaluation.gradient.clone();
+        numbers.extend(gradient.map(|gradient| sum(gradient.abs())));
         Ok(Self {
             problems: alpha.dims()[0],
             values: joined_values(numbers)?,
+            two_sided: evaluation.withheld_fit.is_some(),
         })
     }
 
-    fn report(&self, problem: usize, beta: f64, step: usize) -> Result<Step> {
-        let numbers = self.values.iter().skip(problem).step_by(self.problems);
-        for (number, what) in numbers.zip(["capacity", "fit", "alpha", "gradient"]) {
-            finite(*number, what, step)?;
+    fn report(&self, problem: usize, [beta, gamma]: [f64; 2], step: usize) -> Result<Step> {
+        let value = |number: usize| self.values[number * self.problems + problem];
+        let mut names = vec!["capacity", "fit", "alpha"];
+        names.extend(self.two_sided.then_some("the fit of what is withheld"));
+        names.push("gradient");
+        for (number, what) in names.into_iter().enumerate() {
+            if number * self.problems < self.values.len() {
+                finite(value(number), what, step)?;
+            }
         }
-        let (compression, fit) = (self.values[problem], self.values[self.problems + problem]);
-        let total = (beta * f64::from(compression) - f64::from(fit)) as f32;
+        let (compression, fit) = (value(0), value(1));
+        let withheld_fit = self.two_sided.then(|| value(3));
+        let withheld = withheld_fit.map_or(0.0, |fit| gamma * f64::from(fit));
+        let total = (beta * f64::from(compression) - f64::from(fit) + withheld) as f32;
         finite(total, "the objective", step)?;
         Ok(Step {
             compression,
             fit,
+            withheld_fit,
             total,
         })
     }
 }
 
-/// # Shapes
-/// - nats, alpha: `[problems, tokens, width]`
-fn solutions(
+/// What the last evaluation leaves.
+struct Found {
+    /// `[problems, tokens, width]`
     nats: Tensor<3>,
+    /// `[problems, tokens, gates]`
     alpha: Tensor<3>,
+    /// At the end, and averaged over the steps, `[problems, tokens]`.
+    shares: [Tensor<2>; 2],
+}
+
+fn solutions(
+    found: Found,
     traces: Vec<Result<Vec<Step>>>,
     step: usize,
 ) -> Result<Vec<Result<Solution>>> {
-    let [_, tokens, width] = nats.dims();
-    let matrices = |tensor| -> Result<Vec<Array2<f32>>> {
+    let matrices = |tensor: Tensor<3>| -> Result<Vec<Array2<f32>>> {
+        let [_, rows, columns] = tensor.dims();
         let values = values(tensor)?;
         let matrix = |values: &[f32]| {
-            Array2::from_shape_vec([tokens, width], values.to_vec())
+            Array2::from_shape_vec([rows, columns], values.to_vec())
                 .expect("a tensor has as many values as its shape says")
         };
-        Ok(values.chunks_exact(tokens * width).map(matrix).collect())
+        Ok(values.chunks_exact(rows * columns).map(matrix).collect())
     };
-    let units = matrices(nats)?.into_iter().zip(matrices(alpha)?);
+    let shares = Tensor::stack(found.shares.to_vec(), 1);
+    let units = matrices(found.nats)?.into_iter();
+    let units = units.zip(matrices(found.alpha)?).zip(matrices(shares)?);
     let solutions = traces.into_iter().zip(units);
     Ok(solutions
-        .map(|(trace, (capacity, alpha))| solution(trace?, capacity, alpha, step))
+        .map(|(trace, ((mut capacity, alpha), shares))| {
+            let trace = trace?;
+            for nats in &mut capacity {
+                finite(*nats, "capacity", step)?;
+                // A divergence is never negative; its rounding may be.
+                *nats = nats.max(0.0);
+            }
+            Ok(Solution {
+                capacity,
+                alpha,
+                share: shares.row(0).to_owned(),
+                mean_share: shares.row(1).to_owned(),
+                trace,
+            })
+        })
         .collect())
-}
-
-fn solution(
-    trace: Vec<Step>,
-    mut capacity: Array2<f32>,
-    alpha: Array2<f32>,
-    step: usize,
-) -> Result<Solution> {
-    for nats in &mut capacity {
-        finite(*nats, "capacity", step)?;
-        // A divergence is never negative; its rounding may be.
-        *nats = nats.max(0.0);
-    }
-    Ok(Solution {
-        capacity,
-        alpha,
-        trace,
-    })
 }
 
 #[cfg(test)]

@@ -17,6 +17,16 @@ pub enum Error {
         /// What is accepted.
         expected: &'static str,
     },
+    /// More or fewer gates than a token's features can be shared out over evenly.
+    #[error(
+        "gates is {groups}, expected a divisor of the hidden width {width}, \"unit\" or \"token\""
+    )]
+    Gates {
+        /// Groups asked for.
+        groups: usize,
+        /// Features of a token.
+        width: usize,
+    },
     /// Tensors that do not fit together.
     #[error("{what} has shape {found:?}, expected {expected:?}")]
     Shape {

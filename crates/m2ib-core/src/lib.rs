@@ -26,6 +26,7 @@ mod objective;
 mod problem;
 mod readout;
 mod settings;
+mod sharing;
 mod solution;
 mod workers;
 
@@ -34,7 +35,7 @@ pub use cosine::{cosine_similarity, cosine_with_gradient};
 pub use error::{Error, Result};
 pub use fit::{Cosine, Fit, Fitted, fit_latent};
 pub use lanes::Lanes;
-pub use m2ib_settings::{Sampling, Settings, Step};
+pub use m2ib_settings::{Beta, Gates, Quantity, Sampling, Settings, Step};
 pub use noise_model::NoiseModel;
 pub use noise_source::{NoiseSource, RecordedNoise, SeededNoise};
 pub use objective::BATCH_ROWS;

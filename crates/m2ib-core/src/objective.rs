@@ -27,12 +27,31 @@
 //! [`Bottleneck`](crate::Bottleneck) lowers the loss from α = 5 on, where all but nothing passes, by
 //! steps of Adam; the capacity at the last evaluation is the attribution. The gradient is closed up
 //! to g = ∂fit/∂z, which the readout's way back gives: ∂z/∂λ = s(r − ε) and ∂λ/∂α = λ(1 − λ).
+//!
+//! **Two sides.** That much finds parts that suffice. What is withheld,
+//!
+//! ```text
+//! z⁻ = m + s ((1 − λ) r + λ ε)
+//! ```
+//!
+//! should suffice no more, which asks for all parts that matter (Fong, Patrick and Vedaldi 2019 play
+//! this game with pixels; Zhang, Khakzar et al. 2021 for one modality). With a weight γ,
+//!
+//! ```text
+//! loss = β · mean capacity − mean fit(readout(z)) + γ · mean fit(readout(z⁻))
+//! ```
+//!
+//! Since ∂z⁻/∂λ = −∂z/∂λ for the same ε, the gradient is as above with g⁺ + γ g⁻ in place of g.
+//!
+//! **Few gates.** α may be shared by a token's features, or by groups of them ([`Gates`](crate::Gates)):
+//! the gradient of a shared α is the sum of its units'.
 
 use std::ops::Range;
 
 use burn::tensor::{Tensor, activation::sigmoid};
 
 use crate::problem::Batch;
+use crate::sharing::Sharing;
 use crate::{Lanes, NoiseSource, Readout, Result};
 
 /// Rows of hidden states, samples included, that go through a read-out at once. At 16,384 rows of
@@ -96,46 +115,70 @@ pub(crate) struct Objective<'a> {
     pub(crate) noise: &'a dyn NoiseSource,
     pub(crate) lanes: Lanes,
     pub(crate) samples: usize,
-    /// β over the number of units: the price of one nat.
-    pub(crate) price: f64,
+    /// γ; 0 leaves the second side out.
+    pub(crate) gamma: f64,
+    pub(crate) sharing: Sharing,
 }
 
 /// The objective's terms at one α and one draw of noise.
 pub(crate) struct Evaluation {
     /// `[problems, tokens, width]`
     pub(crate) nats: Tensor<3>,
+    /// λ averaged over a token's features, `[problems, tokens]`.
+    pub(crate) share: Tensor<2>,
     /// Mean over samples, `[problems]`.
     pub(crate) fit: Tensor<1>,
-    /// Of the objective with respect to α, `[problems, tokens, width]`, where wanted.
+    /// The fit of what is withheld, where there is a second side, `[problems]`.
+    pub(crate) withheld_fit: Option<Tensor<1>>,
+    /// Of the objective with respect to α, `[problems, tokens, gates]`, where wanted.
     pub(crate) gradient: Option<Tensor<3>>,
 }
 
 /// What a share of the samples adds; tensors are summed over them.
 struct Share {
-    /// `[problems]`
-    fit: Tensor<1>,
-    /// Σ g and Σ g ε, `[problems, tokens, width]`.
+    /// `[problems]`; with a second side, that of both.
+    fits: Vec<Tensor<1>>,
+    /// Σ g and Σ g ε, `[problems, tokens, width]`, where g is g⁺ + γ g⁻ if there are two sides.
     gradients: Option<[Tensor<3>; 2]>,
 }
 
+/// A side's z = constant + deviation · ε, `[problems, tokens, width]` both.
+#[derive(Clone)]
+struct Side {
+    constant: Tensor<3>,
+    deviation: Tensor<3>,
+}
+
 impl Objective<'_> {
+    /// `beta` is the price of a nat's mean over units.
+    ///
     /// # Shapes
-    /// - alpha: `[problems, tokens, width]`
+    /// - alpha: `[problems, tokens, gates]`
     pub(crate) fn evaluate(
         &self,
         alpha: Tensor<3>,
         step: usize,
+        beta: f64,
         gradient: bool,
     ) -> Result<Evaluation> {
         let Batch {
-            prior, normalized, ..
+            tokens,
+            width,
+            prior,
+            normalized,
+            ..
         } = &self.batch;
-        let gate = Gate::new(alpha);
-        let passed =
-            prior.mean.clone() + prior.std.clone() * gate.lambda.clone() * normalized.clone();
-        let deviation = prior.std.clone() * gate.withheld.clone();
-        let shares = self.lanes.map(self.shares(), |samples| {
-            self.share(samples, step, passed.clone(), deviation.clone(), gradient)
+        let gate = Gate::new(self.sharing.spread(alpha));
+        let side = |signal: &Tensor<3>, noise: &Tensor<3>| Side {
+            constant: prior.mean.clone() + prior.std.clone() * signal.clone() * normalized.clone(),
+            deviation: prior.std.clone() * noise.clone(),
+        };
+        let mut sides = vec![side(&gate.lambda, &gate.withheld)];
+        if self.gamma > 0.0 {
+            sides.push(side(&gate.withheld, &gate.lambda));
+        }
+        let shares = self.lanes.map(self.shares(sides.len()), |samples| {
+            self.share(samples, step, &sides, gradient)
         });
         let mut shares = shares.into_iter();
         let first = shares.next().expect("there is at least one sample")?;
@@ -149,19 +192,24 @@ impl Objective<'_> {
                 * prior.std.clone()
                 * gate.slope()
                 * scale;
-            gate.capacity_slope(normalized.clone()) * self.price - slope
+            let price = beta / (tokens * width) as f64;
+            self.sharing
+                .gather(gate.capacity_slope(normalized.clone()) * price - slope)
         });
+        let mut fits = sum.fits.into_iter().map(|fit| fit * scale);
         Ok(Evaluation {
             nats,
-            fit: sum.fit * scale,
+            share: gate.lambda.mean_dim(2).squeeze_dim(2),
+            fit: fits.next().expect("one side is always read"),
+            withheld_fit: fits.next(),
             gradient,
         })
     }
 
     /// The samples, cut as evenly as whole samples can be: a share for each lane, or more of them
     /// where one would outgrow [`BATCH_ROWS`].
-    fn shares(&self) -> Vec<Range<usize>> {
-        let rows = self.batch.problems * self.batch.tokens * self.samples;
+    fn shares(&self, sides: usize) -> Vec<Range<usize>> {
+        let rows = self.batch.problems * self.batch.tokens * self.samples * sides;
         let lanes = self.lanes.count();
         let count = rows
             .div_ceil(BATCH_ROWS)
@@ -177,8 +225,7 @@ impl Objective<'_> {
         &self,
         samples: Range<usize>,
         step: usize,
-        passed: Tensor<3>,
-        deviation: Tensor<3>,
+        sides: &[Side],
         gradient: bool,
     ) -> Result<Share> {
         let Batch {
@@ -188,28 +235,47 @@ impl Objective<'_> {
             ..
         } = self.batch;
         let count = samples.len();
+        let rows = sides.len() * count;
         let noise = self
             .noise
             .draw(step, samples, [self.samples, tokens, width])?;
         let noise = self.batch.noise(noise, count)?;
-        let masked = noise.clone() * deviation.unsqueeze_dim(1) + passed.unsqueeze_dim(1);
-        let masked = masked.reshape([problems * count, tokens, width]);
-        let by_problem = |fit: Tensor<1>| fit.reshape([problems, count]).sum_dim(1).squeeze_dim(1);
+        let mut masked = sides.iter().cloned().map(|side| {
+            noise.clone() * side.deviation.unsqueeze_dim(1) + side.constant.unsqueeze_dim(1)
+        });
+        let masked = match sides.len() {
+            1 => masked.next().expect("one side"),
+            _ => Tensor::cat(masked.collect(), 1),
+        };
+        let masked = masked.reshape([problems * rows, tokens, width]);
+        let by_side = |fit: Tensor<1>| {
+            let fit = fit.reshape([problems, sides.len(), count]);
+            let fit = fit.sum_dim(2).squeeze_dim::<2>(2);
+            let side = |side| fit.clone().narrow(1, side, 1).squeeze_dim(1);
+            (0..sides.len()).map(side).collect()
+        };
         if !gradient {
             let fit = self.batch.fits.value(self.readout.read(masked))?;
             return Ok(Share {
-                fit: by_problem(fit),
+                fits: by_side(fit),
                 gradients: None,
             });
         }
         let read = self.readout.read_back(masked);
         let fitted = self.batch.fits.with_gradient(read.embedding.clone())?;
         let gradient = read.pull_back(fitted.gradient)?;
-        let gradient = gradient.reshape([problems, count, tokens, width]);
+        let gradient = gradient.reshape([problems, rows, tokens, width]);
+        let gradient = match sides.len() {
+            1 => gradient,
+            _ => {
+                let side = |side| gradient.clone().narrow(1, side * count, count);
+                side(0) + side(1) * self.gamma
+            }
+        };
         let sum = |x: Tensor<4>| x.sum_dim(1).squeeze_dim::<3>(1);
         let along_noise = sum(gradient.clone() * noise);
         Ok(Share {
-            fit: by_problem(fitted.value),
+            fits: by_side(fitted.value),
             gradients: Some([sum(gradient), along_noise]),
         })
     }
@@ -221,8 +287,9 @@ impl Share {
             .gradients
             .zip(other.gradients)
             .map(|([a, b], [c, d])| [a + c, b + d]);
+        let fits = self.fits.into_iter().zip(other.fits);
         Self {
-            fit: self.fit + other.fit,
+            fits: fits.map(|(a, b)| a + b).collect(),
             gradients,
         }
     }

@@ -25,12 +25,7 @@ pub(crate) fn attribution(width: u32, height: u32) -> Attribution {
         layer: Layer::Block(2),
         noise: Noise::Matched,
         sampling: Sampling::Independent,
-        bottleneck: Settings {
-            beta: 0.1,
-            learning_rate: 1.0,
-            steps: 10,
-            samples: 10,
-        },
+        bottleneck: Settings::default(),
     };
     let mut image = ImageAttribution::new(nats, Unit::Nats, [96, 96], view);
     image.others = vec![RoleScore {
@@ -125,6 +120,7 @@ pub(crate) fn trace(steps: usize) -> Vec<Step> {
             Step {
                 compression,
                 fit,
+                withheld_fit: None,
                 total: 0.1 * compression - fit,
             }
         })

@@ -33,28 +33,41 @@ struct Series {
     name: &'static str,
     unit: &'static str,
     color: RGBColor,
-    value: fn(&Step) -> f32,
+    /// Whether it is there without a second side.
+    of_one_side: bool,
+    /// None of a step that has none of it.
+    value: fn(&Step) -> Option<f32>,
 }
 
 /// The colours have a contrast of 3 : 1 and more to white as to near-black.
-const SERIES: [Series; 3] = [
+const SERIES: [Series; 4] = [
     Series {
         name: "compression",
         unit: " nats a unit",
         color: RGBColor(214, 104, 32),
-        value: |step| step.compression,
+        of_one_side: true,
+        value: |step| Some(step.compression),
     },
     Series {
         name: "fit",
         unit: " cosine similarity",
         color: RGBColor(28, 142, 128),
-        value: |step| step.fit,
+        of_one_side: true,
+        value: |step| Some(step.fit),
+    },
+    Series {
+        name: "fit of what is withheld",
+        unit: " cosine similarity",
+        color: RGBColor(196, 78, 142),
+        of_one_side: false,
+        value: |step| step.withheld_fit,
     },
     Series {
         name: "total",
         unit: "",
         color: RGBColor(122, 112, 214),
-        value: |step| step.total,
+        of_one_side: true,
+        value: |step| Some(step.total),
     },
 ];
 
@@ -77,13 +90,19 @@ pub(crate) fn traces(modality: Modality, steps: &[Step]) -> Result<String> {
 }
 
 fn draw(svg: &mut String, steps: &[Step]) -> Drawn {
-    let height = SERIES.len() as u32 * PANEL + FOOTER;
+    // A second side's only where there is one.
+    let two_sided = steps.iter().any(|step| step.withheld_fit.is_some());
+    let kept = |series: &&Series| two_sided || series.of_one_side;
+    let series: Vec<_> = SERIES.iter().filter(kept).collect();
+    let height = series.len() as u32 * PANEL + FOOTER;
     let whole = SVGBackend::with_string(svg, (WIDTH, height)).into_drawing_area();
-    let (compression, rest) = whole.split_vertically(PANEL);
-    let (fit, total) = rest.split_vertically(PANEL);
-    let footers = [0, 0, FOOTER];
-    for ((area, series), footer) in [compression, fit, total].iter().zip(&SERIES).zip(footers) {
-        panel(area, series, steps, footer)?;
+    let mut rest = whole.clone();
+    let last = series.len() - 1;
+    for (index, series) in series.into_iter().enumerate() {
+        let footer = if index == last { FOOTER } else { 0 };
+        let (area, below) = rest.split_vertically(PANEL + footer);
+        panel(&area, series, steps, footer)?;
+        rest = below;
     }
     whole.present()
 }
@@ -97,7 +116,7 @@ fn panel(
 ) -> Drawn {
     let points: Vec<(i32, f64)> = (1..)
         .zip(steps)
-        .map(|(step, values)| (step, f64::from((series.value)(values))))
+        .filter_map(|(step, values)| Some((step, f64::from((series.value)(values)?))))
         .filter(|(_, value)| value.is_finite())
         .collect();
     let axis = Axis::of(points.iter().map(|(_, value)| *value));
@@ -213,6 +232,7 @@ mod tests {
         let step = Step {
             compression: value,
             fit: value,
+            withheld_fit: None,
             total: value,
         };
         vec![step; steps]
@@ -248,6 +268,20 @@ mod tests {
             falling.is_sorted(),
             "falling compression goes down the page"
         );
+    }
+
+    #[test]
+    fn a_second_side_has_a_line_of_its_own() {
+        let mut steps = fixture::trace(10);
+        for step in &mut steps {
+            step.withheld_fit = Some(0.1);
+        }
+        let svg = traces(Modality::Image, &steps).unwrap();
+        assert!(svg.contains("fit of what is withheld"));
+        let lines = lines(&svg);
+        assert_eq!(lines.len(), 4);
+        let bottom = f64::from(4 * PANEL + FOOTER);
+        assert!(lines.into_iter().flatten().all(|(_, y)| y <= bottom));
     }
 
     #[test]

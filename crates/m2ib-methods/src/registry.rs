@@ -275,7 +275,7 @@ mod tests {
             ("kernel-shap:fill=999999", ["fill", "999999", "vocabulary"]),
             ("occlusion:fill=999999", ["fill", "999999", "vocabulary"]),
             (
-                "m2ib-matched",
+                "m2ib-matched:text-layer=block.1",
                 ["m2ib-matched", "statistics", "calibration"],
             ),
         ] {

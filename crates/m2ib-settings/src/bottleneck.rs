@@ -6,18 +6,63 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::{Beta, Gates, Quantity};
+
 /// Settings of one bottleneck.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Settings {
-    /// β, the price of a nat (averaged over units) in what the fit is measured in.
-    pub beta: f64,
+    /// β, the price of a nat.
+    pub beta: Beta,
+    /// γ, what it is worth that what was withheld fits badly: the weight of the second side. At 0
+    /// there is none, as in the paper.
+    #[serde(default)]
+    pub gamma: f64,
+    /// Which of a token's features share a gate.
+    #[serde(default)]
+    pub gates: Gates,
+    /// α of every gate before the first step.
+    #[serde(default = "Settings::papers_start")]
+    pub start: f64,
     /// Adam's learning rate.
     pub learning_rate: f64,
-    /// Evaluations of the objective. The result is the capacity at the last one, so there is one
-    /// update fewer.
+    /// Evaluations of the objective. The result is read off the last one, so there is one update
+    /// fewer.
     pub steps: usize,
     /// Noise samples per step.
     pub samples: usize,
+    /// What is read off as the map.
+    #[serde(default)]
+    pub quantity: Quantity,
+}
+
+impl Default for Settings {
+    /// The paper's.
+    fn default() -> Self {
+        Self {
+            beta: 0.1.into(),
+            gamma: 0.0,
+            gates: Gates::Unit,
+            start: Self::PAPERS_START,
+            learning_rate: 1.0,
+            steps: 10,
+            samples: 10,
+            quantity: Quantity::Nats,
+        }
+    }
+}
+
+impl Settings {
+    /// The paper's α before the first step: λ = 0.993, all but everything passes.
+    pub const PAPERS_START: f64 = 5.0;
+
+    fn papers_start() -> f64 {
+        Self::PAPERS_START
+    }
+
+    /// Whether what was withheld is read out as well, which doubles the cost.
+    pub fn two_sided(&self) -> bool {
+        self.gamma > 0.0
+    }
 }
 
 impl Settings {
@@ -71,6 +116,9 @@ pub struct Step {
     pub compression: f32,
     /// The fit's mean over samples: M2IB's own is the cosine similarity.
     pub fit: f32,
-    /// β · compression − fit.
+    /// The fit of what was withheld, where there is a second side.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub withheld_fit: Option<f32>,
+    /// β · compression − fit + γ · withheld fit.
     pub total: f32,
 }

@@ -4,18 +4,24 @@
 //! **What this crate may know:** what can be set. It knows no tensors: [`Settings`] are what a
 //! bottleneck is made from, and what an explanation carries with it.
 
+mod beta;
 mod bottleneck;
+mod gates;
 mod layer;
 mod modality;
 mod modality_settings;
 mod noise;
 mod overrides;
 mod preset;
+mod quantity;
 
+pub use beta::Beta;
 pub use bottleneck::{Sampling, Settings, Step};
+pub use gates::Gates;
 pub use layer::{Layer, LayerError};
 pub use modality::Modality;
 pub use modality_settings::ModalitySettings;
 pub use noise::Noise;
 pub use overrides::Overrides;
 pub use preset::Preset;
+pub use quantity::Quantity;

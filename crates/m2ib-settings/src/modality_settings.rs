@@ -29,20 +29,22 @@ impl ModalitySettings {
             (Preset::Matched, Modality::Image) => Layer::Block(depth / 2 - 1),
             (Preset::Matched, Modality::Text) => Layer::Embedding,
         };
-        let (noise, sampling, beta, steps) = match preset {
+        let papers = Settings::default();
+        let (noise, sampling, bottleneck) = match preset {
             Preset::Released => {
                 let noise = Noise::Isotropic { sigma: 1.0 };
-                (noise, Sampling::Independent, 0.1, 10)
+                (noise, Sampling::Independent, papers)
             }
             // In pairs, since at equal cost the map then depends less on the seed
             // (docs/performance.md).
-            Preset::Matched => (Noise::Matched, Sampling::Antithetic, 1.0, 40),
-        };
-        let bottleneck = Settings {
-            beta,
-            learning_rate: 1.0,
-            steps,
-            samples: 10,
+            Preset::Matched => {
+                let bottleneck = Settings {
+                    beta: 1.0.into(),
+                    steps: 40,
+                    ..papers
+                };
+                (Noise::Matched, Sampling::Antithetic, bottleneck)
+            }
         };
         Self {
             layer,
@@ -56,6 +58,7 @@ impl ModalitySettings {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{Gates, Quantity};
 
     #[test]
     fn the_released_preset_is_the_papers() {
@@ -63,12 +66,16 @@ mod tests {
         assert_eq!(settings.layer, Layer::Block(9));
         assert_eq!(settings.noise, Noise::Isotropic { sigma: 1.0 });
         assert_eq!(settings.sampling, Sampling::Independent);
-        let Settings {
-            beta,
-            learning_rate,
-            steps,
-            samples,
-        } = settings.bottleneck;
-        assert_eq!((beta, learning_rate, steps, samples), (0.1, 1.0, 10, 10));
+        let papers = Settings {
+            beta: 0.1.into(),
+            gamma: 0.0,
+            gates: Gates::Unit,
+            start: 5.0,
+            learning_rate: 1.0,
+            steps: 10,
+            samples: 10,
+            quantity: Quantity::Nats,
+        };
+        assert_eq!(settings.bottleneck, papers);
     }
 }

@@ -11,7 +11,7 @@ pub enum Noise {
         /// σ.
         sigma: f32,
     },
-    /// Each feature's own mean and deviation at the layer, from a
-    /// calibration; an image may do without one and use its own patches.
+    /// Each feature's own mean and deviation at the layer, from a calibration. Without one, an image
+    /// uses its own patches, and text at its embedding the vocabulary.
     Matched,
 }

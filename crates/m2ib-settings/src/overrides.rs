@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Layer, ModalitySettings, Noise, Sampling, Settings};
+use crate::{Beta, Gates, Layer, ModalitySettings, Noise, Quantity, Sampling, Settings};
 
 /// Changes to a preset for one modality; what is `None` stays.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
@@ -19,7 +19,16 @@ pub struct Overrides {
     pub sampling: Option<Sampling>,
     /// β.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub beta: Option<f64>,
+    pub beta: Option<Beta>,
+    /// γ.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gamma: Option<f64>,
+    /// Which of a token's features share a gate.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gates: Option<Gates>,
+    /// α before the first step.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub start: Option<f64>,
     /// Adam's learning rate.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub learning_rate: Option<f64>,
@@ -29,6 +38,9 @@ pub struct Overrides {
     /// Noise samples per step.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub samples: Option<usize>,
+    /// What is read off as the map.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub quantity: Option<Quantity>,
 }
 
 impl Overrides {
@@ -39,9 +51,13 @@ impl Overrides {
             noise: self.noise.or(other.noise),
             sampling: self.sampling.or(other.sampling),
             beta: self.beta.or(other.beta),
+            gamma: self.gamma.or(other.gamma),
+            gates: self.gates.or(other.gates),
+            start: self.start.or(other.start),
             learning_rate: self.learning_rate.or(other.learning_rate),
             steps: self.steps.or(other.steps),
             samples: self.samples.or(other.samples),
+            quantity: self.quantity.or(other.quantity),
         }
     }
 
@@ -54,9 +70,13 @@ impl Overrides {
             sampling: self.sampling.unwrap_or(settings.sampling),
             bottleneck: Settings {
                 beta: self.beta.unwrap_or(base.beta),
+                gamma: self.gamma.unwrap_or(base.gamma),
+                gates: self.gates.unwrap_or(base.gates),
+                start: self.start.unwrap_or(base.start),
                 learning_rate: self.learning_rate.unwrap_or(base.learning_rate),
                 steps: self.steps.unwrap_or(base.steps),
                 samples: self.samples.unwrap_or(base.samples),
+                quantity: self.quantity.unwrap_or(base.quantity),
             },
         }
     }
@@ -69,7 +89,7 @@ mod tests {
     #[test]
     fn later_overrides_leave_earlier_ones_that_they_do_not_name() {
         let earlier = Overrides {
-            beta: Some(0.2),
+            beta: Some(0.2.into()),
             steps: Some(3),
             ..Default::default()
         };
@@ -78,6 +98,6 @@ mod tests {
             ..Default::default()
         };
         let both = later.or(earlier);
-        assert_eq!((both.beta, both.steps), (Some(0.2), Some(5)));
+        assert_eq!((both.beta, both.steps), (Some(0.2.into()), Some(5)));
     }
 }

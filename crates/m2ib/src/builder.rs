@@ -1,11 +1,12 @@
 //! Building an [`Explainer`]: a preset, what overrides it, and every check, once.
 
 use clip_model::{DualEncoder, Tower};
-use m2ib_core::{Bottleneck, NoiseModel, Sampling};
+use m2ib_core::{Bottleneck, NoiseModel};
 
+use crate::vocabulary;
 use crate::{
-    Backend, Bottlenecks, Calibration, Config, Error, Explainer, Layer, Method, Modality,
-    ModalitySettings, Noise, Overrides, Preset, Result,
+    Backend, Beta, Bottlenecks, Calibration, Config, Error, Explainer, Gates, Layer, Method,
+    Modality, ModalitySettings, Noise, Overrides, Preset, Quantity, Result, Sampling,
 };
 
 /// Settings of an explainer in the making. Setters may come in any order; the preset fills in
@@ -59,9 +60,30 @@ impl ExplainerBuilder {
         self
     }
 
-    /// β of both bottlenecks: the price of a nat.
-    pub fn beta(self, beta: f64) -> Self {
+    /// β of both bottlenecks: the price of a nat, a number or a path of [`Beta`].
+    pub fn beta(self, beta: impl Into<Beta>) -> Self {
+        let beta = beta.into();
         self.both(|side| side.beta = Some(beta))
+    }
+
+    /// γ of both: the weight of the second side.
+    pub fn gamma(self, gamma: f64) -> Self {
+        self.both(|side| side.gamma = Some(gamma))
+    }
+
+    /// Which of a token's features share a gate, for both.
+    pub fn gates(self, gates: Gates) -> Self {
+        self.both(|side| side.gates = Some(gates))
+    }
+
+    /// α of every gate before the first step, for both.
+    pub fn start(self, start: f64) -> Self {
+        self.both(|side| side.start = Some(start))
+    }
+
+    /// What is read off as the map, for both.
+    pub fn quantity(self, quantity: Quantity) -> Self {
+        self.both(|side| side.quantity = Some(quantity))
     }
 
     /// Isotropic noise with this σ for both.
@@ -135,21 +157,22 @@ impl ExplainerBuilder {
         }
         let image = self.side(Modality::Image)?;
         let text = self.side(Modality::Text)?;
-        let matched = [&image, &text]
-            .iter()
-            .any(|side| side.settings.noise == Noise::Matched);
-        let calibration = self
-            .calibration
-            .as_ref()
-            .filter(|_| matched)
-            .map(|calibration| {
-                format!(
-                    "{} images and {} captions, {}",
-                    calibration.images,
-                    calibration.captions,
-                    calibration.digest()
-                )
-            });
+        let own = [
+            (&image, "the image's own patches"),
+            (&text, "the vocabulary"),
+        ];
+        let own = own.into_iter();
+        let own = own.filter(|(side, _)| side.settings.noise == Noise::Matched);
+        let own: Vec<_> = own.map(|(_, statistics)| statistics).collect();
+        let calibration = (!own.is_empty()).then(|| match &self.calibration {
+            Some(calibration) => format!(
+                "{} images and {} captions, {}",
+                calibration.images,
+                calibration.captions,
+                calibration.digest()
+            ),
+            None => own.join(" and "),
+        });
         let bottlenecks = Bottlenecks {
             preset: self.preset,
             image: image.settings,
@@ -190,14 +213,20 @@ impl ExplainerBuilder {
         let in_side = |source| Error::Bottleneck { modality, source };
         settings.layer.check(modality, depth)?;
         let bottleneck = Bottleneck::new(settings.bottleneck).map_err(in_side)?;
+        bottleneck.check_width(width).map_err(in_side)?;
         let noise = match (settings.noise, &self.calibration) {
             (Noise::Isotropic { sigma }, _) => Some(NoiseModel::Isotropic(sigma)),
             (Noise::Matched, Some(calibration)) => {
                 let statistics = calibration.statistics(&self.model, modality, settings.layer)?;
                 Some(statistics.noise_model())
             }
-            (Noise::Matched, None) if modality == Modality::Image => None,
-            (Noise::Matched, None) => return Err(Error::CalibrationNeeded),
+            (Noise::Matched, None) => match (modality, settings.layer) {
+                (Modality::Image, _) => None,
+                (Modality::Text, Layer::Embedding) => {
+                    Some(vocabulary::statistics(self.model.text())?.noise_model())
+                }
+                (Modality::Text, _) => return Err(Error::CalibrationNeeded),
+            },
         };
         if let Some(noise) = &noise {
             noise.check(width).map_err(in_side)?;

@@ -48,6 +48,18 @@ impl Statistics {
         }
     }
 
+    /// From each feature's mean and variance.
+    pub(crate) fn new(means: Vec<f64>, variances: Vec<f64>) -> Self {
+        let std: Vec<f64> = variances.into_iter().map(f64::sqrt).collect();
+        // A feature that (nearly) never varies would make (h − m)/s explode elsewhere.
+        let floor = 1e-3 * std.iter().sum::<f64>() / std.len() as f64;
+        let floor = if floor > 0.0 { floor } else { 1.0 };
+        Self {
+            mean: means.into_iter().map(|mean| mean as f32).collect(),
+            std: std.into_iter().map(|std| std.max(floor) as f32).collect(),
+        }
+    }
+
     /// Statistics of rows of `width` features.
     pub(crate) fn of_rows<'a>(rows: impl Iterator<Item = &'a [f32]>, width: usize) -> Self {
         let mut moments = Moments::new(width);
@@ -58,14 +70,14 @@ impl Statistics {
 
 /// Running sums of one layer, in f64.
 #[derive(Debug, Clone)]
-struct Moments {
+pub(crate) struct Moments {
     count: usize,
     mean: Vec<f64>,
     squares: Vec<f64>,
 }
 
 impl Moments {
-    fn new(width: usize) -> Self {
+    pub(crate) fn new(width: usize) -> Self {
         Self {
             count: 0,
             mean: vec![0.0; width],
@@ -74,7 +86,7 @@ impl Moments {
     }
 
     /// Welford's update.
-    fn add(&mut self, row: &[f32]) {
+    pub(crate) fn add(&mut self, row: &[f32]) {
         self.count += 1;
         for ((mean, squares), &value) in self.mean.iter_mut().zip(&mut self.squares).zip(row) {
             let before = f64::from(value) - *mean;
@@ -83,20 +95,17 @@ impl Moments {
         }
     }
 
-    fn finish(&self) -> Statistics {
+    pub(crate) fn means(&self) -> Vec<f64> {
+        self.mean.clone()
+    }
+
+    pub(crate) fn variances(&self) -> Vec<f64> {
         let degrees = self.count.saturating_sub(1).max(1) as f64;
-        let std: Vec<f64> = self
-            .squares
-            .iter()
-            .map(|sum| (sum / degrees).sqrt())
-            .collect();
-        // A feature that (nearly) never varies would make (h − m)/s explode elsewhere.
-        let floor = 1e-3 * std.iter().sum::<f64>() / std.len() as f64;
-        let floor = if floor > 0.0 { floor } else { 1.0 };
-        Statistics {
-            mean: self.mean.iter().map(|&mean| mean as f32).collect(),
-            std: std.iter().map(|&std| std.max(floor) as f32).collect(),
-        }
+        self.squares.iter().map(|sum| sum / degrees).collect()
+    }
+
+    pub(crate) fn finish(&self) -> Statistics {
+        Statistics::new(self.means(), self.variances())
     }
 }
 

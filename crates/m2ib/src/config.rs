@@ -95,7 +95,7 @@ mod tests {
             image: Overrides {
                 layer: Some(Layer::Block(2)),
                 noise: Some(Noise::Isotropic { sigma: 0.1 }),
-                beta: Some(1e-3),
+                beta: Some(1e-3.into()),
                 samples: Some(4),
                 ..Default::default()
             },

@@ -47,9 +47,9 @@ pub enum Error {
     /// A layer that cannot be masked.
     #[error(transparent)]
     Layer(#[from] m2ib_settings::LayerError),
-    /// Matched noise for the text without statistics.
+    /// Matched noise behind a block of the text tower, without statistics.
     #[error(
-        "matched noise needs feature statistics of the text tower: give a calibration (`m2ib calibrate` makes one), or choose isotropic noise for the text"
+        "matched noise behind a block of the text tower needs its feature statistics: give a calibration (`m2ib calibrate` makes one), mask the text at the embedding, or choose isotropic noise for the text"
     )]
     CalibrationNeeded,
     /// A calibration of another model or without the layer.

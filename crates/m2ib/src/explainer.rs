@@ -16,7 +16,7 @@ use crate::readout::TowerReadout;
 use crate::warnings::{Explained, chance, of_picture, warnings};
 use crate::{
     Attribution, Backend, Calibration, Calibrator, Error, Fits, ImageAttribution, Modality,
-    ModalitySettings, Provenance, Result, RoleScore, TextAttribution, Unit, Warning,
+    ModalitySettings, Provenance, Quantity, Result, RoleScore, TextAttribution, Unit, Warning,
 };
 
 /// Explains image–caption pairs with one model and fixed settings.
@@ -102,6 +102,14 @@ impl Explainer {
         &self.side(modality).settings
     }
 
+    /// What a modality's saliency is measured in.
+    pub fn unit(&self, modality: Modality) -> Unit {
+        match self.settings(modality).bottleneck.quantity {
+            Quantity::Nats => Unit::Nats,
+            Quantity::Share | Quantity::MeanShare => Unit::Share,
+        }
+    }
+
     pub(crate) fn side(&self, modality: Modality) -> &Side {
         match modality {
             Modality::Image => &self.image,
@@ -169,7 +177,7 @@ impl Explainer {
     pub fn attribute_text(&self, text: &EncodedText, fit: Arc<dyn Fit>) -> Result<TextAttribution> {
         self.check_text(text)?;
         let solution = self.solve_text(text, fit, self.sample_lanes, &mut |_| {})?;
-        Ok(text_attribution(text, solution))
+        Ok(self.text_attribution(text, solution))
     }
 
     /// How this explainer's explanations are made.
@@ -316,7 +324,7 @@ impl Explainer {
     ) -> Result<Attribution> {
         let encoded = image;
         let image = self.image_attribution(encoded, by_image);
-        let text = text_attribution(text, by_text);
+        let text = self.text_attribution(text, by_text);
         let mut warnings = warnings(&Explained {
             model: &self.model,
             facts: &encoded.facts,
@@ -352,7 +360,8 @@ impl Explainer {
     }
 
     fn image_attribution(&self, image: &EncodedImage, solution: Solution) -> ImageAttribution {
-        let saliency = solution.saliency();
+        let quantity = self.settings(Modality::Image).bottleneck.quantity;
+        let saliency = solution.saliency(quantity);
         let grid = image.layout.grid.unwrap_or_default();
         let others = image.layout.tokens.iter().zip(&saliency);
         let others = others.filter(|(role, _)| !role.is_input());
@@ -360,20 +369,26 @@ impl Explainer {
         let others = others.collect();
         let patches = image.layout.on_grid(&saliency.to_vec());
         let patches = Array2::from_shape_vec(grid, patches).expect("one value a patch");
-        let mut image = ImageAttribution::new(patches, Unit::Nats, image.input_size, image.view);
+        let mut image = ImageAttribution::new(
+            patches,
+            self.unit(Modality::Image),
+            image.input_size,
+            image.view,
+        );
         image.others = others;
         image.trace = solution.trace;
         image
     }
-}
 
-fn text_attribution(text: &EncodedText, solution: Solution) -> TextAttribution {
-    TextAttribution {
-        caption: text.caption.clone(),
-        saliency: solution.saliency().to_vec(),
-        read: text.layout.read.clone(),
-        unit: Unit::Nats,
-        trace: solution.trace,
+    fn text_attribution(&self, text: &EncodedText, solution: Solution) -> TextAttribution {
+        let quantity = self.settings(Modality::Text).bottleneck.quantity;
+        TextAttribution {
+            caption: text.caption.clone(),
+            saliency: solution.saliency(quantity).to_vec(),
+            read: text.layout.read.clone(),
+            unit: self.unit(Modality::Text),
+            trace: solution.trace,
+        }
     }
 }
 

@@ -23,6 +23,7 @@ pub mod hub;
 mod many;
 mod provenance;
 mod readout;
+mod vocabulary;
 mod warnings;
 
 pub use backend::{Backend, DeviceChoice, FoundDevice};
@@ -46,7 +47,8 @@ pub use m2ib_attribution::{
 pub use m2ib_core;
 pub use m2ib_draw as draw;
 pub use m2ib_settings::{
-    Layer, LayerError, Modality, ModalitySettings, Noise, Overrides, Preset, Sampling,
+    Beta, Gates, Layer, LayerError, Modality, ModalitySettings, Noise, Overrides, Preset, Quantity,
+    Sampling,
 };
 pub use ndarray;
 pub use provenance::provenance;

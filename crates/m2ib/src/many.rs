@@ -12,6 +12,7 @@ use clip_input::Layout;
 use image::DynamicImage;
 use m2ib_core::{BATCH_ROWS, Cosine, Lanes, Problem, Readout, Solution};
 
+use crate::builder::Side;
 use crate::{
     Attribution, Backend, EncodedImage, EncodedText, Error, Explainer, Fits, Modality, Result,
 };
@@ -101,8 +102,12 @@ impl Explainer {
         done: &(dyn Fn(usize, &Result<Attribution>) + Sync),
     ) -> Vec<Result<Attribution>> {
         let tokens = pairs.iter().map(|(image, _)| image.layout.tokens.len());
-        let image = tokens.max().unwrap_or(1) * self.image.settings.bottleneck.samples;
-        let text = self.model.text().positions() * self.text.settings.bottleneck.samples;
+        let reads = |side: &Side| {
+            let settings = side.settings.bottleneck;
+            settings.samples * (1 + usize::from(settings.two_sided()))
+        };
+        let image = tokens.max().unwrap_or(1) * reads(&self.image);
+        let text = self.model.text().positions() * reads(&self.text);
         let rows = image.max(text);
         let mut results = Vec::with_capacity(pairs.len());
         for batch in pairs.chunks((BATCH_ROWS / rows).max(1)) {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::*;
-use crate::{Cosine, Error, Fit, NoiseModel, RecordedNoise, SeededNoise};
+use crate::{Cosine, Error, Fit, Gates, NoiseModel, Quantity, RecordedNoise, SeededNoise};
 
 const TOKENS: usize = 2;
 const WIDTH: usize = 3;
@@ -84,10 +84,19 @@ fn matched() -> NoiseModel {
 
 fn settings() -> Settings {
     Settings {
-        beta: 0.3,
-        learning_rate: 1.0,
+        beta: 0.3.into(),
         steps: 6,
         samples: 4,
+        ..Settings::default()
+    }
+}
+
+fn two_sided() -> Settings {
+    Settings {
+        gamma: 0.7,
+        gates: Gates::TOKEN,
+        start: 2.0,
+        ..settings()
     }
 }
 
@@ -129,12 +138,13 @@ fn divergence(alpha: f64, h: f64, (m, s): (f64, f64)) -> f64 {
     (s / b).ln() + (b * b + (a - m).powi(2)) / (2.0 * s * s) - 0.5
 }
 
-/// Compression and fit, word for word from the definition.
+/// Compression, and the fit of what passes and of what is withheld, word for word from the
+/// definition.
 fn terms(
     alpha: &[[f64; WIDTH]; TOKENS],
     noise_model: &NoiseModel,
     noise: &[[[f64; WIDTH]; TOKENS]],
-) -> (f64, f64) {
+) -> [f64; 3] {
     let mut nats = 0.0;
     for token in 0..TOKENS {
         for feature in 0..WIDTH {
@@ -142,14 +152,14 @@ fn terms(
             nats += divergence(alpha[token][feature], LATENT[token][feature], prior);
         }
     }
-    let cosines = noise.iter().map(|noise| {
+    let cosine = |noise: &[[f64; WIDTH]; TOKENS], passes: fn(f64) -> f64| {
         let mut embedding = [0.0; EMBEDDING];
         for token in 0..TOKENS {
             for feature in 0..WIDTH {
                 let (m, s) = prior(noise_model, feature);
-                let lambda = sigmoid64(alpha[token][feature]);
-                let z = lambda * LATENT[token][feature]
-                    + (1.0 - lambda) * (m + s * noise[token][feature]);
+                let share = passes(sigmoid64(alpha[token][feature]));
+                let z = share * LATENT[token][feature]
+                    + (1.0 - share) * (m + s * noise[token][feature]);
                 for (sum, weight) in embedding.iter_mut().zip(WEIGHTS[feature]) {
                     *sum += z.tanh() * weight;
                 }
@@ -158,63 +168,166 @@ fn terms(
         let dot: f64 = embedding.iter().zip(TARGET).map(|(a, b)| a * b).sum();
         let norm = |x: [f64; EMBEDDING]| x.iter().map(|x| x * x).sum::<f64>().sqrt();
         dot / (norm(embedding) * norm(TARGET))
-    });
-    (
+    };
+    let mean = |passes| {
+        let cosines = noise.iter().map(|noise| cosine(noise, passes));
+        cosines.sum::<f64>() / noise.len() as f64
+    };
+    [
         nats / (TOKENS * WIDTH) as f64,
-        cosines.sum::<f64>() / noise.len() as f64,
-    )
+        mean(|lambda| lambda),
+        mean(|lambda| 1.0 - lambda),
+    ]
 }
 
 #[test]
-fn the_gradient_is_the_slope_of_the_objective_under_either_noise() {
-    let alpha = [[-1.0, 0.5, 2.0], [1.5, -0.3, 0.1]];
+fn the_gradient_is_the_slope_of_the_objective_under_every_noise_side_and_gate() {
     let noise = [
         [[0.3, -1.1, 0.6], [1.4, 0.2, -0.7]],
         [[-0.9, 0.5, 1.2], [-0.2, -1.6, 0.8]],
     ];
+    let recorded: Vec<f32> = noise
+        .as_flattened()
+        .as_flattened()
+        .iter()
+        .map(|&x| x as f32)
+        .collect();
+    let recorded = RecordedNoise::new(&recorded, [1, noise.len(), TOKENS, WIDTH]).unwrap();
     let beta = 0.3;
-    for noise_model in [isotropic(), matched()] {
-        let recorded: Vec<f32> = noise
-            .as_flattened()
-            .as_flattened()
-            .iter()
-            .map(|&x| x as f32)
-            .collect();
-        let objective = Objective {
-            batch: Batch::new(&[problem(&noise_model)]).unwrap(),
-            readout: &Toy::default(),
-            noise: &RecordedNoise::new(&recorded, [1, noise.len(), TOKENS, WIDTH]).unwrap(),
-            lanes: Lanes::one(),
-            samples: noise.len(),
-            price: beta / (TOKENS * WIDTH) as f64,
-        };
-        let found = objective
-            .evaluate(tensor(alpha).unsqueeze(), 0, true)
-            .unwrap();
-
-        let (compression, fit) = terms(&alpha, &noise_model, &noise);
-        let mean = f64::from(found.nats.mean().into_scalar::<f32>());
-        assert!((mean - compression).abs() < 1e-5, "{mean} {compression}");
-        let cosine = f64::from(found.fit.into_scalar::<f32>());
-        assert!((cosine - fit).abs() < 1e-6, "{cosine} {fit}");
-
-        let gradient = values(found.gradient.unwrap()).unwrap();
-        let step = 1e-4;
-        for (index, found) in gradient.into_iter().enumerate() {
-            let at = |change: f64| {
-                let mut alpha = alpha;
-                alpha[index / WIDTH][index % WIDTH] += change;
-                let (compression, fit) = terms(&alpha, &noise_model, &noise);
-                beta * compression - fit
+    // α of every gate, and how many units share one.
+    let forms = [
+        (vec![-1.0, 0.5, 2.0, 1.5, -0.3, 0.1], 1),
+        (vec![0.7, -0.4], WIDTH),
+    ];
+    for ((gates, shared), gamma) in forms.iter().flat_map(|form| [(form, 0.0), (form, 0.7)]) {
+        for noise_model in [isotropic(), matched()] {
+            let objective = Objective {
+                batch: Batch::new(&[problem(&noise_model)]).unwrap(),
+                readout: &Toy::default(),
+                noise: &recorded,
+                lanes: Lanes::one(),
+                samples: noise.len(),
+                gamma,
+                sharing: Sharing {
+                    gates: WIDTH / shared,
+                    width: WIDTH,
+                },
             };
-            let slope = (at(step) - at(-step)) / (2.0 * step);
-            let found = f64::from(found);
-            assert!(
-                (found - slope).abs() < 1e-5,
-                "{noise_model:?}, unit {index}: {found} {slope}"
-            );
+            let alpha: Vec<f32> = gates.iter().map(|&alpha| alpha as f32).collect();
+            let alpha = Tensor::<1>::from_floats(alpha.as_slice(), &m2ib_cpu::flex());
+            let alpha = alpha.reshape([1, TOKENS, WIDTH / shared]);
+            let found = objective.evaluate(alpha, 0, beta, true).unwrap();
+
+            let terms = |gates: &[f64]| {
+                let unit = |token, feature| gates[(token * WIDTH + feature) / shared];
+                let alpha = [0, 1].map(|token| [0, 1, 2].map(|feature| unit(token, feature)));
+                terms(&alpha, &noise_model, &noise)
+            };
+            let [compression, fit, withheld] = terms(gates);
+            let mean = f64::from(found.nats.mean().into_scalar::<f32>());
+            assert!((mean - compression).abs() < 1e-5, "{mean} {compression}");
+            let cosine = f64::from(found.fit.into_scalar::<f32>());
+            assert!((cosine - fit).abs() < 1e-6, "{cosine} {fit}");
+            assert_eq!(found.withheld_fit.is_some(), gamma > 0.0);
+            if let Some(found) = found.withheld_fit {
+                let cosine = f64::from(found.into_scalar::<f32>());
+                assert!((cosine - withheld).abs() < 1e-6, "{cosine} {withheld}");
+            }
+
+            let gradient = values(found.gradient.unwrap()).unwrap();
+            assert_eq!(gradient.len(), gates.len());
+            let step = 1e-4;
+            for (index, found) in gradient.into_iter().enumerate() {
+                let at = |change: f64| {
+                    let mut gates = gates.clone();
+                    gates[index] += change;
+                    let [compression, fit, withheld] = terms(&gates);
+                    beta * compression - fit + gamma * withheld
+                };
+                let slope = (at(step) - at(-step)) / (2.0 * step);
+                let found = f64::from(found);
+                assert!(
+                    (found - slope).abs() < 1e-5,
+                    "{noise_model:?}, γ {gamma}, gate {index}: {found} {slope}"
+                );
+            }
         }
     }
+}
+
+#[test]
+fn few_gates_and_two_sides_report_what_they_found() {
+    let solution = solve_with(two_sided(), &matched(), &Toy::default(), 1).unwrap();
+    assert_eq!(solution.alpha.dim(), (TOKENS, 1));
+    assert_eq!(solution.capacity.dim(), (TOKENS, WIDTH));
+    let Settings { beta, gamma, .. } = two_sided();
+    for step in &solution.trace {
+        let withheld = f64::from(step.withheld_fit.expect("two sides were read"));
+        let total = beta.first * f64::from(step.compression) - f64::from(step.fit);
+        assert!((f64::from(step.total) - total - gamma * withheld).abs() < 1e-6);
+    }
+    for token in 0..TOKENS {
+        let lambda = sigmoid64(f64::from(solution.alpha[[token, 0]]));
+        assert!((f64::from(solution.share[token]) - lambda).abs() < 1e-6);
+    }
+    assert_eq!(solution.saliency(Quantity::Share), solution.share);
+    // Averaged over the runs that stop earlier, which go the same way.
+    let mut mean = [0.0; TOKENS];
+    for steps in 2..=two_sided().steps {
+        let shorter = Settings {
+            steps,
+            ..two_sided()
+        };
+        let shorter = solve_with(shorter, &matched(), &Toy::default(), 1).unwrap();
+        for (mean, share) in mean.iter_mut().zip(shorter.share) {
+            *mean += share / (two_sided().steps - 1) as f32;
+        }
+    }
+    for (found, mean) in solution.saliency(Quantity::MeanShare).iter().zip(mean) {
+        assert!((found - mean).abs() < 1e-6, "{found} {mean}");
+    }
+}
+
+#[test]
+fn with_one_side_and_a_gate_a_unit_the_new_settings_change_no_bit() {
+    // A path that stands still is a number, and so many groups as features are a gate a unit.
+    let paper = solve_with(settings(), &matched(), &Toy::default(), 4).unwrap();
+    assert!(paper.trace.iter().all(|step| step.withheld_fit.is_none()));
+    let said = Settings {
+        gates: WIDTH.to_string().parse().unwrap(),
+        beta: "0.3..0.3".parse().unwrap(),
+        ..settings()
+    };
+    assert_eq!(
+        solve_with(said, &matched(), &Toy::default(), 4).unwrap(),
+        paper
+    );
+}
+
+#[test]
+fn a_path_of_beta_is_followed() {
+    let path = Settings {
+        beta: "0.01..100".parse().unwrap(),
+        ..settings()
+    };
+    let solution = solve_with(path, &matched(), &Toy::default(), 1).unwrap();
+    for (index, step) in solution.trace.iter().enumerate() {
+        let beta = path.beta.at(index, path.steps);
+        let total = beta * f64::from(step.compression) - f64::from(step.fit);
+        assert!((f64::from(step.total) - total).abs() < 1e-5 * (1.0 + total.abs()));
+    }
+}
+
+#[test]
+fn gates_that_do_not_divide_the_features_are_refused() {
+    let gates = Settings {
+        gates: "2".parse().unwrap(),
+        ..settings()
+    };
+    let found = solve_with(gates, &matched(), &Toy::default(), 0);
+    let (groups, width) = (2, WIDTH);
+    assert_eq!(found, Err(Error::Gates { groups, width }));
+    assert!(Bottleneck::new(gates).unwrap().check_width(4).is_ok());
 }
 
 #[test]
@@ -231,7 +344,7 @@ fn capacities_are_the_divergence_at_the_alpha_found() {
             );
         }
         let total: f32 = solution.capacity.row(1).sum();
-        assert!((solution.saliency()[1] - total).abs() < 1e-5);
+        assert!((solution.saliency(Quantity::Nats)[1] - total).abs() < 1e-5);
     }
 }
 
@@ -251,7 +364,10 @@ fn so_many_steps_are_so_many_evaluations_and_one_update_fewer() {
         .unwrap();
         assert_eq!(toy.reads(), steps);
         assert_eq!(solution.trace.len(), steps);
-        let initial = solution.alpha.iter().all(|&alpha| alpha == INITIAL_ALPHA);
+        let initial = solution
+            .alpha
+            .iter()
+            .all(|&alpha| alpha == Settings::PAPERS_START as f32);
         assert_eq!(initial, steps == 1, "{:?}", solution.alpha);
     }
 }
@@ -267,7 +383,7 @@ fn the_first_update_is_a_learning_rate_against_the_gradients_sign() {
     };
     let solution = solve_with(steps, &matched(), &Toy::default(), 3).unwrap();
     for alpha in solution.alpha {
-        let moved = (f64::from(alpha) - f64::from(INITIAL_ALPHA)).abs();
+        let moved = (f64::from(alpha) - Settings::PAPERS_START).abs();
         assert!((moved - 0.25).abs() < 1e-4, "{moved}");
     }
 }
@@ -307,7 +423,7 @@ fn the_trace_adds_up_and_is_told_as_it_happens() {
     assert_eq!(reads, [1, 2, 3, 4, 5, 6]);
     assert_eq!(steps, solution.trace);
     for step in &solution.trace {
-        let total = settings().beta * f64::from(step.compression) - f64::from(step.fit);
+        let total = settings().beta.first * f64::from(step.compression) - f64::from(step.fit);
         assert!((total - f64::from(step.total)).abs() < 1e-6, "{step:?}");
         assert!(step.fit.abs() <= 1.0 + 1e-6, "{step:?}");
     }
@@ -362,10 +478,11 @@ fn extreme_settings_end_in_an_error_or_in_finite_numbers() {
         (0.1, 1e-300, 3),
     ] {
         let extreme = Settings {
-            beta,
+            beta: f64::into(beta),
             learning_rate,
             steps,
             samples: 2,
+            ..settings()
         };
         match solve_with(extreme, &matched(), &Toy::default(), 0) {
             Ok(solution) => {
@@ -380,7 +497,7 @@ fn extreme_settings_end_in_an_error_or_in_finite_numbers() {
         }
     }
     let beta = Settings {
-        beta: 1e300,
+        beta: 1e300.into(),
         steps: 1,
         ..settings()
     };
@@ -390,12 +507,12 @@ fn extreme_settings_end_in_an_error_or_in_finite_numbers() {
 #[test]
 fn where_a_nat_costs_too_much_nothing_passes() {
     let costly = Settings {
-        beta: 1e4,
+        beta: 1e4.into(),
         steps: 40,
         ..settings()
     };
     let free = Settings {
-        beta: 1e-4,
+        beta: 1e-4.into(),
         ..costly
     };
     let nats = |settings| {
@@ -418,7 +535,7 @@ fn the_seed_decides_every_bit() {
 fn settings_out_of_range_are_refused_by_name() {
     for bad in [f64::NAN, f64::INFINITY, 0.0, -0.1] {
         let beta = Settings {
-            beta: bad,
+            beta: bad.into(),
             ..settings()
         };
         let learning_rate = Settings {
@@ -430,6 +547,24 @@ fn settings_out_of_range_are_refused_by_name() {
             let expected = format!("{name} is {bad}, expected a positive, finite number");
             assert_eq!(error, expected);
         }
+    }
+    for bad in [f64::NAN, f64::INFINITY, -0.1] {
+        let gamma = Settings {
+            gamma: bad,
+            ..settings()
+        };
+        let error = Bottleneck::new(gamma).unwrap_err().to_string();
+        let expected = format!("gamma is {bad}, expected a finite number, 0 or above");
+        assert_eq!(error, expected);
+    }
+    for bad in [f64::NAN, 21.0, -1e9] {
+        let start = Settings {
+            start: bad,
+            ..settings()
+        };
+        let error = Bottleneck::new(start).unwrap_err().to_string();
+        let expected = format!("start is {bad}, expected a number from -20 to 20");
+        assert_eq!(error, expected);
     }
     let steps = Settings {
         steps: 0,

@@ -99,6 +99,8 @@ fn bottleneck(name: &str, settings: &ModalitySettings) -> Markup {
                 (entry("Layer", settings.layer.to_string()))
                 (entry("Noise", noise))
                 (entry("β", bottleneck.beta.to_string()))
+                @if bottleneck.two_sided() { (entry("γ", bottleneck.gamma.to_string())) }
+                (entry("Gates", format!("{}, from α = {}", bottleneck.gates, bottleneck.start)))
                 (entry("Learning rate", bottleneck.learning_rate.to_string()))
                 (entry("Steps", bottleneck.steps))
                 (entry("Samples", format!("{}, {}", bottleneck.samples, settings.sampling)))

@@ -328,10 +328,10 @@ pub(super) mod tests {
         let of_image = config(Goal::Metric(Metric::Pointing));
         assert_eq!(of_image.preset, Some(Preset::Matched));
         assert_eq!(of_image.image.layer, Some(Layer::Block(2)));
-        assert_eq!(of_image.image.beta, Some(10.0));
+        assert_eq!(of_image.image.beta, Some(10.0.into()));
         assert_eq!(of_image.text, Overrides::default());
         let of_both = config(Goal::Roar(RoarMeasure::Loss));
-        assert_eq!(of_both.text.beta, Some(10.0));
+        assert_eq!(of_both.text.beta, Some(10.0.into()));
         assert_eq!(of_both.text.layer, None);
     }
 }

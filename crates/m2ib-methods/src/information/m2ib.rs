@@ -3,9 +3,8 @@
 use std::sync::Arc;
 
 use m2ib::{
-    Calibration, Config, DualEncoder, EncodedImage, EncodedText, Explainer, ImageAttribution,
-    Layer, Modality, ModalitySettings, Noise, Overrides, Preset, Provenance, Sampling,
-    TextAttribution, Unit,
+    Beta, Calibration, Config, DualEncoder, EncodedImage, EncodedText, Explainer, ImageAttribution,
+    Layer, Modality, ModalitySettings, Noise, Overrides, Preset, Provenance, TextAttribution, Unit,
 };
 use ndarray::Array2;
 
@@ -29,18 +28,8 @@ pub struct M2ibSettings {
     pub image_layer: Option<Layer>,
     /// The text's.
     pub text_layer: Option<Layer>,
-    /// The deviation of isotropic noise, if not the preset's noise.
-    pub sigma: Option<f32>,
-    /// How samples relate to each other, if not as in the preset.
-    pub sampling: Option<Sampling>,
-    /// β, if not the preset's.
-    pub beta: Option<f64>,
-    /// Adam's learning rate, if not the preset's.
-    pub learning_rate: Option<f64>,
-    /// Evaluations of the objective, if not the preset's.
-    pub steps: Option<usize>,
-    /// Noise samples a step, if not the preset's.
-    pub samples: Option<usize>,
+    /// What else is not the preset's, for both sides; its layer is not looked at.
+    pub both: Overrides,
     /// The noise's seed.
     pub seed: u64,
 }
@@ -52,12 +41,7 @@ impl M2ibSettings {
             preset,
             image_layer: None,
             text_layer: None,
-            sigma: None,
-            sampling: None,
-            beta: None,
-            learning_rate: None,
-            steps: None,
-            samples: None,
+            both: Overrides::default(),
             seed: 0,
         }
     }
@@ -66,44 +50,89 @@ impl M2ibSettings {
     pub fn configured(&self, settings: &mut Settings) -> Self {
         // What is not the layer is one for all towers and both sides.
         let usual = ModalitySettings::preset(self.preset, Modality::Image, 0);
-        let (sigmas, sigma) = match usual.noise {
+        let (bottleneck, both) = (usual.bottleneck, self.both);
+        let layer = "embedding, a block's number, or auto for the preset's";
+        let mut layer_of =
+            |name, current| settings.optional(name, layer, |_| true, current, "auto");
+        let image_layer = layer_of("image-layer", self.image_layer);
+        let text_layer = layer_of("text-layer", self.text_layer);
+
+        let (sigmas, usual_sigma) = match usual.noise {
             Noise::Isotropic { sigma } => ("a number above 0, at most 3e38", sigma.to_string()),
             Noise::Matched => (
                 "a number above 0, at most 3e38, or matched",
                 "matched".into(),
             ),
         };
-        let (sampling, bottleneck) = (usual.sampling, usual.bottleneck);
-        let layer = "embedding, a block's number, or auto for the preset's";
-        let samplings = "independent or antithetic";
-        let positive = |number: &f64| number.is_finite() && *number > 0.0;
+        let sigma = both.noise.and_then(|noise| match noise {
+            Noise::Isotropic { sigma } => Some(sigma),
+            Noise::Matched => None,
+        });
         let deviation = |sigma: &f32| sigma.is_finite() && *sigma > 0.0;
-        let (beta, rate) = (bottleneck.beta, bottleneck.learning_rate);
-        let (steps, samples) = (bottleneck.steps, bottleneck.samples);
+        let sigma = settings.optional("sigma", sigmas, deviation, sigma, usual_sigma);
+
+        let samplings = "independent or antithetic";
+        let sampling = settings.optional(
+            "sampling",
+            samplings,
+            |_| true,
+            both.sampling,
+            usual.sampling,
+        );
+        let prices = "a number above 0, or two of a path: 0.1..10";
+        let is_price = |beta: &Beta| beta.is_positive();
+        let beta = settings.optional("beta", prices, is_price, both.beta, bottleneck.beta);
+        let weight = |number: &f64| number.is_finite() && *number >= 0.0;
+        let weights = "a number, 0 or above";
+        let gamma = settings.optional("gamma", weights, weight, both.gamma, bottleneck.gamma);
+        let kinds = "unit, token or a number of groups";
+        let gates = settings.optional("gates", kinds, |_| true, both.gates, bottleneck.gates);
+        let range = "a number from -20 to 20";
+        let within = |start: &f64| (-20.0..=20.0).contains(start);
+        let start = settings.optional("start", range, within, both.start, bottleneck.start);
+        let positive = |number: &f64| number.is_finite() && *number > 0.0;
+        let learning_rate = settings.optional(
+            "learning-rate",
+            POSITIVE,
+            positive,
+            both.learning_rate,
+            bottleneck.learning_rate,
+        );
         let in_steps = |steps: &usize| m2ib::m2ib_core::Settings::STEPS.contains(steps);
         let in_samples = |samples: &usize| m2ib::m2ib_core::Settings::SAMPLES.contains(samples);
+        let steps = settings.optional("steps", COUNT, in_steps, both.steps, bottleneck.steps);
+        let samples = settings.optional(
+            "samples",
+            COUNT,
+            in_samples,
+            both.samples,
+            bottleneck.samples,
+        );
+        let quantities = "nats, share or mean-share";
+        let quantity = settings.optional(
+            "quantity",
+            quantities,
+            |_| true,
+            both.quantity,
+            bottleneck.quantity,
+        );
         Self {
             preset: self.preset,
-            image_layer: settings.optional(
-                "image-layer",
-                layer,
-                |_| true,
-                self.image_layer,
-                "auto",
-            ),
-            text_layer: settings.optional("text-layer", layer, |_| true, self.text_layer, "auto"),
-            sigma: settings.optional("sigma", sigmas, deviation, self.sigma, sigma),
-            sampling: settings.optional("sampling", samplings, |_| true, self.sampling, sampling),
-            beta: settings.optional("beta", POSITIVE, positive, self.beta, beta),
-            learning_rate: settings.optional(
-                "learning-rate",
-                POSITIVE,
-                positive,
-                self.learning_rate,
-                rate,
-            ),
-            steps: settings.optional("steps", COUNT, in_steps, self.steps, steps),
-            samples: settings.optional("samples", COUNT, in_samples, self.samples, samples),
+            image_layer,
+            text_layer,
+            both: Overrides {
+                layer: None,
+                noise: sigma.map(|sigma| Noise::Isotropic { sigma }),
+                sampling,
+                beta,
+                gamma,
+                gates,
+                start,
+                learning_rate,
+                steps,
+                samples,
+                quantity,
+            },
             seed: settings.seed(self.seed),
         }
     }
@@ -170,15 +199,7 @@ impl MethodFactory for M2ibSettings {
     }
 
     fn config(&self) -> Option<Config> {
-        let side = |layer| Overrides {
-            layer,
-            noise: self.sigma.map(|sigma| Noise::Isotropic { sigma }),
-            sampling: self.sampling,
-            beta: self.beta,
-            learning_rate: self.learning_rate,
-            steps: self.steps,
-            samples: self.samples,
-        };
+        let side = |layer| Overrides { layer, ..self.both };
         Some(Config {
             preset: Some(self.preset),
             image: side(self.image_layer),
@@ -187,7 +208,7 @@ impl MethodFactory for M2ibSettings {
     }
 
     fn needs_calibration(&self) -> bool {
-        self.sigma.is_none() && self.preset == Preset::Matched
+        self.both.noise.is_none() && self.preset == Preset::Matched
     }
 }
 
@@ -212,7 +233,8 @@ impl Method for M2ib {
     }
 
     fn unit(&self) -> Unit {
-        Unit::Nats
+        // One for both sides, as the factory sets them.
+        self.explainer.unit(Modality::Image)
     }
 
     fn patches(&self, subject: &Subject<'_>) -> Result<Array2<f32>> {
@@ -267,7 +289,7 @@ mod tests {
         let both = method.attribute(&subject).unwrap();
         let made = both.provenance.bottlenecks().unwrap();
         let beta = made.text.bottleneck.beta;
-        assert_eq!((made.image.bottleneck.steps, beta), (3, 0.2));
+        assert_eq!((made.image.bottleneck.steps, beta), (3, 0.2.into()));
         assert_eq!(both.provenance.seed, 5);
         assert_eq!(method.attribute_image(&subject).unwrap(), both.image);
         assert_eq!(method.attribute_text(&subject).unwrap(), both.text);
