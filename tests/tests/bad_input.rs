@@ -601,8 +601,11 @@ mod model_folders {
     #[test]
     fn dimensions_beyond_reason_are_misfits_and_take_no_memory() {
         let error = refusal_of(|toy| toy.config["text_config"]["vocab_size"] = json!(1u64 << 50));
-        let embedding =
-            "token_embedding.weight has shape [812, 24], expected [1125899906842624, 24]";
+        let size = "text_config.vocab_size is 1125899906842624";
+        assert_says(&error, &[size, "at most 16777216"]);
+        // Within the bound, and still no memory is taken for what the file does not hold.
+        let error = refusal_of(|toy| toy.config["text_config"]["vocab_size"] = json!(1u64 << 24));
+        let embedding = "token_embedding.weight has shape [812, 24], expected [16777216, 24]";
         assert_says(&error, &[embedding]);
     }
 
@@ -730,14 +733,19 @@ mod settings {
     fn numbers_that_are_not_finite_and_positive_are_refused_by_name(
         #[values(f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 0.0, -1.0)] bad: f64,
     ) {
-        for (name, builder) in [
-            ("beta", builder().beta(bad)),
-            ("sigma", builder().sigma(bad as f32)),
-            ("learning rate", builder().learning_rate(bad)),
+        let finite = "expected a positive, finite number";
+        for (name, builder, expected) in [
+            ("beta", builder().beta(bad), finite),
+            (
+                "sigma",
+                builder().sigma(bad as f32),
+                "expected a positive number, at most 3e38",
+            ),
+            ("learning rate", builder().learning_rate(bad), finite),
         ] {
             let error = builder.build().unwrap_err().to_string();
             let found = format!("image bottleneck: {name} is {bad}, ");
-            assert_says(&error, &[&found, "expected a positive, finite number"]);
+            assert_says(&error, &[&found, expected]);
         }
     }
 

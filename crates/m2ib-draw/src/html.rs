@@ -85,9 +85,19 @@ fn warnings(warnings: &[Warning]) -> Markup {
 fn course(attribution: &Attribution) -> Result<Markup> {
     let image = traces(Modality::Image, &attribution.image.trace)?;
     let text = traces(Modality::Text, &attribution.text.trace)?;
+    let mut steps = attribution
+        .image
+        .trace
+        .iter()
+        .chain(&attribution.text.trace);
+    let two_sided = steps.any(|step| step.withheld_fit.is_some());
     Ok(html! {
         h2 { "Optimisation" }
-        p.note { "total = β · compression − fit; at the end, compression and fit should have settled." }
+        p.note {
+            "total = β · compression − fit"
+            @if two_sided { " + γ · withheld fit" }
+            "; at the end, compression and fit should have settled."
+        }
         div.plots {
             @for (name, plot) in [("Image", image), ("Text", text)] {
                 figure { figcaption { (name) } (PreEscaped(plot)) }

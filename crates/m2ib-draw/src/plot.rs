@@ -56,7 +56,7 @@ const SERIES: [Series; 4] = [
         value: |step| Some(step.fit),
     },
     Series {
-        name: "fit of what is withheld",
+        name: "withheld fit",
         unit: " cosine similarity",
         color: RGBColor(196, 78, 142),
         of_one_side: false,
@@ -277,7 +277,7 @@ mod tests {
             step.withheld_fit = Some(0.1);
         }
         let svg = traces(Modality::Image, &steps).unwrap();
-        assert!(svg.contains("fit of what is withheld"));
+        assert!(svg.contains("withheld fit"));
         let lines = lines(&svg);
         assert_eq!(lines.len(), 4);
         let bottom = f64::from(4 * PANEL + FOOTER);

@@ -291,7 +291,7 @@ mod tests {
     fn no_setting_takes_a_number_without_end() {
         let model = fixture::model();
         let calibration = m2ib::emoji::calibration().unwrap();
-        let any_size = ["seed", "beta", "sigma", "learning-rate"];
+        let any_size = ["seed", "beta", "gamma", "sigma", "learning-rate"];
         let mut asked = 0;
         for usual in Registry::standard().methods() {
             for setting in usual.settings() {

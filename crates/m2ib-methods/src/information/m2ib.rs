@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use m2ib::{
-    Beta, Calibration, Config, DualEncoder, EncodedImage, EncodedText, Explainer, ImageAttribution,
-    Layer, Modality, ModalitySettings, Noise, Overrides, Preset, Provenance, TextAttribution, Unit,
+    Beta, Calibration, Config, DualEncoder, EncodedImage, EncodedText, Explainer, Gates,
+    ImageAttribution, Layer, Modality, ModalitySettings, Noise, Overrides, Preset, Provenance,
+    TextAttribution, Unit,
 };
 use ndarray::Array2;
 
@@ -85,8 +86,12 @@ impl M2ibSettings {
         let weight = |number: &f64| number.is_finite() && *number >= 0.0;
         let weights = "a number, 0 or above";
         let gamma = settings.optional("gamma", weights, weight, both.gamma, bottleneck.gamma);
-        let kinds = "unit, token or a number of groups";
-        let gates = settings.optional("gates", kinds, |_| true, both.gates, bottleneck.gates);
+        let kinds = "unit, token or a number of groups, at most 65536";
+        let few = |gates: &Gates| match gates {
+            Gates::Unit => true,
+            Gates::Groups(groups) => groups.get() <= 1 << 16,
+        };
+        let gates = settings.optional("gates", kinds, few, both.gates, bottleneck.gates);
         let range = "a number from -20 to 20";
         let within = |start: &f64| (-20.0..=20.0).contains(start);
         let start = settings.optional("start", range, within, both.start, bottleneck.start);
