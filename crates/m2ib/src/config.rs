@@ -24,7 +24,7 @@ use crate::{Error, Overrides, Preset, Result};
 ///     steps = 20
 /// "#
 /// .parse()?;
-/// assert_eq!(config.image.beta, Some(0.3));
+/// assert_eq!(config.image.beta, Some(0.3.into()));
 /// # Ok::<(), m2ib::Error>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
@@ -74,9 +74,20 @@ impl FromStr for Config {
 fn failed(path: impl AsRef<Path>, error: impl std::fmt::Display) -> Error {
     Error::Config {
         path: path.as_ref().into(),
-        // What TOML reports ends with a line break.
-        reason: error.to_string().trim_end().into(),
+        reason: shortened(&error.to_string()),
     }
+}
+
+/// A report of what is wrong, which shows lines of the file, without the ends of overlong ones and
+/// the line break behind the last.
+fn shortened(report: &str) -> String {
+    const LONGEST: usize = 200;
+    let line = |line: &str| match line.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", &line[..end]),
+        None => line.into(),
+    };
+    let lines: Vec<String> = report.trim_end().lines().map(line).collect();
+    lines.join("\n")
 }
 
 fn is_empty(overrides: &Overrides) -> bool {
@@ -127,6 +138,8 @@ mod tests {
         }
         let error = refused("[image]\nlayer = \"last\"\n");
         assert!(error.contains("\"last\" is no layer"), "{error}");
+        let error = refused(&format!("[image]\nlayer = \"{}\"\n", "é".repeat(5000)));
+        assert!(error.chars().count() < 1000, "{error}");
         let error = Config::load(folder.path().join("absent.toml")).unwrap_err();
         assert!(error.to_string().contains("absent.toml"), "{error}");
     }

@@ -12,7 +12,7 @@
 //! let path = folder.path().join("run.jsonl");
 //! let run = serde_json::json!({"seed": 7, "steps": 10});
 //!
-//! let mut journal = Journal::open(&path, &run)?;
+//! let mut journal = Journal::<f64>::open(&path, &run)?;
 //! journal.append("pairs.tsv:1", "matched", Outcome::Result(0.25))?;
 //! drop(journal); // Or killed.
 //!
