@@ -16,7 +16,7 @@ use crate::case::{Case, Values};
 
 /// Hidden states and embeddings: of the tensor's largest magnitude.
 pub const FORWARD: f64 = 1e-5;
-/// Losses and saliencies: relative; capacities: of the largest.
+/// Losses and saliencies: relative; α and capacities: of the largest.
 pub const SOLUTION: f64 = 1e-4;
 /// Heat maps and normalised scores: absolute.
 pub const SCORES: f64 = 1e-3;
@@ -244,6 +244,13 @@ fn compare_solution(
             &quantity, &withheld, &expected, SOLUTION, difference,
         )?);
     }
+    let alpha = solution.alpha.iter().copied().collect::<Vec<_>>();
+    checks.push(of_largest(
+        &format!("{modality} alpha"),
+        &alpha,
+        &case.tensor(&format!("expected.{modality}.alpha"))?,
+        SOLUTION,
+    )?);
     let capacity = solution.capacity.iter().copied().collect::<Vec<_>>();
     let expected = case.tensor(&format!("expected.{modality}.capacity"))?;
     checks.push(of_largest(

@@ -16,7 +16,7 @@
 //! journal.append("pairs.tsv:1", "matched", Outcome::Result(0.25))?;
 //! drop(journal); // Or killed.
 //!
-//! let mut journal = Journal::open(&path, &run)?;
+//! let mut journal = Journal::<f64>::open(&path, &run)?;
 //! assert_eq!(journal.get("pairs.tsv:1", "matched")?.results, [0.25]);
 //! if !journal.contains("pairs.tsv:2", "matched") {
 //!     journal.append("pairs.tsv:2", "matched", Outcome::Failure("no such file".into()))?;
