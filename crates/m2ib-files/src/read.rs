@@ -101,7 +101,7 @@ fn too_large(found: &str, limit: u64) -> Error {
 fn amount(bytes: u64) -> String {
     let units = [(1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
     match units.into_iter().find(|&(size, _)| bytes >= size) {
-        Some((size, unit)) if bytes % size == 0 => format!("{} {unit}", bytes / size),
+        Some((size, unit)) if bytes.is_multiple_of(size) => format!("{} {unit}", bytes / size),
         Some((size, unit)) => format!("{:.1} {unit}", bytes as f64 / size as f64),
         None => format!("{bytes} bytes"),
     }
