@@ -23,8 +23,11 @@ use tempfile::TempDir;
 /// A refusal, or nothing for what is taken.
 pub type Refusal = Result<(), Box<dyn Error>>;
 
+/// Reads bytes as one kind of file.
+pub type Reader = fn(&[u8]) -> Refusal;
+
 /// All readers by their names, which are those of the folders in `fuzz/corpus`.
-pub const READERS: [(&str, fn(&[u8]) -> Refusal); 22] = [
+pub const READERS: [(&str, Reader); 22] = [
     ("config", config),
     ("preprocessor", preprocessor),
     ("tokenizer", tokenizer),

@@ -126,8 +126,8 @@ impl Reference {
         }
         for (place, (found, expected)) in found.iter().zip(expected).enumerate() {
             let difference = (found - expected).abs();
-            // A NaN is not close.
-            if !(difference <= TOLERANCE * largest.max(expected.abs())) {
+            let most = TOLERANCE * largest.max(expected.abs());
+            if difference.is_nan() || difference > most {
                 return Err(format!(
                     "{name} at {place}: {found}, expected {expected} of {largest}"
                 ));
