@@ -64,7 +64,7 @@ struct M2ib {
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Where the settings start from: "released" is the paper's (the default), "matched" is sharper
-    /// and needs a calibration (the default of the embedded model, which has one).
+    /// and better with a calibration (the default of the embedded model, which has one).
     #[arg(long)]
     preset: Option<Preset>,
     /// Layer to mask in the image tower: "embedding", or a block counted from 0.

@@ -22,7 +22,7 @@ impl Methods {
         print("A method with settings is NAME:SETTING=VALUE:SETTING=VALUE.")?;
         for method in Registry::standard().methods() {
             let needs = match method.needs_calibration() {
-                true => "; needs a calibration",
+                true => "; better with a calibration",
                 false => "",
             };
             let (name, description) = (method.name(), method.description());
