@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::str::FromStr;
 
+use m2ib::Limit;
+
 use crate::{Error, Result};
 
 /// A setting of a method.
@@ -111,6 +113,17 @@ impl Settings {
             value: text,
         });
         value
+    }
+
+    /// A number of M2IB's own, within its limit, or what `usual` is.
+    pub(crate) fn limited<T: FromStr + Display>(
+        &mut self,
+        name: &'static str,
+        limit: Limit<T>,
+        current: Option<T>,
+        usual: T,
+    ) -> Option<T> {
+        self.optional(name, limit.expected, limit.takes, current, usual)
     }
 
     /// A setting with a value.

@@ -1,11 +1,11 @@
 //! How a bottleneck is solved, and what it reports on the way.
 
 use std::fmt;
-use std::ops::RangeInclusive;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::names::chosen;
 use crate::{Beta, Gates, Quantity};
 
 /// Settings of one bottleneck.
@@ -65,15 +65,6 @@ impl Settings {
     }
 }
 
-impl Settings {
-    /// How many steps there may be. Noise has a stream of its own for 2²⁴ of them; a pair would take
-    /// days long before.
-    pub const STEPS: RangeInclusive<usize> = 1..=100_000;
-    /// How many samples a step there may be: as many. Each share of them that a device takes at once
-    /// leaves gradients as large as the layer until the step is done.
-    pub const SAMPLES: RangeInclusive<usize> = Self::STEPS;
-}
-
 /// How the samples of a step relate to each other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -86,17 +77,16 @@ pub enum Sampling {
     Antithetic,
 }
 
+impl Sampling {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Independent, Self::Antithetic];
+}
+
 impl FromStr for Sampling {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        match text {
-            "independent" => Ok(Self::Independent),
-            "antithetic" => Ok(Self::Antithetic),
-            other => Err(format!(
-                "\"{other}\" is no sampling, expected \"independent\" or \"antithetic\""
-            )),
-        }
+        chosen("sampling", &Self::ALL, text)
     }
 }
 

@@ -5,6 +5,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::names::chosen;
+
 /// A named set of settings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -18,17 +20,16 @@ pub enum Preset {
     Matched,
 }
 
+impl Preset {
+    /// Every one.
+    pub const ALL: [Self; 2] = [Self::Released, Self::Matched];
+}
+
 impl FromStr for Preset {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        match text {
-            "released" => Ok(Self::Released),
-            "matched" => Ok(Self::Matched),
-            other => Err(format!(
-                "\"{other}\" is no preset, expected \"released\" or \"matched\""
-            )),
-        }
+        chosen("preset", &Self::ALL, text)
     }
 }
 

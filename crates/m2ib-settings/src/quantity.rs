@@ -5,6 +5,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::names::chosen;
+
 /// What is read off a solved bottleneck for a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -20,18 +22,16 @@ pub enum Quantity {
     MeanShare,
 }
 
+impl Quantity {
+    /// Every one.
+    pub const ALL: [Self; 3] = [Self::Nats, Self::Share, Self::MeanShare];
+}
+
 impl FromStr for Quantity {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        match text {
-            "nats" => Ok(Self::Nats),
-            "share" => Ok(Self::Share),
-            "mean-share" => Ok(Self::MeanShare),
-            other => Err(format!(
-                "\"{other}\" is no quantity, expected \"nats\", \"share\" or \"mean-share\""
-            )),
-        }
+        chosen("quantity", &Self::ALL, text)
     }
 }
 

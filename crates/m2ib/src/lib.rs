@@ -47,8 +47,8 @@ pub use m2ib_attribution::{
 pub use m2ib_core;
 pub use m2ib_draw as draw;
 pub use m2ib_settings::{
-    Beta, Gates, Layer, LayerError, Modality, ModalitySettings, Noise, Overrides, Preset, Quantity,
-    Sampling,
+    Beta, Gates, Layer, LayerError, Limit, Modality, ModalitySettings, Noise, Overrides, Preset,
+    Quantity, Sampling,
 };
 pub use ndarray;
 pub use provenance::provenance;

@@ -2,15 +2,15 @@
 
 use std::sync::Arc;
 
+use m2ib::m2ib_core::Settings as Bottleneck;
 use m2ib::{
-    Beta, Calibration, Config, DualEncoder, EncodedImage, EncodedText, Explainer, Gates,
+    Calibration, Config, DualEncoder, EncodedImage, EncodedText, Explainer, Gates,
     ImageAttribution, Layer, Modality, ModalitySettings, Noise, Overrides, Preset, Provenance,
     TextAttribution, Unit,
 };
 use ndarray::Array2;
 
 use crate::places::{Named, depths};
-use crate::settings::{COUNT, POSITIVE};
 use crate::{Error, Method, MethodFactory, Result, Settings, Subject};
 
 /// The multi-modal information bottleneck, by an explainer.
@@ -80,36 +80,25 @@ impl M2ibSettings {
             both.sampling,
             usual.sampling,
         );
-        let prices = "a number above 0, or two of a path: 0.1..10";
-        let is_price = |beta: &Beta| beta.is_positive();
-        let beta = settings.optional("beta", prices, is_price, both.beta, bottleneck.beta);
-        let weight = |number: &f64| number.is_finite() && *number >= 0.0;
-        let weights = "a number, 0 or above";
-        let gamma = settings.optional("gamma", weights, weight, both.gamma, bottleneck.gamma);
+        let beta = settings.limited("beta", Bottleneck::BETA, both.beta, bottleneck.beta);
+        let gamma = settings.limited("gamma", Bottleneck::GAMMA, both.gamma, bottleneck.gamma);
         let kinds = "unit, token or a number of groups, at most 65536";
         let few = |gates: &Gates| match gates {
             Gates::Unit => true,
             Gates::Groups(groups) => groups.get() <= 1 << 16,
         };
         let gates = settings.optional("gates", kinds, few, both.gates, bottleneck.gates);
-        let range = "a number from -20 to 20";
-        let within = |start: &f64| (-20.0..=20.0).contains(start);
-        let start = settings.optional("start", range, within, both.start, bottleneck.start);
-        let positive = |number: &f64| number.is_finite() && *number > 0.0;
-        let learning_rate = settings.optional(
+        let start = settings.limited("start", Bottleneck::START, both.start, bottleneck.start);
+        let learning_rate = settings.limited(
             "learning-rate",
-            POSITIVE,
-            positive,
+            Bottleneck::LEARNING_RATE,
             both.learning_rate,
             bottleneck.learning_rate,
         );
-        let in_steps = |steps: &usize| m2ib::m2ib_core::Settings::STEPS.contains(steps);
-        let in_samples = |samples: &usize| m2ib::m2ib_core::Settings::SAMPLES.contains(samples);
-        let steps = settings.optional("steps", COUNT, in_steps, both.steps, bottleneck.steps);
-        let samples = settings.optional(
+        let steps = settings.limited("steps", Bottleneck::STEPS, both.steps, bottleneck.steps);
+        let samples = settings.limited(
             "samples",
-            COUNT,
-            in_samples,
+            Bottleneck::SAMPLES,
             both.samples,
             bottleneck.samples,
         );
