@@ -132,7 +132,7 @@ impl BoxNames {
             .filter(|&at| boxes.is_none() && !used(at))
             .filter(suspect);
         Self {
-            size: size.filter(|_| boxes.is_some()),
+            size,
             unknown: unknown.map(|at| names[at].trim().to_owned()).collect(),
             boxes,
         }
@@ -161,22 +161,29 @@ impl BoxNames {
                 boxes(&numbers, *form)?
             }
         };
-        let side = |place: usize| cell(place).parse().ok().and_then(pixels);
-        let annotated = self
-            .size
-            .and_then(|[width, height]| Some([side(width)?, side(height)?]));
+        let annotated = self.boxes.as_ref().and_then(|_| self.annotated(cells));
         Ok(Boxes { regions, annotated })
+    }
+
+    fn annotated(&self, cells: &[String]) -> Option<[u32; 2]> {
+        let side = |place: usize| cells[place].trim().parse().ok().and_then(pixels);
+        let [width, height] = self.size?;
+        Some([side(width)?, side(height)?])
     }
 }
 
 /// What an object's keys say, those of an object `objects` in it among them, and which of them look
-/// like a box's and are not understood.
+/// like a box's and are not understood. The image's size is told without a box too: outlines need it.
 pub(super) fn of_object(object: &Map<String, Value>) -> Result<(Boxes, Vec<String>), String> {
     let inner = object.get("objects").and_then(Value::as_object);
     let all: Vec<(&String, &Value)> = object.iter().chain(inner.into_iter().flatten()).collect();
     let names = BoxNames::among(all.iter().map(|(name, _)| name.as_str()));
     let cells: Vec<String> = all.iter().map(|(_, value)| text(value)).collect();
-    Ok((names.read(&cells)?, names.unknown))
+    let boxes = Boxes {
+        annotated: names.annotated(&cells),
+        ..names.read(&cells)?
+    };
+    Ok((boxes, names.unknown))
 }
 
 /// The names that are understood, for messages.

@@ -18,7 +18,7 @@ pub enum DataFormat {
     /// The same with commas or semicolons; cells in quotation marks may hold commas and line breaks.
     Csv,
     /// An object a line, or a list of them: `image`, `caption` (or what columns may be called, and
-    /// a list of captions too), and optionally `boxes`, `masks`, `id` and `split`.
+    /// a list of captions too), and optionally `boxes`, `segmentation`, `masks`, `id` and `split`.
     JsonLines,
     /// Images, each beside a `.txt` file of the same stem with a caption a line.
     Folder,
@@ -31,7 +31,8 @@ pub enum DataFormat {
     /// Flickr's `results_20130124.token`: image, `#`, number, tab, caption.
     FlickrToken,
     /// RefCOCO, RefCOCO+ and RefCOCOg: `refs(….).json`, converted from the pickle, beside
-    /// `instances.json`. A row an expression, with the box of its object.
+    /// `instances.json`. A row an expression, with the outline of its object, or its box where it
+    /// has none.
     RefCoco,
     /// MS-CXR's JSON: `images` with a `path`, `annotations` with a box and `label_text`. A row a
     /// phrase and image, with all its boxes.

@@ -14,7 +14,7 @@ use crate::json::{Id, Lenient, read as read_json};
 use crate::names::{CAPTION, IMAGE, normal, without_number};
 use crate::rows::{Draft, Rows};
 use crate::source_text::trimmed;
-use crate::{DataFormat, DataResult, boxes, lines, source_text};
+use crate::{DataFormat, DataResult, Region, Segmentation, boxes, lines, source_text};
 
 /// What has one name only.
 #[derive(Debug, Deserialize)]
@@ -23,6 +23,9 @@ struct Line {
     /// Files.
     #[serde(default)]
     masks: Vec<String>,
+    /// COCO's.
+    #[serde(default)]
+    segmentation: Value,
     split: Option<String>,
     /// Boxes among others, under any of their names.
     #[serde(flatten)]
@@ -80,13 +83,18 @@ fn take(number: usize, object: Result<Map<String, Value>, String>, rows: &mut Ro
 fn draft(image: String, line: Line, rows: &mut Rows) -> Result<Draft, String> {
     let (boxes, unknown) = boxes::of_object(&line.rest)?;
     rows.not_understood(&unknown);
-    let boxes_of_row = boxes.regions.into_iter();
+    let regions = match Segmentation::read(&line.segmentation)? {
+        // The box is around the same.
+        Some(outline) => vec![Region::Segmentation(outline.into())],
+        None => boxes.regions,
+    };
+    let annotated = boxes.annotated.filter(|_| !regions.is_empty());
     let masks = line.masks.iter().map(|mask| rows.mask_file(mask));
     Ok(Draft {
         image,
         caption: String::new(),
-        regions: boxes_of_row.chain(masks).collect(),
-        annotated: boxes.annotated,
+        regions: regions.into_iter().chain(masks).collect(),
+        annotated,
         split: line.split,
     })
 }

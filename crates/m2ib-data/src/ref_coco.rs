@@ -2,20 +2,21 @@
 //!
 //! `refs(unc).p` holds the expressions as a Python pickle, a list of objects with `ref_id`,
 //! `ann_id`, `image_id`, `split` and `sentences`; its conversion to JSON is read. `instances.json`
-//! beside it holds images and boxes. The file names in the expressions are not those of COCO, so
-//! an image's comes from `instances.json`.
+//! beside it holds images, and outlines and boxes of objects. The file names in the expressions are
+//! not those of COCO, so an image's comes from `instances.json`.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
+use serde_json::Value;
 
 use crate::coco::{Image, Images};
 use crate::error::read_error;
 use crate::json::{Id, Lenient, read as read_json};
 use crate::region::Rectangle;
 use crate::rows::{Draft, Rows};
-use crate::{DataError, DataFormat, DataResult, Region};
+use crate::{DataError, DataFormat, DataResult, Region, Segmentation};
 
 /// The file with the objects.
 pub(super) const INSTANCES: &str = "instances.json";
@@ -30,7 +31,12 @@ struct Instances {
 struct Annotation {
     id: Id,
     bbox: [f64; 4],
+    #[serde(default = "no_outline", deserialize_with = "outline")]
+    segmentation: Result<Option<Segmentation>, String>,
 }
+
+/// Objects by their ids, each with where it is or why that is not known.
+type Objects = HashMap<Id, Result<Region, String>>;
 
 /// An object and what it was called.
 #[derive(Debug, Deserialize)]
@@ -60,13 +66,14 @@ pub(super) fn read(path: &Path, rows: &mut Rows) -> DataResult<()> {
         annotations,
     } = read_json(&instances, DataFormat::RefCoco)?;
     let images = Images::new(images, rows);
-    let boxes = boxes(annotations, rows);
+    let objects = objects(annotations, rows);
     for (place, reference) in list.into_iter().enumerate() {
         match reference.0 {
             Err(reason) => rows.take(&format!("refs[{place}]"), Err(reason)),
-            Ok(reference) => take(reference, &images, &boxes, rows),
+            Ok(reference) => take(reference, &images, &objects, rows),
         }
     }
+    rows.note_boxes_among_outlines();
     Ok(())
 }
 
@@ -115,18 +122,38 @@ fn references_in(path: &Path) -> DataResult<PathBuf> {
     }
 }
 
-fn boxes(list: Vec<Lenient<Annotation>>, rows: &mut Rows) -> HashMap<Id, [f64; 4]> {
-    let mut boxes = HashMap::with_capacity(list.len());
+fn objects(list: Vec<Lenient<Annotation>>, rows: &mut Rows) -> Objects {
+    let mut objects = HashMap::with_capacity(list.len());
     for (place, annotation) in list.into_iter().enumerate() {
         match annotation.0 {
-            Ok(annotation) => drop(boxes.insert(annotation.id, annotation.bbox)),
+            Ok(annotation) => {
+                objects.insert(annotation.id.clone(), region(annotation));
+            }
             Err(reason) => rows.take(&format!("annotations[{place}]"), Err(reason)),
         }
     }
-    boxes
+    objects
 }
 
-fn take(reference: Reference, images: &Images, boxes: &HashMap<Id, [f64; 4]>, rows: &mut Rows) {
+/// The outline, or the box of an object that has none.
+fn region(of: Annotation) -> Result<Region, String> {
+    match of.segmentation? {
+        Some(outline) => Ok(Region::Segmentation(outline.into())),
+        None => Rectangle::new(of.bbox).map(Region::Box),
+    }
+}
+
+fn no_outline() -> Result<Option<Segmentation>, String> {
+    Ok(None)
+}
+
+fn outline<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Result<Option<Segmentation>, String>, D::Error> {
+    Value::deserialize(deserializer).map(|value| Segmentation::read(&value))
+}
+
+fn take(reference: Reference, images: &Images, objects: &Objects, rows: &mut Rows) {
     let Reference {
         ref_id,
         ann_id,
@@ -138,10 +165,10 @@ fn take(reference: Reference, images: &Images, boxes: &HashMap<Id, [f64; 4]>, ro
         rows.take(&ref_id.to_string(), Err("it has no sentences".into()));
     }
     let image = images.get(&image_id);
-    let region = boxes
-        .get(&ann_id)
-        .ok_or_else(|| format!("its object {ann_id} is not among the annotations of {INSTANCES}"));
-    let region = region.and_then(|&numbers| Rectangle::new(numbers));
+    let region = objects.get(&ann_id).cloned().unwrap_or_else(|| {
+        let reason = format!("its object {ann_id} is not among the annotations of {INSTANCES}");
+        Err(reason)
+    });
     for (place, sentence) in sentences.into_iter().enumerate() {
         let sentence = sentence.0;
         let named = sentence.as_ref().ok().and_then(|said| said.sent_id.clone());
@@ -152,7 +179,7 @@ fn take(reference: Reference, images: &Images, boxes: &HashMap<Id, [f64; 4]>, ro
                 image: image.path.clone(),
                 annotated: image.size,
                 caption: said.sent.or(said.raw).ok_or("missing field `sent`")?,
-                regions: vec![Region::Box(region.clone()?)],
+                regions: vec![region.clone()?],
                 split: split.clone(),
             })
         });

@@ -8,6 +8,7 @@ use image::DynamicImage;
 use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 
+use crate::Segmentation;
 use crate::content::file_bytes;
 
 /// Where something is seen.
@@ -19,6 +20,8 @@ pub enum Region {
     MaskFile(PathBuf),
     /// Where a mask `[row, column]` of the image's size is true.
     Mask(Arc<Array2<bool>>),
+    /// Within an outline, in pixels of the image as a [`Rectangle`] is.
+    Segmentation(Arc<Segmentation>),
 }
 
 /// A rectangle in pixels of the original image; (0, 0) is its upper left corner. The image is upright
@@ -49,6 +52,7 @@ impl Region {
                 [&b"box"[..], edges.as_flattened()].concat()
             }
             Self::MaskFile(path) => file_bytes(path),
+            Self::Segmentation(outline) => outline.bytes(),
             Self::Mask(mask) => {
                 let columns = (mask.ncols() as u64).to_le_bytes();
                 let pixels = mask.iter().map(|&on| u8::from(on));

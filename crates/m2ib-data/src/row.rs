@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::content::file_bytes;
 use crate::region::coloured;
 use crate::turn::Turn;
-use crate::{DataError, DataResult, Rectangle, Region};
+use crate::{DataError, DataResult, Rectangle, Region, Segmentation};
 
 /// An image, a caption and where in the image is what the caption speaks of.
 #[derive(Debug, Clone, PartialEq)]
@@ -222,6 +222,18 @@ impl Row {
         let mask = match region {
             Region::Box(rectangle) => return self.mask_of_box(rectangle, size, stored),
             Region::Mask(mask) => Array2::clone(mask),
+            Region::Segmentation(outline) => match outline.as_ref() {
+                Segmentation::Polygons(polygons) => {
+                    return self.mask_of_polygons(outline, polygons, size, stored);
+                }
+                Segmentation::Runs { rows, columns, .. } => {
+                    let found = [*columns, *rows];
+                    if found != size && found != stored.turn.stored() {
+                        return Err(self.other_size(size, found));
+                    }
+                    outline.mask(*columns, *rows)
+                }
+            },
             Region::MaskFile(path) => {
                 let picture = clip_input::open_image(path).map_err(|source| DataError::Mask {
                     row: self.key.clone(),
@@ -238,8 +250,32 @@ impl Row {
         }
         match found == size {
             true => Ok(mask),
-            false => Err(self.misfit(size, format!("its mask has {columns} × {rows}"))),
+            false => Err(self.other_size(size, found)),
         }
+    }
+
+    fn other_size(&self, size: [u32; 2], [columns, rows]: [u32; 2]) -> DataError {
+        self.misfit(size, format!("its mask has {columns} × {rows}"))
+    }
+
+    fn mask_of_polygons(
+        &self,
+        outline: &Segmentation,
+        polygons: &[Vec<[f64; 2]>],
+        size: [u32; 2],
+        stored: &Stored,
+    ) -> DataResult<Array2<bool>> {
+        // As a box, so that it lies where it can.
+        self.mask_of_box(&Segmentation::bounds(polygons), size, stored)?;
+        let [width, height] = match stored.regions {
+            true => stored.turn.stored(),
+            false => size,
+        };
+        let mask = outline.mask(width, height);
+        Ok(match stored.regions {
+            true => stored.turn.mask(&mask),
+            false => mask,
+        })
     }
 
     fn mask_of_box(

@@ -103,6 +103,19 @@ impl<'a> Rows<'a> {
         }
     }
 
+    /// Remembers that some rows have the outline of their object and others only its box: shares of
+    /// a region are not the same of both.
+    pub(super) fn note_boxes_among_outlines(&mut self) {
+        let regions = || self.rows.iter().flat_map(|row| &row.regions);
+        let boxes = regions().filter(|region| matches!(region, Region::Box(_)));
+        let (boxes, all) = (boxes.count(), regions().count());
+        if boxes > 0 && boxes < all {
+            self.notes.insert(format!(
+                "{boxes} of {all} objects have a box and no outline, so that the box is taken"
+            ));
+        }
+    }
+
     /// Records what a reader made of the row `id`, or why it could not.
     pub(super) fn take(&mut self, id: &str, draft: Result<Draft, String>) {
         let key = format!("{}:{id}", self.source);

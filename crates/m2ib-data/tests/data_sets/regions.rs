@@ -86,6 +86,91 @@ fn expressions_have_the_box_of_their_object() {
     );
 }
 
+/// RefCOCO of one 12 × 8 image and these annotations, each called by an expression.
+fn outlined(folder: &Path, annotations: &[serde_json::Value]) -> m2ib_data::Dataset {
+    let picture = image::RgbImage::from_pixel(12, 8, image::Rgb([90, 120, 30]));
+    picture.save(folder.join("photo.png")).unwrap();
+    let image = json!({"id": 1, "file_name": "photo.png", "width": 12, "height": 8});
+    let refs = annotations.iter().map(|annotation| {
+        let id = &annotation["id"];
+        let sentences = [json!({"sent_id": id, "sent": format!("number {id}")})];
+        json!({"ref_id": id, "ann_id": id, "image_id": 1, "sentences": sentences})
+    });
+    let refs: Vec<_> = refs.collect();
+    let instances = json!({"images": [image], "annotations": annotations});
+    std::fs::write(folder.join("instances.json"), instances.to_string()).unwrap();
+    std::fs::write(folder.join("refs(unc).json"), json!(refs).to_string()).unwrap();
+    Source::new(folder).read().unwrap()
+}
+
+#[test]
+fn outlines_come_before_boxes_in_all_of_cocos_forms() {
+    let folder = tempfile::tempdir().unwrap();
+    let annotation = |id: u32, segmentation: serde_json::Value| {
+        let bbox = [2, 1, 4, 4];
+        json!({"id": id, "image_id": 1, "bbox": bbox, "segmentation": segmentation, "iscrowd": 0})
+    };
+    // A triangle; runs over the whole image, of which rows 1 and 2 of column 3 are within.
+    let triangle = annotation(1, json!([[2, 1, 6, 5, 2, 5]]));
+    let runs = annotation(2, json!({"size": [8, 12], "counts": [25, 2, 69]}));
+    let packed = annotation(3, json!({"size": [8, 12], "counts": "i02U2"}));
+    let none = annotation(4, json!([]));
+    let wrong = annotation(5, json!([[2, 1, 6]]));
+    let other_size = annotation(6, json!({"size": [12, 8], "counts": [25, 2, 69]}));
+    let outside = annotation(7, json!([[20, 1, 30, 5, 20, 5]]));
+    let all = [triangle, runs, packed, none, wrong, other_size, outside];
+    let dataset = outlined(folder.path(), &all);
+    let areas: Vec<_> = dataset
+        .rows
+        .iter()
+        .map(|row| {
+            let mask = row.mask(&row.regions, 12, 8);
+            mask.map(|mask| mask.unwrap().iter().filter(|&&on| on).count())
+        })
+        .collect();
+    // Half of its square; middles on the diagonal are not within.
+    assert_eq!(areas[0].as_ref().unwrap(), &6);
+    for place in [1, 2] {
+        assert_eq!(bounds(&dataset.rows[place]), [[3, 1, 1, 2]]);
+    }
+    assert_eq!(areas[3].as_ref().unwrap(), &16, "the box");
+    assert_failures(&dataset, &[("5/5", "3 numbers, expected x and y")]);
+    let reason = areas[4].as_ref().unwrap_err().to_string();
+    assert!(reason.contains("its mask has 8 × 12"), "{reason}");
+    let reason = areas[5].as_ref().unwrap_err().to_string();
+    assert!(reason.contains("outside"), "{reason}");
+    let note = "1 of 6 objects have a box and no outline";
+    assert!(dataset.notes[0].starts_with(note), "{:?}", dataset.notes);
+    let identities: Vec<_> = dataset.rows[..4].iter().map(Row::identity).collect();
+    let unlike = identities.iter().collect::<std::collections::HashSet<_>>();
+    assert_eq!(unlike.len(), 4);
+}
+
+#[test]
+fn an_outline_on_stored_pixels_is_turned_and_lines_have_them_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    turned(&at("photo.jpg"), 6);
+    let row = |line: serde_json::Value| {
+        std::fs::write(at("pairs.jsonl"), line.to_string()).unwrap();
+        let dataset = Source::new(at("pairs.jsonl")).read().unwrap();
+        assert!(dataset.notes.is_empty(), "{:?}", dataset.notes);
+        dataset.rows[0].clone()
+    };
+    let corner = json!([[0, 0, 3, 0, 3, 2, 0, 2]]);
+    let line = |width: u32, height: u32, segmentation: &serde_json::Value| {
+        json!({"image": "photo.jpg", "caption": "a corner",
+            "width": width, "height": height, "segmentation": segmentation})
+    };
+    // Stored 24 × 16; by 90° clockwise the upper left corner comes to the upper right.
+    assert_eq!(upright(&row(line(24, 16, &corner))), Ok([14, 0, 2, 3]));
+    assert_eq!(upright(&row(line(16, 24, &corner))), Ok([0, 0, 3, 2]));
+    let runs = json!({"size": [16, 24], "counts": [0, 2, 14, 2, 366]});
+    let mut with_box = line(24, 16, &runs);
+    with_box["bbox"] = json!([1, 1, 8, 8]);
+    assert_eq!(upright(&row(with_box)), Ok([14, 0, 2, 2]));
+}
+
 #[test]
 fn refcoco_says_what_it_lacks() {
     let folder = tempfile::tempdir().unwrap();
