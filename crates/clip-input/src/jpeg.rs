@@ -6,8 +6,9 @@
 //! of the end, FF D9, cannot be mistaken, not even for that of a thumbnail within a segment.
 //!
 //! Some cameras and programs leave the end marker out, or write their own data over it, with all of
-//! the picture before. [`completed`] makes of such a file one that ends; whether the picture was all
-//! there shows in that what comes behind it does not matter.
+//! the picture before. [`completed`] makes of such a file one that ends, if its scans leave nothing
+//! of the picture out; whether the last of them was all there shows in that what comes behind it does
+//! not matter.
 
 use std::io::{self, BufRead, ErrorKind, Read};
 
@@ -55,10 +56,9 @@ fn byte(file: &mut impl BufRead) -> io::Result<u8> {
 /// before it, whose bits differ from the first on: if all decode to the same picture, none of the
 /// noise was needed for it.
 ///
-/// None for files whose picture comes in several scans: there nobody can tell whether one is
-/// missing (and Pillow refuses them as well).
+/// None for files whose scans leave something of the picture out.
 pub(crate) fn completed(file: &[u8]) -> Option<[Vec<u8>; 3]> {
-    let scan = &file[..end_of_only_scan(file)?];
+    let scans = &file[..end_of_scans(file)?];
     // More than decoders read ahead; no FF in it, which would be a marker.
     let noise = |flipped: u8| -> Vec<u8> {
         let mixed = (0u32..1 << 14).map(|index| index.wrapping_add(1).wrapping_mul(2_654_435_761));
@@ -66,26 +66,75 @@ pub(crate) fn completed(file: &[u8]) -> Option<[Vec<u8>; 3]> {
         bytes.map(|byte| (byte ^ flipped).min(0xFE)).collect()
     };
     let behind = [Vec::new(), noise(0x00), noise(0xFF)];
-    Some(behind.map(|noise| [scan, &noise, &END].concat()))
+    Some(behind.map(|noise| [scans, &noise, &END].concat()))
 }
 
-/// Where the data of a picture's only scan ends: at the next marker, or with the file.
-fn end_of_only_scan(file: &[u8]) -> Option<usize> {
-    let mut components = None;
+/// Where the data of the scan ends that brings the last of the picture: at the next marker, or with
+/// the file.
+fn end_of_scans(file: &[u8]) -> Option<usize> {
+    let mut known: Option<Known> = None;
     let mut place = 2;
     loop {
         let (marker, start, end) = segment(file, place)?;
         let content = file.get(start..end)?;
+        place = end;
         match marker {
-            // Sequential frames; how many components the picture has.
-            0xC0 | 0xC1 => components = content.get(5).copied(),
+            // Baseline, sequential and progressive.
+            0xC0..=0xC2 => known = Some(Known::nothing(marker, content)?),
             0xDA => {
-                let all = components.is_some() && components == content.first().copied();
-                return all.then(|| end_of_scan(file, end));
+                let known = known.as_mut()?;
+                known.scan(content)?;
+                place = end_of_scan(file, end);
+                if known.all() {
+                    return Some(place);
+                }
             }
             _ => {}
         }
-        place = end;
+    }
+}
+
+/// Which bits of a picture's coefficients the scans so far have brought.
+struct Known {
+    progressive: bool,
+    /// Each component's name and, for every coefficient, the lowest bit that is known.
+    components: Vec<(u8, [Option<u8>; 64])>,
+}
+
+impl Known {
+    /// By a frame's header.
+    fn nothing(marker: u8, frame: &[u8]) -> Option<Self> {
+        let count = usize::from(*frame.get(5)?);
+        let components = frame.get(6..6 + 3 * count)?.chunks_exact(3);
+        Some(Self {
+            progressive: marker == 0xC2,
+            components: components.map(|about| (about[0], [None; 64])).collect(),
+        })
+    }
+
+    /// By a scan's header: which components it has, and which bits of which coefficients.
+    fn scan(&mut self, scan: &[u8]) -> Option<()> {
+        let count = usize::from(*scan.first()?);
+        let names = scan.get(1..1 + 2 * count)?.chunks_exact(2);
+        let [first, last, bits] = scan.get(1 + 2 * count..)?.try_into().ok()?;
+        let (coefficients, bit) = match self.progressive {
+            true => (first..=last, bits & 0x0F),
+            false => (0..=63, 0),
+        };
+        for name in names.map(|about| about[0]) {
+            let mut components = self.components.iter_mut();
+            let (_, known) = components.find(|(known, _)| *known == name)?;
+            for coefficient in coefficients.clone() {
+                *known.get_mut(usize::from(coefficient))? = Some(bit);
+            }
+        }
+        Some(())
+    }
+
+    /// Whether nothing can come any more.
+    fn all(&self) -> bool {
+        let mut bits = self.components.iter().flat_map(|(_, bits)| bits);
+        !self.components.is_empty() && bits.all(|bit| *bit == Some(0))
     }
 }
 
@@ -126,20 +175,26 @@ mod tests {
         }
     }
 
-    /// A frame of so many components, and a scan of one.
-    fn frame(kind: u8, components: u8) -> Vec<u8> {
-        let frame = [0xFF, kind, 0, 9, 8, 0, 1, 0, 1, components, 7];
-        [
-            &b"\xFF\xD8"[..],
-            &frame,
-            b"\xFF\xDA\0\x03\x0112\xFF\0\xFF\xD03",
-        ]
-        .concat()
+    /// A scan of these components, with these coefficients and lowest bit.
+    fn scan(components: &[u8], [first, last, bit]: [u8; 3]) -> Vec<u8> {
+        let named = components.iter().flat_map(|&name| [name, 0]);
+        let about: Vec<u8> = named.chain([first, last, bit]).collect();
+        let length = about.len() as u8 + 3;
+        let header = [0xFF, 0xDA, 0, length, components.len() as u8];
+        [&header[..], &about, b"12\xFF\0\xFF\xD03"].concat()
+    }
+
+    /// A file of a frame of this kind with components 1 and 2, and these scans.
+    fn file(kind: u8, scans: &[Vec<u8>]) -> Vec<u8> {
+        let size = [8, 0, 1, 0, 1];
+        let components = [2, 1, 0x11, 0, 2, 0x11, 0];
+        let frame = [&[0xFF, 0xD8, 0xFF, kind, 0, 14][..], &size, &components].concat();
+        [frame, scans.concat()].concat()
     }
 
     #[test]
     fn a_scan_ends_where_another_marker_or_the_file_does() {
-        let whole = frame(0xC0, 1);
+        let whole = file(0xC0, &[scan(&[1, 2], [0, 63, 0])]);
         let [ended, noisy, other] = completed(&whole).unwrap();
         assert_eq!(ended, [&whole[..], &END].concat());
         for noisy in [&noisy, &other] {
@@ -154,11 +209,40 @@ mod tests {
     }
 
     #[test]
-    fn of_several_scans_nothing_is_known() {
-        assert_eq!(completed(&frame(0xC2, 1)), None, "progressive");
-        assert_eq!(completed(&frame(0xC0, 3)), None, "one of three components");
-        for length in 0..15 {
-            assert_eq!(completed(&frame(0xC0, 1)[..length]), None);
+    fn scans_are_all_there_when_every_bit_of_every_coefficient_is() {
+        let ends = |kind, scans: &[Vec<u8>]| end_of_scans(&file(kind, scans));
+        let each = [scan(&[1], [0, 63, 0]), scan(&[2], [0, 63, 0])];
+        assert_eq!(ends(0xC1, &each), Some(file(0xC1, &each).len()));
+        assert_eq!(ends(0xC1, &each[..1]), None, "one of two components");
+        let progressive = [
+            scan(&[1, 2], [0, 0, 1]),
+            scan(&[1], [1, 63, 2]),
+            scan(&[2], [1, 63, 0]),
+            scan(&[1], [1, 63, 0x21]),
+            scan(&[1, 2], [0, 0, 0x10]),
+            scan(&[1], [1, 63, 0x10]),
+        ];
+        let whole = file(0xC2, &progressive);
+        assert_eq!(ends(0xC2, &progressive), Some(whole.len()));
+        for missing in 1..progressive.len() {
+            assert_eq!(ends(0xC2, &progressive[..missing]), None, "{missing}");
         }
+        // What stands behind belongs to something else.
+        let again = [&whole[..], b"\xFF\xE1trailer", &progressive[0]].concat();
+        assert_eq!(end_of_scans(&again), Some(whole.len()));
+    }
+
+    #[test]
+    fn headers_that_end_early_or_contradict_each_other_leave_nothing_known() {
+        let whole = file(0xC0, &[scan(&[1, 2], [0, 63, 0])]);
+        for length in 0..whole.len() - 7 {
+            assert_eq!(completed(&whole[..length]), None, "{length}");
+        }
+        assert_eq!(end_of_scans(&file(0xC2, &[scan(&[3], [0, 63, 0])])), None);
+        assert_eq!(end_of_scans(&file(0xC2, &[scan(&[1], [0, 64, 0])])), None);
+        assert_eq!(
+            end_of_scans(&file(0xC3, &[scan(&[1, 2], [0, 63, 0])])),
+            None
+        );
     }
 }
