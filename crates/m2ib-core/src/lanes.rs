@@ -4,6 +4,7 @@
 //! only. Cut into shares that never wait for each other, everything runs in parallel, the small
 //! operations too, and nothing is forked and joined hundreds of times a step.
 
+use std::collections::BTreeMap;
 use std::sync::Mutex;
 
 use crate::workers::{Grouping, in_groups};
@@ -85,6 +86,42 @@ impl Lanes {
         results.into_iter().map(|(_, result)| result).collect()
     }
 
+    /// `job` of every share, each added to the sum of those before it, in their order: the sum has the
+    /// same bits for any number of lanes. Nothing is kept of a share that was added; one that is done
+    /// before those ahead of it waits for them. None of no shares.
+    ///
+    /// On the spot where [`map`](Self::map) is.
+    pub(crate) fn sum<S, R>(
+        &self,
+        shares: Vec<S>,
+        job: impl Fn(S) -> R + Sync,
+        plus: impl Fn(R, R) -> R + Sync,
+    ) -> Option<R>
+    where
+        S: Send,
+        R: Send,
+    {
+        let sum = Mutex::new(Sum::default());
+        let shares = shares.into_iter().enumerate().collect();
+        self.map(shares, |(index, share)| {
+            let result = job(share);
+            sum.lock().expect(UNBROKEN).waiting.insert(index, result);
+            loop {
+                // Nothing is added while the lock is held: that forks.
+                let next = sum.lock().expect(UNBROKEN).take();
+                let Some((sum_so_far, result)) = next else {
+                    break;
+                };
+                let added = match sum_so_far {
+                    Some(sum_so_far) => plus(sum_so_far, result),
+                    None => result,
+                };
+                sum.lock().expect(UNBROKEN).put_back(added);
+            }
+        });
+        sum.into_inner().expect(UNBROKEN).sum
+    }
+
     /// One job on all threads: what forks inside it forks over them. On the spot where
     /// [`map`](Self::map) would be.
     pub fn together<R: Send>(&self, job: impl FnOnce() -> R + Send) -> R {
@@ -104,6 +141,46 @@ impl Lanes {
     }
 }
 
+/// What shares add up to so far.
+struct Sum<R> {
+    /// Taken out while something is added to it.
+    sum: Option<R>,
+    /// How many shares are in it.
+    count: usize,
+    is_taken: bool,
+    /// By their place, those that were done before one ahead of them.
+    waiting: BTreeMap<usize, R>,
+}
+
+impl<R> Default for Sum<R> {
+    fn default() -> Self {
+        Self {
+            sum: None,
+            count: 0,
+            is_taken: false,
+            waiting: BTreeMap::new(),
+        }
+    }
+}
+
+impl<R> Sum<R> {
+    /// The sum and what is to be added to it, if nobody else is at it and the next one is done.
+    fn take(&mut self) -> Option<(Option<R>, R)> {
+        if self.is_taken {
+            return None;
+        }
+        let next = self.waiting.remove(&self.count)?;
+        self.is_taken = true;
+        Some((self.sum.take(), next))
+    }
+
+    fn put_back(&mut self, sum: R) {
+        self.sum = Some(sum);
+        self.count += 1;
+        self.is_taken = false;
+    }
+}
+
 /// Runs `work` in up to `count` groups at once and waits for all.
 fn spread(groups: &[rayon::ThreadPool], count: usize, work: &(impl Fn() + Sync)) {
     match groups.split_first() {
@@ -118,6 +195,8 @@ fn spread(groups: &[rayon::ThreadPool], count: usize, work: &(impl Fn() + Sync))
 #[cfg(test)]
 mod tests {
     use std::sync::Barrier;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::time::Duration;
 
     use super::*;
 
@@ -133,6 +212,68 @@ mod tests {
             let expected: Vec<_> = (0..20).map(|share| share * share).collect();
             assert_eq!(found, expected, "{lanes:?}");
             assert!(lanes.map(Vec::<usize>::new(), |share| share).is_empty());
+        }
+    }
+
+    #[test]
+    fn a_sum_is_taken_in_the_order_of_the_shares() {
+        for lanes in [
+            Lanes::one(),
+            Lanes::new(1, 3).unwrap(),
+            Lanes::new(2, 2).unwrap(),
+            Lanes::new(3, 8).unwrap(),
+        ] {
+            // The first are the slowest.
+            let job = |share: u64| {
+                std::thread::sleep(Duration::from_millis(20_u64.saturating_sub(share)));
+                share.to_string()
+            };
+            let found = lanes.sum((0..40).collect(), job, |sum, share| sum + "," + &share);
+            let expected: Vec<_> = (0..40).map(|share: u64| share.to_string()).collect();
+            assert_eq!(found.unwrap(), expected.join(","), "{lanes:?}");
+            assert_eq!(lanes.sum(Vec::new(), job, |sum, _| sum), None);
+        }
+    }
+
+    /// A number that counts how many of it there are.
+    struct Counted<'a> {
+        number: usize,
+        living: &'a AtomicUsize,
+    }
+
+    impl<'a> Counted<'a> {
+        fn new(number: usize, living: &'a AtomicUsize) -> Self {
+            living.fetch_add(1, Ordering::Relaxed);
+            Self { number, living }
+        }
+    }
+
+    impl Drop for Counted<'_> {
+        fn drop(&mut self) {
+            self.living.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+
+    #[test]
+    fn more_shares_need_no_more_memory() {
+        for lanes in [Lanes::one(), Lanes::new(2, 2).unwrap()] {
+            let (living, most) = (AtomicUsize::new(0), AtomicUsize::new(0));
+            let job = |share| {
+                std::thread::sleep(Duration::from_micros(50));
+                let counted = Counted::new(share, &living);
+                most.fetch_max(living.load(Ordering::Relaxed), Ordering::Relaxed);
+                counted
+            };
+            let plus = |sum: Counted, share: Counted| {
+                let number = sum.number + share.number;
+                drop((sum, share));
+                Counted::new(number, &living)
+            };
+            let sum = lanes.sum((0..1000).collect(), job, plus).unwrap();
+            assert_eq!(sum.number, 499_500);
+            // Kept to the end, there would be a thousand.
+            let most = most.into_inner();
+            assert!(most < 100, "{lanes:?}: {most}");
         }
     }
 

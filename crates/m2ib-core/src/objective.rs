@@ -177,12 +177,12 @@ impl Objective<'_> {
         if self.gamma > 0.0 {
             sides.push(side(&gate.withheld, &gate.lambda));
         }
-        let shares = self.lanes.map(self.shares(sides.len()), |samples| {
-            self.share(samples, step, &sides, gradient)
-        });
-        let mut shares = shares.into_iter();
-        let first = shares.next().expect("there is at least one sample")?;
-        let sum = shares.try_fold(first, |sum, share| Ok(sum.plus(share?)))?;
+        let sum = self.lanes.sum(
+            self.shares(sides.len()),
+            |samples| self.share(samples, step, &sides, gradient),
+            |sum, share| Ok(sum?.plus(share?)),
+        );
+        let sum = sum.expect("there is at least one sample")?;
 
         let scale = 1.0 / self.samples as f64;
         let nats = gate.capacity(normalized.clone());
