@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use crate::{Error, Result, foreign};
 
 /// Files are read whole up to this many bytes, 256 MiB: the largest tokenizers have a tenth.
-const MAX_FILE: u64 = 256 << 20;
+pub const MAX_FILE: u64 = 256 << 20;
 
 /// One file: on disk, or in memory under a name for error messages.
 #[derive(Debug, Clone)]

@@ -25,7 +25,7 @@ mod words;
 
 pub use adjustment::{Adjustment, Background, PictureFacts, Window};
 pub use caption::{Caption, CaptionTokenizer, Cut, Token};
-pub use content::Content;
+pub use content::{Content, MAX_FILE};
 pub use digest::Digest;
 pub use error::{Error, Result};
 pub use foreign::{Foreign, START, foreign};

@@ -2,7 +2,6 @@
 //! listed), or drawn at random.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::File;
 use std::io::Read;
 
 use burn::module::Param;
@@ -430,10 +429,13 @@ fn check_kind(shard: &Content) -> Result<()> {
     let start = match shard {
         Content::Path(path) => {
             let mut start = Vec::new();
-            let file =
-                File::open(path).and_then(|file| file.take(START as u64).read_to_end(&mut start));
-            // What cannot be read is told where it is opened.
-            file.map_or(Vec::new(), |_| start)
+            let file = m2ib_files::open(path);
+            let read = file.and_then(|file| file.take(START as u64).read_to_end(&mut start));
+            read.map_err(|reason| clip_input::Error::Read {
+                path: path.clone(),
+                reason,
+            })?;
+            start
         }
         Content::Bytes(_, bytes) => bytes[..bytes.len().min(START)].to_vec(),
     };

@@ -201,15 +201,15 @@ fn settings_come_from_a_file_and_options_come_before_them() {
 #[test]
 fn a_failure_names_its_cause_and_leaves_nothing_behind() {
     for (arguments, words) in [
-        (&["--beta", "-1"][..], &["beta", "-1", "positive"][..]),
+        (&["--beta", "-1"][..], &["beta", "-1", "above 0"][..]),
         (&["--sigma", "nan"], &["sigma", "NaN"]),
-        (&["--steps", "0"], &["steps", "at least 1"]),
+        (&["--steps", "0"], &["steps", "1 to 100000"]),
         (
             &["--steps", "9223372036854775808"],
-            &["steps", "at most 100000"],
+            &["steps", "1 to 100000"],
         ),
-        (&["--samples", "3000000000"], &["samples", "at most 100000"]),
-        (&["--samples", "0"], &["samples", "at least 1"]),
+        (&["--samples", "3000000000"], &["samples", "1 to 100000"]),
+        (&["--samples", "0"], &["samples", "1 to 100000"]),
         (&["--layer-image", "5"], &["image layer block.5", "0 to 4"]),
         (&["--layer-text", "last"], &["last", "embedding"]),
         (&["--opacity", "1.5"], &["opacity", "1.5", "0 to 1"]),

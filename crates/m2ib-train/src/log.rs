@@ -8,6 +8,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::Measures;
 
+/// Logs are read up to this many bytes, 256 MiB: a million lines.
+const MAX_LOG: u64 = 256 << 20;
+
 /// One line.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Line {
@@ -65,7 +68,7 @@ impl Log {
     /// [`Error::File`].
     pub fn read(folder: &Path) -> Result<Vec<Line>> {
         let path = folder.join("log.jsonl");
-        match std::fs::read_to_string(&path) {
+        match m2ib_files::read_text(&path, MAX_LOG) {
             Ok(text) => Ok(text
                 .lines()
                 .filter_map(|line| serde_json::from_str(line).ok())
@@ -101,6 +104,19 @@ fn text(line: &Line) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_cannot_be_a_log_is_not_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = std::fs::File::create(folder.path().join("log.jsonl")).unwrap();
+        file.set_len(MAX_LOG + 1).unwrap();
+        let error = Log::read(folder.path()).unwrap_err();
+        let text = m2ib_files::causes(&error);
+        assert!(
+            text.contains("log.jsonl") && text.contains("at most 256 MiB"),
+            "{text}"
+        );
+    }
 
     #[test]
     fn lines_after_the_checkpoint_and_cut_ones_are_dropped() {

@@ -9,7 +9,7 @@ use std::path::Path;
 
 use m2ib::clip_model::ModelFiles;
 use m2ib::hub::{HubOptions, HubReason, Progress, fetch};
-use site::{COMMIT, Hub, closing_midway};
+use site::{COMMIT, Hub, closing_midway, sending_on_and_on};
 
 const ID: &str = "tiny/clip";
 
@@ -264,6 +264,40 @@ fn a_broken_download_is_never_taken_for_a_file_and_goes_on() {
         assert_eq!(told.files, [("model.safetensors".into(), done)]);
         let elsewhere = hub.asked_of_file_server();
         assert!(elsewhere.iter().any(|asked| asked.range == half));
+    }
+}
+
+#[test]
+fn nothing_is_read_beyond_what_is_announced() {
+    let (hub, cache) = (Hub::new(), tempfile::tempdir().unwrap());
+    let options = options(&hub, cache.path());
+    hub.redirect_to(&sending_on_and_on());
+    let (file, why) = reason(fetch(ID, &options, None));
+    assert_eq!(file, "model.safetensors");
+    let length = hub.bytes("model.safetensors").len() as u64;
+    assert!(
+        matches!(why, HubReason::Interrupted { received, expected, .. }
+            if received == length + 1 && expected == length),
+        "{why}"
+    );
+    assert!(
+        why.to_string().contains("more than there should be"),
+        "{why}"
+    );
+}
+
+#[test]
+fn what_is_too_long_to_be_read_later_is_not_downloaded() {
+    for file in ["tokenizer.json", "config.json"] {
+        let (hub, cache) = (Hub::new(), tempfile::tempdir().unwrap());
+        hub.state_length(file, 1 << 40);
+        let (found, why) = reason(fetch(ID, &options(&hub, cache.path()), None));
+        assert_eq!(found, file);
+        let text = why.to_string();
+        assert!(
+            text.contains("1099511627776 bytes, at most 268435456"),
+            "{text}"
+        );
     }
 }
 

@@ -21,6 +21,7 @@ mod store;
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use clip_input::MAX_FILE;
 use clip_model::ModelFiles;
 
 pub use options::HubOptions;
@@ -140,10 +141,9 @@ fn download(
 /// The shards an index lists; only plain names, since they become paths in the cache.
 fn shards(snapshot: &Path) -> Result<BTreeSet<String>, HubReason> {
     let malformed = |detail: String| HubReason::Answer { detail };
-    let bytes = std::fs::read(snapshot.join(INDEX)).map_err(|reason| HubReason::Cache {
-        path: snapshot.join(INDEX),
-        reason,
-    })?;
+    let path = snapshot.join(INDEX);
+    let bytes = m2ib_files::read(&path, MAX_FILE);
+    let bytes = bytes.map_err(|reason| HubReason::Cache { path, reason })?;
     let index: serde_json::Value =
         serde_json::from_slice(&bytes).map_err(|error| malformed(error.to_string()))?;
     let map = index["weight_map"]

@@ -7,12 +7,16 @@ use std::fs::{self, File, TryLockError};
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
+use clip_input::MAX_FILE;
 use hf_hub::{Cache, CacheRepo};
 use sha2::{Digest, Sha256};
 
 use super::client::{Answer, Client};
 use super::id::ModelId;
 use super::{HubReason, Progress};
+
+/// A commit's name has 40 letters.
+const MAX_COMMIT: u64 = 1024;
 
 /// One model's place in the cache.
 pub(super) struct Store {
@@ -36,7 +40,7 @@ impl Store {
 
     /// The folder of the revision's commit, if the commit is known.
     pub(super) fn cached(&self) -> Option<PathBuf> {
-        let named = || fs::read_to_string(&self.revision).ok();
+        let named = || m2ib_files::read_text(&self.revision, MAX_COMMIT).ok();
         let commit = self.commit.clone().or_else(named)?;
         let folder = self.snapshot(commit.trim());
         folder.is_dir().then_some(folder)
@@ -108,7 +112,7 @@ fn resume(
 fn receive(
     part: &Path,
     file: &str,
-    mut answer: Answer,
+    answer: Answer,
     progress: &mut dyn Progress,
 ) -> Result<(), HubReason> {
     let Some(expected) = answer.size else {
@@ -116,6 +120,12 @@ fn receive(
             detail: "it does not state the file's length".into(),
         });
     };
+    // Weights are mapped; anything else is read whole by whoever uses it.
+    if expected > MAX_FILE && !file.ends_with(".safetensors") {
+        return Err(HubReason::Answer {
+            detail: format!("it states a length of {expected} bytes, at most {MAX_FILE} are read"),
+        });
+    }
     let mut received = answer.start;
     let mut output = match received {
         0 => File::create(part),
@@ -123,10 +133,13 @@ fn receive(
     }
     .map_err(at(part))?;
     progress.start(file, received, expected);
+    // A byte more than there should be says enough.
+    let rest = expected.saturating_sub(received).saturating_add(1);
+    let mut body = answer.body.take(rest);
     let mut buffer = vec![0; 1 << 16];
     let mut problem = "the connection was closed".to_owned();
     loop {
-        match answer.body.read(&mut buffer) {
+        match body.read(&mut buffer) {
             Ok(0) => break,
             Ok(count) => {
                 output.write_all(&buffer[..count]).map_err(at(part))?;

@@ -51,6 +51,8 @@ struct State {
     files: BTreeMap<String, Vec<u8>>,
     /// What the hub says of large files' content, where that is a checksum.
     sums: BTreeMap<String, String>,
+    /// What the hub says of files' lengths, where that is not so.
+    lengths: BTreeMap<String, u64>,
     /// Where weights are redirected to.
     file_server: String,
     token: Option<String>,
@@ -117,6 +119,10 @@ impl Hub {
         let sum = Sha256::digest(self.bytes(file));
         let sum = sum.iter().map(|byte| format!("{byte:02x}")).collect();
         self.state.lock().unwrap().sums.insert(file.into(), sum);
+    }
+    pub(crate) fn state_length(&self, file: &str, length: u64) {
+        let mut state = self.state.lock().unwrap();
+        state.lengths.insert(file.into(), length);
     }
     pub(crate) fn remove(&self, file: &str) {
         self.state.lock().unwrap().files.remove(file);
@@ -239,6 +245,9 @@ fn hub_reply(state: &mut State, asked: Asked) -> Reply {
             body: vec![],
         };
     }
+    if let Some(length) = state.lengths.get(file) {
+        headers.push(("x-linked-size", length.to_string()));
+    }
     Reply {
         status: 200,
         headers,
@@ -276,19 +285,31 @@ fn file_reply(state: &mut State, asked: Asked) -> Reply {
 
 /// The address of a server that sends a part of a file, once, and closes the connection.
 pub(crate) fn closing_midway(bytes: Vec<u8>, at: usize) -> String {
+    sending(Some(bytes.len()), bytes[..at].to_vec(), 1)
+}
+
+/// The address of a server that sends 64 MiB without saying where they end.
+pub(crate) fn sending_on_and_on() -> String {
+    sending(None, vec![b'a'; 1 << 20], 64)
+}
+
+/// The address of a server that states this length and sends some bytes so many times over.
+fn sending(length: Option<usize>, bytes: Vec<u8>, times: usize) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     std::thread::spawn(move || {
         let (mut stream, _) = listener.accept().unwrap();
         let mut lines = BufReader::new(stream.try_clone().unwrap()).lines();
         while lines.next().is_some_and(|line| !line.unwrap().is_empty()) {}
-        write!(
-            stream,
-            "HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n",
-            bytes.len()
-        )
-        .unwrap();
-        stream.write_all(&bytes[..at]).unwrap();
+        let length = length.map(|length| format!("Content-Length: {length}\r\n"));
+        let length = length.unwrap_or_default();
+        write!(stream, "HTTP/1.1 200 OK\r\n{length}\r\n").unwrap();
+        for _ in 0..times {
+            // A client that has enough hangs up.
+            if stream.write_all(&bytes).is_err() {
+                break;
+            }
+        }
     });
     url
 }
