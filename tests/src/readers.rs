@@ -27,10 +27,11 @@ pub type Refusal = Result<(), Box<dyn Error>>;
 pub type Reader = fn(&[u8]) -> Refusal;
 
 /// All readers by their names, which are those of the folders in `fuzz/corpus`.
-pub const READERS: [(&str, Reader); 22] = [
+pub const READERS: [(&str, Reader); 23] = [
     ("config", config),
     ("preprocessor", preprocessor),
     ("tokenizer", tokenizer),
+    ("tokenizer-config", tokenizer_config),
     ("safetensors", safetensors),
     ("index", index),
     ("calibration-json", calibration_json),
@@ -132,6 +133,14 @@ fn tokenizer(bytes: &[u8]) -> Refusal {
         // What it makes of them is its own matter.
         let _ = tokenizer.encode(caption);
     }
+    Ok(())
+}
+
+fn tokenizer_config(bytes: &[u8]) -> Refusal {
+    let tokenizer = include_bytes!("../../crates/m2ib-emoji/model/tokenizer.json");
+    let path = written("mutated-tokenizer/tokenizer.json", tokenizer)?;
+    written("mutated-tokenizer/tokenizer_config.json", bytes)?;
+    CaptionTokenizer::load(&Content::Path(path), 16)?.pad_id();
     Ok(())
 }
 

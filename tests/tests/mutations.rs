@@ -69,6 +69,7 @@ fn journal() -> Vec<u8> {
 #[case("config")]
 #[case("preprocessor")]
 #[case("tokenizer")]
+#[case("tokenizer-config")]
 #[case("safetensors")]
 #[case("index")]
 #[case("calibration-json")]

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::pad_token::PadToken;
 use crate::words::words;
 use crate::{Content, Digest, Error, Result, Role};
 
@@ -17,7 +18,7 @@ pub struct CaptionTokenizer {
     around: [usize; 2],
     end: Option<i64>,
     padding: Option<i64>,
-    /// The one that the file names, whether captions are filled up or not.
+    /// The one that the files name, whether captions are filled up or not.
     pad: Option<i64>,
     file: Digest,
 }
@@ -104,7 +105,8 @@ impl CaptionTokenizer {
     /// Loads `tokenizer.json` for a text tower with so many positions.
     ///
     /// # Errors
-    /// [`Error::Read`]; [`Error::Tokenizer`] if the file is malformed.
+    /// [`Error::Read`]; [`Error::Tokenizer`] if the file is malformed, [`Error::Json`] if
+    /// `tokenizer_config.json` beside it is.
     pub fn load(content: &Content, positions: usize) -> Result<Self> {
         let file = content.name();
         let invalid = |reason: String| Error::Tokenizer {
@@ -123,7 +125,7 @@ impl CaptionTokenizer {
         let mut inner = parsed
             .map_err(&invalid)?
             .map_err(|error| invalid(error.to_string()))?;
-        let pad = pad_id(&inner);
+        let pad = PadToken::of(&inner, content)?;
         // Captions are cut and filled up here, where it can be reported.
         inner.with_padding(None);
         inner
@@ -137,13 +139,21 @@ impl CaptionTokenizer {
         let before = count(&mut special.iter());
         let after = count(&mut special[before..].iter().rev());
         let end = probe.get_ids().last().filter(|_| after > 0);
+        let end = end.map(|&id| i64::from(id));
+        // What the file does not say is told apart too, where it makes a difference.
+        let file = match pad {
+            Some(PadToken::Beside(id)) if Some(id) != end => {
+                Digest::of([&bytes[..], b"pad", &id.to_le_bytes()])
+            }
+            _ => Digest::of([&bytes[..]]),
+        };
         Ok(Self {
             positions,
             around: [before, after],
-            end: end.map(|&id| i64::from(id)),
+            end,
             padding: None,
-            pad,
-            file: Digest::of([&bytes[..]]),
+            pad: pad.map(PadToken::id),
+            file,
             inner: Arc::new(inner),
         })
     }
@@ -168,7 +178,7 @@ impl CaptionTokenizer {
     }
 
     /// The id of the padding token: what captions are filled up with, else the one that the file
-    /// names. None if the tokenizer has none.
+    /// names, or `tokenizer_config.json` beside it. None if the tokenizer has none.
     pub fn pad_id(&self) -> Option<i64> {
         self.padding.or(self.pad)
     }
@@ -278,23 +288,6 @@ fn number_words(text: &str, tokens: &mut [Token], own: &[Option<u32>]) {
     }
 }
 
-/// The padding token by the file's own words, or by the names that such tokens have.
-fn pad_id(tokenizer: &tokenizers::Tokenizer) -> Option<i64> {
-    if let Some(padding) = tokenizer.get_padding() {
-        return Some(padding.pad_id.into());
-    }
-    let special = |name: &&str| {
-        let added = tokenizer.get_added_tokens_decoder();
-        added
-            .values()
-            .any(|token| token.special && token.content == **name)
-    };
-    let named = ["<pad>", "[PAD]", "<|pad|>", "<|padding|>"]
-        .into_iter()
-        .find(special)?;
-    tokenizer.token_to_id(named).map(i64::from)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -323,26 +316,5 @@ mod tests {
             let error = CaptionTokenizer::load(&content, 8).unwrap_err();
             assert!(error.to_string().contains("tokenizer.json"), "{error}");
         }
-    }
-
-    fn tokenizer(padding: &str, special: &str) -> CaptionTokenizer {
-        let json = format!(
-            r#"{{"version": "1.0", "padding": {padding}, "added_tokens": [{{"id": 1,
-            "content": "{special}", "single_word": false, "lstrip": false, "rstrip": false,
-            "normalized": false, "special": true}}], "model": {{"type": "WordLevel",
-            "unk_token": "a", "vocab": {{"a": 0, "{special}": 1, "b": 2}}}}}}"#
-        );
-        let content = Content::Bytes("tokenizer.json".into(), json.into_bytes().into());
-        CaptionTokenizer::load(&content, 8).unwrap()
-    }
-
-    #[test]
-    fn the_padding_token_is_the_tokenizers_own() {
-        let named = r#"{"strategy": {"Fixed": 8}, "direction": "Right", "pad_to_multiple_of": null,
-            "pad_id": 2, "pad_type_id": 0, "pad_token": "b"}"#;
-        assert_eq!(tokenizer(named, "<pad>").pad_id(), Some(2));
-        assert_eq!(tokenizer("null", "<pad>").pad_id(), Some(1));
-        assert_eq!(tokenizer("null", "<s>").pad_id(), None);
-        assert_eq!(tokenizer("null", "<s>").with_padding(0).pad_id(), Some(0));
     }
 }

@@ -18,6 +18,7 @@ mod json;
 mod layout;
 mod open_image;
 mod orientation;
+mod pad_token;
 mod processor;
 mod resize;
 mod role;

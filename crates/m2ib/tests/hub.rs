@@ -268,6 +268,16 @@ fn a_broken_download_is_never_taken_for_a_file_and_goes_on() {
 }
 
 #[test]
+fn what_says_the_padding_token_is_downloaded_where_it_is_there() {
+    let (hub, cache) = (Hub::new(), tempfile::tempdir().unwrap());
+    let about = br#"{"pad_token": "!"}"#;
+    hub.put("tokenizer_config.json", about);
+    let files = fetch(ID, &options(&hub, cache.path()), None).unwrap();
+    let beside = Path::new(&files.tokenizer.name()).with_file_name("tokenizer_config.json");
+    assert_eq!(std::fs::read(beside).unwrap(), about);
+}
+
+#[test]
 fn nothing_is_read_beyond_what_is_announced() {
     let (hub, cache) = (Hub::new(), tempfile::tempdir().unwrap());
     let options = options(&hub, cache.path());

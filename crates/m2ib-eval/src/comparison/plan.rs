@@ -183,8 +183,13 @@ impl Plan {
     pub fn check(&self, model: &DualEncoder) -> Result<()> {
         match self.fill {
             TokenFill::Id(id) => {
-                let known = model.text().ids(&[id]);
-                known.map_err(m2ib::Error::from)?;
+                // Not by asking for its tensor: a tower may take captions of one length only.
+                let vocabulary = model.text().vocabulary();
+                if !usize::try_from(id).is_ok_and(|id| id < vocabulary) {
+                    let reason = format!("found id {id}, expected 0 to {}", vocabulary - 1);
+                    let unknown = m2ib::clip_model::Error::TokenIds { reason };
+                    return Err(m2ib::Error::from(unknown).into());
+                }
             }
             TokenFill::Pad if model.pad_id().is_none() => {
                 return Err(m2ib_metrics::Error::Setting {

@@ -40,10 +40,12 @@ const PREPROCESSOR: &str = "preprocessor_config.json";
 /// Where transformers 5 writes the same.
 const PROCESSOR: &str = "processor_config.json";
 const TOKENIZER: &str = "tokenizer.json";
+const TOKENIZER_CONFIG: &str = "tokenizer_config.json";
 const PICKLE: &str = "pytorch_model.bin";
 
 /// Finds a model's files in the cache, or downloads them: `config.json`,
-/// `preprocessor_config.json` (or `processor_config.json`), `tokenizer.json` and `model.safetensors` or its shards.
+/// `preprocessor_config.json` (or `processor_config.json`), `tokenizer.json`, `tokenizer_config.json` if there is one, and
+/// `model.safetensors` or its shards.
 ///
 /// `id` is `owner/name` or `owner/name@revision`, with a branch, tag, commit or `refs/pr/1`. A
 /// model that is complete in the cache takes no request, so a branch stays where it was first
@@ -121,6 +123,11 @@ fn download(
         other => other.map_err(at(PREPROCESSOR))?,
     }
     get(TOKENIZER, progress).map_err(at(TOKENIZER))?;
+    // For the padding token; not every model has it.
+    match get(TOKENIZER_CONFIG, progress) {
+        Ok(()) | Err(HubReason::NoSuchFile) => {}
+        Err(other) => return Err((TOKENIZER_CONFIG.into(), other)),
+    }
     match get(WEIGHTS, progress) {
         Err(HubReason::NoSuchFile) => {
             get(INDEX, progress).map_err(|reason| match reason {
