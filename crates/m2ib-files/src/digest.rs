@@ -37,6 +37,22 @@ impl Digester {
         Ok(())
     }
 
+    /// Adds a number. Numbers that follow each other have no borders: say how many there are where
+    /// that may differ.
+    pub fn add_number(&mut self, number: u64) {
+        self.0.update(number.to_le_bytes());
+    }
+
+    /// Adds numbers by their bits, and how many there are.
+    pub fn add_floats<'a>(&mut self, numbers: impl IntoIterator<Item = &'a f32>) {
+        let mut count = 0;
+        for number in numbers {
+            self.0.update(number.to_le_bytes());
+            count += 1;
+        }
+        self.add_number(count);
+    }
+
     /// 16 hexadecimal digits.
     pub fn finish(self) -> String {
         let digest = self.0.finalize();
@@ -54,6 +70,19 @@ mod tests {
         assert_eq!(digest(["ab", "c"]), digest(["ab", "c"]));
         assert_ne!(digest(["ab", "c"]), digest(["a", "bc"]));
         assert_eq!(digest(["ab", "c"]).len(), 16);
+    }
+
+    #[test]
+    fn numbers_count_by_their_bits_and_order() {
+        let of = |numbers: &[f32]| {
+            let mut digester = Digester::default();
+            digester.add_floats(numbers);
+            digester.finish()
+        };
+        assert_eq!(of(&[1.0, 0.0]), of(&[1.0, 0.0]));
+        for other in [&[0.0, 1.0][..], &[1.0, -0.0], &[1.0], &[1.0, 0.0, 0.0]] {
+            assert_ne!(of(&[1.0, 0.0]), of(other), "{other:?}");
+        }
     }
 
     #[test]

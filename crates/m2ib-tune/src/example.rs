@@ -1,5 +1,7 @@
 //! What is learnt from: preprocessed pictures, each with one caption.
 
+use m2ib_files::Digester;
+
 /// Why an example could not be made: whatever its source says.
 pub type Failure = Box<dyn std::error::Error + Send + Sync>;
 
@@ -43,40 +45,20 @@ impl Examples for Vec<Example> {
         Ok(self[index].clone())
     }
 
-    /// A checksum of all their numbers.
+    /// A digest of all their numbers.
     fn identity(&self) -> String {
-        let mut sum = Checksum::default();
+        let mut digester = Digester::default();
         for example in self {
-            sum.add_floats(&example.pixels);
-            example.ids.iter().for_each(|&id| sum.add(id as u64));
-            sum.add(example.meaning);
-            example.also.iter().for_each(|&meaning| sum.add(meaning));
+            digester.add_floats(&example.pixels);
+            digester.add_number(example.ids.len() as u64);
+            let ids = example.ids.iter().map(|&id| id as u64);
+            let meanings = [example.meaning]
+                .into_iter()
+                .chain(example.also.iter().copied());
+            ids.chain(meanings)
+                .for_each(|number| digester.add_number(number));
         }
-        format!("{} examples, {}", self.len(), sum.digits())
-    }
-}
-
-/// A sum over words that tells data apart which nobody tampers with: multiplied and turned after
-/// each, so that order counts.
-#[derive(Debug, Clone, Default)]
-pub struct Checksum(u64);
-
-impl Checksum {
-    /// Takes up a word.
-    pub fn add(&mut self, word: u64) {
-        // Odd and without a pattern; an even factor would lose bits.
-        self.0 = (self.0.rotate_left(5) ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    }
-
-    /// Takes up floats by their bits.
-    pub fn add_floats<'a>(&mut self, values: impl IntoIterator<Item = &'a f32>) {
-        let words = values.into_iter().map(|x| u64::from(x.to_bits()));
-        words.for_each(|word| self.add(word));
-    }
-
-    /// As hexadecimal digits.
-    pub fn digits(&self) -> String {
-        format!("{:016x}", self.0)
+        format!("{} examples, {}", self.len(), digester.finish())
     }
 }
 

@@ -30,7 +30,7 @@ pub use adamw::gradient_norm;
 pub use batch::{Embeddings, embed};
 pub use checkpoint::{Checkpoint, checkpoint_path, differences, write_whole};
 pub use error::{Error, Result};
-pub use example::{Checksum, Example, Examples, Failure};
+pub use example::{Example, Examples, Failure};
 pub use loss::{Loss, contrastive};
 pub use prefix::DEFAULT_CACHE;
 pub use schedule::learning_rate;

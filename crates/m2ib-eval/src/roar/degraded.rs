@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use m2ib_tune::{Checksum, Example, Examples, Failure};
+use m2ib_files::Digester;
+use m2ib_tune::{Example, Examples, Failure};
 
 use super::removal::drawn;
 use super::{Pair, Part, RoarSettings, Scores, removed_pixels, removed_tokens};
@@ -77,26 +78,26 @@ impl Examples for Degraded<'_> {
     }
 
     fn identity(&self) -> String {
-        let mut sum = Checksum::default();
+        let mut digester = Digester::default();
         for &index in self.chosen {
             let pair = &self.pairs[index];
-            sum.add(index as u64);
-            sum.add(self.meanings[index]);
-            self.also[index]
-                .iter()
-                .for_each(|&meaning| sum.add(meaning));
-            pair.pixels.add_to(&mut sum);
-            pair.seen().iter().for_each(|&id| sum.add(id as u64));
+            let also = self.also[index].iter().copied();
+            let counts = [also.len(), pair.seen().len()].map(|count| count as u64);
+            let meanings = [index as u64, self.meanings[index]].into_iter().chain(also);
+            let ids = pair.seen().iter().map(|&id| id as u64);
+            let numbers = counts.into_iter().chain(meanings).chain(ids);
+            numbers.for_each(|number| digester.add_number(number));
+            pair.pixels.add_to(&mut digester);
             if let Some(scores) = self.scores.map(|scores| &scores[index]) {
-                sum.add(scores.image.ncols() as u64);
-                sum.add_floats(&scores.image);
-                sum.add_floats(&scores.text);
+                digester.add_number(scores.image.ncols() as u64);
+                digester.add_floats(&scores.image);
+                digester.add_floats(&scores.text);
             }
         }
         if self.scores.is_none() {
-            return format!("{} pairs, {}", self.chosen.len(), sum.digits());
+            return format!("{} pairs, {}", self.chosen.len(), digester.finish());
         }
-        sum.add_floats(self.fill);
+        digester.add_floats(self.fill);
         let RoarSettings {
             part,
             image_percentile,
@@ -108,7 +109,7 @@ impl Examples for Degraded<'_> {
         format!(
             "{} pairs, {}, degraded: {part:?}, {image_percentile}, {text_percentile}, {padding}, {seed}",
             self.chosen.len(),
-            sum.digits()
+            digester.finish()
         )
     }
 }

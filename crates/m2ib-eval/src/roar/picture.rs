@@ -4,7 +4,8 @@ use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
-use m2ib_tune::{Checksum, Failure};
+use m2ib_files::Digester;
+use m2ib_tune::Failure;
 
 type Make = dyn Fn() -> Result<Vec<f32>, Failure> + Send + Sync;
 
@@ -46,11 +47,11 @@ impl Picture {
         }
     }
 
-    /// Takes what tells it from others up into a checksum.
-    pub(crate) fn add_to(&self, sum: &mut Checksum) {
+    /// Adds what tells it from others.
+    pub(crate) fn add_to(&self, digester: &mut Digester) {
         match self {
-            Self::Held(values) => sum.add_floats(values),
-            Self::Made { identity, .. } => identity.bytes().for_each(|byte| sum.add(byte.into())),
+            Self::Held(values) => digester.add_floats(values),
+            Self::Made { identity, .. } => digester.add(identity),
         }
     }
 }
@@ -79,9 +80,9 @@ mod tests {
         let made = |identity: &str| Picture::made(identity, || Ok(vec![1.0, 2.0]));
         assert_eq!(*made("a").values().unwrap(), [1.0, 2.0]);
         let digits = |picture: &Picture| {
-            let mut sum = Checksum::default();
-            picture.add_to(&mut sum);
-            sum.digits()
+            let mut digester = Digester::default();
+            picture.add_to(&mut digester);
+            digester.finish()
         };
         assert_eq!(digits(&made("a")), digits(&made("a")));
         assert_ne!(digits(&made("a")), digits(&made("b")));
