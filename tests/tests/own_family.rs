@@ -21,8 +21,9 @@ use m2ib_core::{NoiseSource, SeededNoise};
 use m2ib_data::Source;
 use m2ib_eval::comparison::Plan;
 use m2ib_eval::journal::Journal;
+use m2ib_eval::roar::RoarSettings;
 use m2ib_methods::{Registry, Subject};
-use m2ib_metrics::Metric;
+use m2ib_metrics::{Metric, TokenFill};
 
 const GRID: [usize; 2] = [3, 5];
 const PATCH: usize = 4;
@@ -441,6 +442,56 @@ fn gradients_by_hand_are_those_of_automatic_differentiation() {
         let difference = (by_hand - traced).abs().max().into_scalar::<f32>();
         assert!(difference < 1e-5 * largest, "{difference} of {largest}");
     }
+}
+
+#[test]
+fn masked_tokens_may_become_any_of_the_vocabulary() {
+    let model = model();
+    let mut plan = Plan::new(vec![Registry::standard().parse("random").unwrap()]);
+    for (id, fits) in [
+        (0, true),
+        (9, true),
+        (10, false),
+        (-1, false),
+        (i64::MAX, false),
+    ] {
+        plan.fill = TokenFill::Id(id);
+        let checked = plan.check(&model).map_err(|error| error.to_string());
+        match checked {
+            Ok(()) => assert!(fits, "{id}"),
+            Err(text) => assert!(!fits && text.contains("expected 0 to 9"), "{id}: {text}"),
+        }
+    }
+}
+
+#[test]
+fn that_it_cannot_be_fine_tuned_is_told_before_a_journal_is_opened() {
+    let model = model();
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let mut lines = String::new();
+    for number in 0..8 {
+        picture(number * 20)
+            .save(at(&format!("{number}.png")))
+            .unwrap();
+        lines += &format!("{CAPTION}\t{number}.png\n");
+    }
+    std::fs::write(at("pairs.tsv"), lines).unwrap();
+    let data = Source::new(at("pairs.tsv")).read().unwrap();
+    let mut plan = Plan::new(vec![Registry::standard().parse("random").unwrap()]);
+    plan.metrics = Vec::new();
+    let mut journal = Journal::open(at("journal.jsonl"), &plan.fingerprint(&model)).unwrap();
+    let settings = RoarSettings::new(0);
+    let before = plan.check_roar(&model, &data, &settings).unwrap_err();
+    plan.run(&model, &data, &mut journal, &|_| {}).unwrap();
+    let kept = at("roar");
+    let error = plan
+        .roar(&model, &data, &journal, (&settings, 1), &kept, &mut |_| {})
+        .unwrap_err();
+    assert!(!kept.exists());
+    assert_eq!(error.to_string(), before.to_string());
+    let text = m2ib_files::causes(&error);
+    assert!(text.contains("patches and words"), "{text}");
 }
 
 const METHODS: [&str; 11] = [

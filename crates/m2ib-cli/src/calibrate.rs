@@ -14,6 +14,9 @@ use crate::picture::PictureArguments;
 use crate::terminal::{print, warn};
 
 /// Write the feature statistics that matched noise needs.
+///
+/// Nothing is written before the last image and caption. If it is interrupted, the same command
+/// starts over.
 #[derive(Args)]
 pub(crate) struct Calibrate {
     #[command(flatten)]

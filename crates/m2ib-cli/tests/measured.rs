@@ -113,6 +113,42 @@ fn a_metric_that_the_data_cannot_answer_is_refused_before_the_work() {
     assert!(!Path::new(out).exists());
 }
 
+/// To take them costs half a minute, and whoever finds them next time may think they belong there.
+#[test]
+fn statistics_are_not_taken_for_what_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let model = folder.path().join("model");
+    std::fs::create_dir(&model).unwrap();
+    let embedded = Path::new(env!("CARGO_MANIFEST_DIR")).join("../m2ib-emoji/model");
+    for file in embedded.read_dir().unwrap() {
+        let file = file.unwrap();
+        if !file.file_name().to_string_lossy().contains("calibration") {
+            std::fs::copy(file.path(), model.join(file.file_name())).unwrap();
+        }
+    }
+    let data = pairs(folder.path(), &[("a hedgehog", 6), ("a dog", 2)]);
+    let out = folder.path().join("out");
+    let arguments = [
+        "evaluate",
+        "--model",
+        model.to_str().unwrap(),
+        "--data",
+        &data,
+        "--methods",
+        "m2ib-matched",
+        "--metrics",
+        "pointing",
+        "--out",
+        out.to_str().unwrap(),
+    ];
+    let stderr = refused(&arguments);
+    assert!(stderr.contains("pointing cannot be had"), "{stderr}");
+    assert!(!stderr.contains("no feature statistics"), "{stderr}");
+    for made in [&out, &model.join("calibration.safetensors")] {
+        assert!(!made.exists(), "{}", made.display());
+    }
+}
+
 #[test]
 fn a_setting_of_the_side_that_is_not_judged_is_refused_however_it_is_given() {
     let folder = tempfile::tempdir().unwrap();

@@ -20,6 +20,8 @@ use m2ib_metrics::Metric;
 struct Brightness {
     channel: usize,
     explained: Arc<AtomicUsize>,
+    /// When this many were explained, it panics, as backends do whose device is gone.
+    lasts: usize,
 }
 
 impl MethodFactory for Brightness {
@@ -35,7 +37,7 @@ impl MethodFactory for Brightness {
         let takes = "a channel's number";
         Arc::new(Self {
             channel: settings.value("channel", takes, |_| true, self.channel, 0),
-            explained: self.explained.clone(),
+            ..self.clone()
         })
     }
 
@@ -58,7 +60,8 @@ impl Method for Brightness {
     }
 
     fn patches(&self, subject: &Subject<'_>) -> Result<Array2<f32>> {
-        self.explained.fetch_add(1, Ordering::Relaxed);
+        let before = self.explained.fetch_add(1, Ordering::Relaxed);
+        assert!(before < self.lasts, "the device is lost");
         let [down, across] = subject.patch();
         let [height, width] = subject.input_size();
         let values = &subject.pixels().values[self.channel * height * width..];
@@ -81,11 +84,16 @@ fn model() -> DualEncoder {
 }
 
 fn registry(explained: &Arc<AtomicUsize>) -> Registry {
+    lasting(usize::MAX, explained)
+}
+
+fn lasting(lasts: usize, explained: &Arc<AtomicUsize>) -> Registry {
     let mut registry = Registry::standard();
     let explained = explained.clone();
     let usual = Brightness {
         channel: 0,
         explained,
+        lasts,
     };
     registry.add(usual).unwrap();
     registry
@@ -138,6 +146,32 @@ fn a_method_of_ones_own_is_compared_and_a_stopped_run_goes_on() {
     assert_eq!((column.explained, column.control), (4, false));
     assert!(column.summaries.contains_key(&Metric::Energy));
     assert!(comparison.to_markdown().contains("brightness:channel=2"));
+}
+
+#[test]
+fn a_device_that_is_lost_midway_costs_what_came_after_and_ends_no_process() {
+    let (model, explained) = (model(), Arc::new(AtomicUsize::new(0)));
+    let data = Scenes::new(5, 0).unwrap().dataset();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("journal.jsonl");
+    let lost = plan(&lasting(2, &explained), &["brightness"]);
+    let mut kept = journal(&lost, &path);
+    lost.run(&model, &data, &mut kept, &|_| {}).unwrap();
+    let comparison = lost.compare("emoji", &data, &kept).unwrap();
+    let column = &comparison.methods[0];
+    assert_eq!((column.explained, column.failed.len()), (2, 3));
+    for failure in &column.failed {
+        assert!(failure.reason.contains("the device is lost"), "{failure:?}");
+    }
+    drop(kept);
+    // With the device back, only what failed is done.
+    let plan = plan(&registry(&explained), &["brightness"]);
+    let mut kept = journal(&plan, &path);
+    plan.run(&model, &data, &mut kept, &|_| {}).unwrap();
+    assert_eq!(explained.load(Ordering::Relaxed), 5 + 3);
+    let comparison = plan.compare("emoji", &data, &kept).unwrap();
+    let column = &comparison.methods[0];
+    assert_eq!((column.explained, column.failed.len()), (5, 0));
 }
 
 #[test]

@@ -4,6 +4,7 @@
 
 mod calibrations;
 mod captions;
+mod encodings;
 mod images;
 mod model_folders;
 mod settings;
@@ -113,28 +114,4 @@ fn assert_finite(attribution: &Attribution) {
             "{step:?}"
         );
     }
-}
-
-#[test]
-fn encodings_of_another_explainer_are_refused_with_both_origins() {
-    let image = builder()
-        .build()
-        .unwrap()
-        .encode_image(&picture(1))
-        .unwrap();
-    let other = builder().image_layer(Layer::Embedding).build().unwrap();
-    let text = other.encode_text("a piano").unwrap();
-    let error = other
-        .attribute_encoded(&image, &text)
-        .unwrap_err()
-        .to_string();
-    assert_says(
-        &error,
-        &[
-            "the encoded image comes from",
-            "at block.0",
-            "expected",
-            "at embedding",
-        ],
-    );
 }
