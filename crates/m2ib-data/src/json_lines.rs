@@ -23,9 +23,6 @@ struct Line {
     /// Files.
     #[serde(default)]
     masks: Vec<String>,
-    /// COCO's.
-    #[serde(default)]
-    segmentation: Value,
     split: Option<String>,
     /// Boxes among others, under any of their names.
     #[serde(flatten)]
@@ -81,12 +78,14 @@ fn take(number: usize, object: Result<Map<String, Value>, String>, rows: &mut Ro
 }
 
 fn draft(image: String, line: Line, rows: &mut Rows) -> Result<Draft, String> {
-    let (boxes, unknown) = boxes::of_object(&line.rest)?;
+    let mut rest = line.rest;
+    let outlines = outlines(&mut rest)?;
+    let (boxes, unknown) = boxes::of_object(&rest)?;
     rows.not_understood(&unknown);
-    let regions = match Segmentation::read(&line.segmentation)? {
-        // The box is around the same.
-        Some(outline) => vec![Region::Segmentation(outline.into())],
-        None => boxes.regions,
+    // The boxes are around the same.
+    let regions = match outlines.is_empty() {
+        true => boxes.regions,
+        false => outlines,
     };
     let annotated = boxes.annotated.filter(|_| !regions.is_empty());
     let masks = line.masks.iter().map(|mask| rows.mask_file(mask));
@@ -97,6 +96,30 @@ fn draft(image: String, line: Line, rows: &mut Rows) -> Result<Draft, String> {
         annotated,
         split: line.split,
     })
+}
+
+/// Takes out what COCO calls `segmentation`, of an object `objects` in it too, as Hugging Face's data
+/// sets have it for several.
+fn outlines(object: &mut Map<String, Value>) -> Result<Vec<Region>, String> {
+    let mut found = Vec::new();
+    object.retain(|name, value| {
+        let is_outline = ["segmentation", "segmentations"].contains(&normal(name).as_str());
+        if is_outline {
+            found.push(value.take());
+        }
+        !is_outline
+    });
+    let found = found.iter().map(Segmentation::read_all);
+    let mut outlines: Vec<Region> = found
+        .collect::<Result<Vec<_>, _>>()?
+        .into_iter()
+        .flatten()
+        .map(|outline| Region::Segmentation(outline.into()))
+        .collect();
+    if let Some(Value::Object(inner)) = object.get_mut("objects") {
+        outlines.extend(self::outlines(inner)?);
+    }
+    Ok(outlines)
 }
 
 /// What an object has under the first of these names that it has.

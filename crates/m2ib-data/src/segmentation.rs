@@ -51,6 +51,22 @@ impl Segmentation {
         }
     }
 
+    /// From a list of such, or one alone.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub(super) fn read_all(value: &Value) -> Result<Vec<Self>, String> {
+        let is_whole = |value: &Value| match value {
+            Value::Object(_) => true,
+            Value::Array(parts) => parts.iter().any(Value::is_array),
+            _ => false,
+        };
+        let several = value.as_array().filter(|list| list.iter().any(is_whole));
+        let one = std::slice::from_ref(value);
+        let all = several.map_or(one, Vec::as_slice).iter().map(Self::read);
+        all.filter_map(Result::transpose).collect()
+    }
+
     /// The rectangle around polygons.
     pub(super) fn bounds(polygons: &[Vec<[f64; 2]>]) -> Rectangle {
         let along = |axis: usize| {
@@ -279,6 +295,22 @@ mod tests {
         let found = read(ring).unwrap().unwrap();
         let expected = ["11111", "10001", "10001", "11111"];
         assert_eq!(drawn(&found.mask(5, 4)), expected);
+    }
+
+    #[test]
+    fn several_objects_are_several_outlines() {
+        let all = |json: &str| Segmentation::read_all(&serde_json::from_str(json).unwrap());
+        let (polygons, runs) = (
+            "[[2, 1, 4, 1, 4, 4, 2, 4], [0, 0, 1, 0, 1, 1]]",
+            r#"{"size": [4, 5], "counts": "93103"}"#,
+        );
+        let one = |json: &str| read(json).unwrap().unwrap();
+        assert_eq!(all(polygons).unwrap(), [one(polygons)]);
+        assert_eq!(all(runs).unwrap(), [one(runs)]);
+        let both = all(&format!("[{polygons}, {runs}, []]")).unwrap();
+        assert_eq!(both, [one(polygons), one(runs)]);
+        assert_eq!(all("[]").unwrap(), []);
+        assert!(all(&format!("[{polygons}, 3]")).is_err());
     }
 
     #[test]

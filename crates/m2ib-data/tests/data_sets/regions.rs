@@ -166,6 +166,13 @@ fn an_outline_on_stored_pixels_is_turned_and_lines_have_them_too() {
     assert_eq!(upright(&row(line(24, 16, &corner))), Ok([14, 0, 2, 3]));
     assert_eq!(upright(&row(line(16, 24, &corner))), Ok([0, 0, 3, 2]));
     let runs = json!({"size": [16, 24], "counts": [0, 2, 14, 2, 366]});
+    // Of several objects, and where Hugging Face's data sets have them.
+    let objects = json!({"bbox": [[1, 1, 8, 8], [2, 2, 3, 3]], "segmentation": [corner, runs]});
+    let several = json!({"image": "photo.jpg", "caption": "two corners", "width": 24, "height": 16,
+        "objects": objects});
+    let several = row(several);
+    assert_eq!(several.regions.len(), 2);
+    assert_eq!(upright(&several), Ok([14, 0, 2, 3]));
     let mut with_box = line(24, 16, &runs);
     with_box["bbox"] = json!([1, 1, 8, 8]);
     assert_eq!(upright(&row(with_box)), Ok([14, 0, 2, 2]));
