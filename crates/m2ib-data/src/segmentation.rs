@@ -5,6 +5,7 @@
 //! sixth that says whether another follows, written as letters from "0" on (Lin and Dollár's
 //! `maskApi.c`).
 
+use clip_input::MAX_PIXELS;
 use ndarray::{Array2, ArrayViewMut1};
 use serde_json::{Map, Value};
 
@@ -25,9 +26,6 @@ pub enum Segmentation {
         lengths: Vec<u32>,
     },
 }
-
-/// More pixels than any image that is opened.
-const MOST_PIXELS: u64 = 1 << 30;
 
 impl Segmentation {
     /// From what COCO's `segmentation` holds; an empty list and null are none.
@@ -172,7 +170,7 @@ fn runs(object: &Map<String, Value>) -> Result<Segmentation, String> {
     let lengths = counts.iter().map(|&count| u32::try_from(count).ok());
     let lengths: Option<Vec<u32>> = lengths.collect();
     let sum = |lengths: &Vec<u32>| lengths.iter().map(|&length| u64::from(length)).sum::<u64>();
-    let lengths = lengths.filter(|lengths| pixels <= MOST_PIXELS && sum(lengths) == pixels);
+    let lengths = lengths.filter(|lengths| pixels <= MAX_PIXELS && sum(lengths) == pixels);
     let lengths = lengths.ok_or_else(|| {
         format!("its segmentation's counts do not add up to its size, {rows} × {columns}")
     })?;
