@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use burn::tensor::Tensor;
 use clip_input::Layout;
 
-use crate::{DualEncoder, Result};
+use crate::{DualEncoder, Error, Result};
 
 /// The embeddings of captions of all kinds of things.
 #[derive(Debug, Clone, PartialEq)]
@@ -23,7 +23,7 @@ impl Chance {
     /// are those that it cannot tell from others.
     ///
     /// # Errors
-    /// What the text tower says.
+    /// What the text tower says; [`Error::Device`] from a device that is lost or full.
     pub fn of<T: AsRef<str>>(
         model: &DualEncoder,
         captions: impl IntoIterator<Item = T>,
@@ -58,7 +58,10 @@ impl Chance {
             let ids = Tensor::cat(ids.collect::<Result<Vec<_>>>()?, 0);
             let embedded = tower.read_out(0, tower.embed(ids), &layout);
             let [_, width] = embedded.dims();
-            let values = embedded.try_into_vec_as::<f32>().unwrap_or_default();
+            let values = embedded.try_into_vec_as::<f32>();
+            let values = values.map_err(|error| Error::Device {
+                reason: error.to_string(),
+            })?;
             chance.captions.extend(captions);
             chance
                 .embeddings
