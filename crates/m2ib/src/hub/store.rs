@@ -120,8 +120,9 @@ fn receive(
             detail: "it does not state the file's length".into(),
         });
     };
-    // Weights are mapped; anything else is read whole by whoever uses it.
-    if expected > MAX_FILE && !file.ends_with(".safetensors") {
+    // Weights may have any length; what is text is read whole by whoever uses it.
+    let is_text = [".json", ".txt"].iter().any(|kind| file.ends_with(kind));
+    if expected > MAX_FILE && is_text {
         return Err(HubReason::Answer {
             detail: format!("it states a length of {expected} bytes, at most {MAX_FILE} are read"),
         });
