@@ -203,3 +203,31 @@ fn what_does_not_fit_together_is_refused_with_both_shapes() {
     let (recorded, wanted) = (1, 2);
     assert_eq!(found, Err(Error::NoiseExhausted { recorded, wanted }));
 }
+
+/// Noise until a step, where the device is lost.
+struct LostAt(usize);
+
+impl NoiseSource for LostAt {
+    fn draw(&self, step: usize, samples: Range<usize>, shape: [usize; 3]) -> Result<Vec<f32>> {
+        match step < self.0 {
+            true => SeededNoise::new(0, 0).draw(step, samples, shape),
+            false => Err(lost()),
+        }
+    }
+}
+
+fn lost() -> Error {
+    let reason = "the device is lost".into();
+    Error::Device { reason }
+}
+
+#[test]
+fn a_device_that_is_lost_midway_is_an_error_on_one_lane_and_on_several() {
+    for lanes in [Lanes::one(), Lanes::new(2, 2).unwrap()] {
+        let bottleneck = Bottleneck::new(settings()).unwrap().with_lanes(lanes);
+        let (problem, toy) = (problem(&isotropic()), Toy::default());
+        let found = bottleneck.solve(&problem, &toy, &LostAt(3), &mut |_| {});
+        assert_eq!(found.unwrap_err(), lost(), "{lanes:?}");
+        assert!(toy.reads() >= 3, "{}", toy.reads());
+    }
+}
