@@ -22,6 +22,16 @@ struct CaseSettings {
     model: PathBuf,
     image: SideSettings,
     text: SideSettings,
+    similarity: Option<Similarity>,
+}
+
+/// What the pair's cosine comes to.
+#[derive(Debug, Clone, Copy, Deserialize)]
+pub struct Similarity {
+    /// Of both embeddings.
+    pub cosine: f64,
+    /// By models that say of each pair by itself whether it belongs together.
+    pub probability: Option<f64>,
 }
 
 fn own_model() -> PathBuf {
@@ -33,6 +43,12 @@ fn own_model() -> PathBuf {
 pub struct SideSettings {
     layer: i64,
     sigma: Option<f32>,
+    /// Rows that fill a caption up.
+    #[serde(default)]
+    padding: Vec<usize>,
+    /// Rows that get no noise.
+    #[serde(default)]
+    clean: Vec<usize>,
     #[serde(flatten)]
     bottleneck: Settings,
 }
@@ -48,6 +64,27 @@ impl SideSettings {
             layer => Ok(Layer::Block(
                 usize::try_from(layer).context("layer in case.json")?,
             )),
+        }
+    }
+
+    /// Rows that fill a caption up.
+    pub fn padding(&self) -> &[usize] {
+        &self.padding
+    }
+
+    /// How many of so many rows get noise, from the first on.
+    ///
+    /// # Errors
+    /// If the others are not all at the end.
+    pub fn masked(&self, rows: usize) -> Result<usize> {
+        let masked = rows.saturating_sub(self.clean.len());
+        let at_the_end = self.clean.iter().copied().eq(masked..rows);
+        match at_the_end {
+            true => Ok(masked),
+            false => bail!(
+                "clean rows {:?} of {rows}, expected the last ones",
+                self.clean
+            ),
         }
     }
 
@@ -95,6 +132,17 @@ impl Case {
     /// The model folder (without a tokenizer).
     pub fn model(&self) -> PathBuf {
         self.folder.join(&self.settings.model)
+    }
+
+    /// The folder of an adapter that changes the model, if there is one.
+    pub fn adapter(&self) -> Option<PathBuf> {
+        let folder = self.folder.join("adapter");
+        folder.is_dir().then_some(folder)
+    }
+
+    /// What the pair's cosine comes to, where the case says it.
+    pub fn similarity(&self) -> Option<Similarity> {
+        self.settings.similarity
     }
 
     /// Settings of `image` or `text`.
@@ -149,17 +197,22 @@ impl Case {
             .collect())
     }
 
-    /// The recorded noise of one modality.
+    /// The recorded noise of one modality, of the first `masked` rows.
     ///
     /// # Errors
     /// If it is absent or of an odd shape.
-    pub fn noise(&self, modality: m2ib::Modality) -> Result<RecordedNoise> {
+    pub fn noise(&self, modality: m2ib::Modality, masked: usize) -> Result<RecordedNoise> {
         let values = self.tensor(&format!("noise.{modality}"))?;
         let shape: [usize; 4] = values
             .shape
             .try_into()
             .map_err(|shape| anyhow!("noise has shape {shape:?}"))?;
-        Ok(RecordedNoise::new(&values.data, shape)?)
+        let [steps, samples, rows, width] = shape;
+        let draws = values.data.chunks_exact((rows * width).max(1));
+        let masked_values = draws.flat_map(|draw| &draw[..(masked * width).min(draw.len())]);
+        let masked_values: Vec<f32> = masked_values.copied().collect();
+        let shape = [steps, samples, masked.min(rows), width];
+        Ok(RecordedNoise::new(&masked_values, shape)?)
     }
 
     /// The noise model of one modality.

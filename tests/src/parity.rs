@@ -5,12 +5,11 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result, ensure};
 use burn::tensor::{Device, Tensor, TensorData};
-use clip_input::{Caption, Role, Token};
-use clip_model::clip::Clip;
-use clip_model::{ImageTower, TextTower, Tower, TraceOptions};
+use clip_input::{Caption, Layout, Role, Token};
+use clip_model::{Encoder, Tower, Towers, TraceOptions};
 use m2ib::ndarray::Array2;
-use m2ib::{Modality, TextAttribution, TowerReadout, Unit, normalize, upsample};
-use m2ib_core::{Bottleneck, Cosine, Lanes, Problem, Readout, Solution};
+use m2ib::{Modality, PaddedReadout, TextAttribution, TowerReadout, Unit, normalize, upsample};
+use m2ib_core::{Bottleneck, Cosine, Lanes, Problem, Readout, Solution, cosine_similarity};
 
 use crate::case::{Case, Values};
 
@@ -60,85 +59,59 @@ impl fmt::Display for Check {
 /// # Errors
 /// If the case or its model cannot be loaded, or a shape differs.
 pub fn run(case: &Case, device: &Device, lanes: usize) -> Result<Vec<Check>> {
-    let mut clip = Clip::load(case.model(), device)?;
-    clip.computes_on_host(lanes > 1);
+    let towers = match case.adapter() {
+        Some(adapter) => Towers::load_adapted(case.model(), adapter, device)?,
+        None => Towers::load(case.model(), device)?,
+    };
+    let on_host = |encoder: &Encoder| encoder.computing_on_host(lanes > 1);
+    let image = towers.image.with_encoder(on_host(towers.image.encoder()));
+    let text = towers.text.with_encoder(on_host(towers.text.encoder()));
     let lanes = Lanes::new(lanes, lanes)?;
     let mut checks = Vec::new();
-    let (image, text) = (case.side(Modality::Image), case.side(Modality::Text));
 
     let pixels = case.tensor("pixel_values")?;
     let pixels = Tensor::<4>::from_data(TensorData::new(pixels.data, pixels.shape), device);
     let [.., height, width] = pixels.dims();
-    let embedded = clip.image.embed(pixels)?;
-    let layout = &clip.image.layout([height, width])?;
-    let trace = clip.image.trace(embedded.clone(), layout, HIDDEN);
-    compare_hidden(case, Modality::Image, &trace, &mut checks)?;
-    let depth = clip.image.depth();
-    let whole = clip.image.read_out(depth, trace.output(), layout);
-    let image_start = image.layer()?.next_block();
-    let image_latent = clip.image.blocks(0..image_start, embedded, layout);
-    let image_readout = TowerReadout {
-        tower: &clip.image,
-        start: image_start,
-        layout,
-    };
-    let image_embedding = image_readout.read(image_latent.clone());
-    let expected = case.tensor("expected.image_embeds")?;
-    checks.push(of_largest(
-        "image embedding",
-        &host(whole)?,
-        &expected,
-        FORWARD,
-    )?);
-    let split = host(image_embedding.clone())?;
-    checks.push(of_largest(
-        "image embedding, split",
-        &split,
-        &expected,
-        FORWARD,
-    )?);
-
-    let ids = case.ids()?;
-    let caption = clip.text.layout_of_ids(&ids)?;
-    let embedded = clip.text.embed(clip.text.ids(&ids)?);
-    let trace = clip.text.trace(embedded.clone(), &caption, HIDDEN);
-    compare_hidden(case, Modality::Text, &trace, &mut checks)?;
-    let depth = clip.text.depth();
-    let whole = clip.text.read_out(depth, trace.output(), &caption);
-    let text_start = text.layer()?.next_block();
-    let text_latent = clip.text.blocks(0..text_start, embedded, &caption);
-    let text_readout = TowerReadout {
-        tower: &clip.text,
-        start: text_start,
-        layout: &caption,
-    };
-    let text_embedding = text_readout.read(text_latent.clone());
-    let expected = case.tensor("expected.text_embeds")?;
-    checks.push(of_largest(
-        "text embedding",
-        &host(whole)?,
-        &expected,
-        FORWARD,
-    )?);
-    let split = host(text_embedding.clone())?;
-    checks.push(of_largest(
-        "text embedding, split",
-        &split,
-        &expected,
-        FORWARD,
-    )?);
-
-    let solution = solve(
+    let embedded = image.embed(pixels)?;
+    let layout = image.layout([height, width])?;
+    let image = Side::read(
         case,
         Modality::Image,
-        lanes,
-        image_latent,
-        &image_readout,
-        text_embedding.clone(),
+        &*image,
+        &layout,
+        embedded,
+        &mut checks,
     )?;
+
+    let ids = case.ids()?;
+    let caption = caption_of(&ids, case.side(Modality::Text).padding());
+    let layout = text.layout(&caption)?;
+    let embedded = text.embed(text.ids(&ids)?);
+    let text = Side::read(case, Modality::Text, &*text, &layout, embedded, &mut checks)?;
+
+    if let Some(expected) = case.similarity() {
+        let cosine = cosine_similarity(image.embedding.clone(), text.embedding.clone());
+        let cosine = host(cosine)?[0];
+        let difference = |found: f32, expected: f64| (f64::from(found) - expected).abs();
+        checks.push(Check {
+            quantity: "cosine".into(),
+            difference: difference(cosine, expected.cosine),
+            bound: FORWARD,
+        });
+        if let Some(probability) = expected.probability {
+            let bias = towers.bias.context("the model has no logit_bias")?;
+            let found = 1.0 / (1.0 + (-(towers.scale * cosine + bias)).exp());
+            checks.push(Check {
+                quantity: "probability".into(),
+                difference: difference(found, probability),
+                bound: FORWARD,
+            });
+        }
+    }
+
+    let (solution, saliency) = image.solve(case, lanes, text.embedding.clone())?;
     compare_solution(case, Modality::Image, &solution, &mut checks)?;
-    let quantity = image.bottleneck().quantity;
-    let saliency = solution.saliency(quantity).to_vec();
+    let layout = image.readout.layout;
     let patches = layout.on_grid(&saliency);
     checks.push(relative(
         "image saliency",
@@ -146,8 +119,11 @@ pub fn run(case: &Case, device: &Device, lanes: usize) -> Result<Vec<Check>> {
         &case.tensor("expected.image.saliency")?,
         SOLUTION,
     )?);
-    let nats = Array2::from_shape_vec(layout.grid.unwrap_or_default(), patches)?;
-    let (heat_map, _) = normalize(&upsample(&nats, height, width));
+    let [rows, columns] = layout.grid.unwrap_or_default();
+    let [down, across] = towers.image.patch();
+    let nats = Array2::from_shape_vec([rows, columns], patches)?;
+    // Over the pixels that patches cover.
+    let (heat_map, _) = normalize(&upsample(&nats, rows * down, columns * across));
     let heat_map = heat_map.into_raw_vec_and_offset().0;
     checks.push(absolute(
         "image heat map",
@@ -155,16 +131,8 @@ pub fn run(case: &Case, device: &Device, lanes: usize) -> Result<Vec<Check>> {
         &case.tensor("expected.image.heatmap")?,
     )?);
 
-    let solution = solve(
-        case,
-        Modality::Text,
-        lanes,
-        text_latent,
-        &text_readout,
-        image_embedding,
-    )?;
+    let (solution, saliency) = text.solve(case, lanes, image.embedding)?;
     compare_solution(case, Modality::Text, &solution, &mut checks)?;
-    let saliency = solution.saliency(text.bottleneck().quantity).to_vec();
     checks.push(relative(
         "text saliency",
         &saliency,
@@ -172,9 +140,9 @@ pub fn run(case: &Case, device: &Device, lanes: usize) -> Result<Vec<Check>> {
         SOLUTION,
     )?);
     let text = TextAttribution {
-        caption: caption_of(&ids),
+        caption,
         saliency,
-        read: caption.read,
+        read: text.readout.layout.read.clone(),
         unit: Unit::Nats,
         trace: solution.trace,
     };
@@ -187,28 +155,80 @@ pub fn run(case: &Case, device: &Device, lanes: usize) -> Result<Vec<Check>> {
     Ok(checks)
 }
 
+/// One tower at its masked layer.
+struct Side<'a> {
+    modality: Modality,
+    readout: TowerReadout<'a>,
+    latent: Tensor<3>,
+    embedding: Tensor<2>,
+}
+
+impl<'a> Side<'a> {
+    /// Runs the tower and compares what it makes on its way.
+    fn read(
+        case: &Case,
+        modality: Modality,
+        tower: &'a dyn Tower,
+        layout: &'a Layout,
+        embedded: Tensor<3>,
+        checks: &mut Vec<Check>,
+    ) -> Result<Self> {
+        let trace = tower.trace(embedded.clone(), layout, HIDDEN);
+        compare_hidden(case, modality, &trace, checks)?;
+        let whole = tower.read_out(tower.depth(), trace.output(), layout);
+        let start = case.side(modality).layer()?.next_block();
+        let latent = tower.blocks(0..start, embedded, layout);
+        let readout = TowerReadout {
+            tower,
+            start,
+            layout,
+        };
+        let embedding = readout.read(latent.clone());
+        let expected = case.tensor(&format!("expected.{modality}_embeds"))?;
+        for (found, how) in [(whole, ""), (embedding.clone(), ", split")] {
+            let quantity = format!("{modality} embedding{how}");
+            checks.push(of_largest(&quantity, &host(found)?, &expected, FORWARD)?);
+        }
+        Ok(Self {
+            modality,
+            readout,
+            latent,
+            embedding,
+        })
+    }
+
+    /// The solution over the rows that get noise, and the saliency of all rows.
+    fn solve(&self, case: &Case, lanes: Lanes, target: Tensor<2>) -> Result<(Solution, Vec<f32>)> {
+        let settings = case.side(self.modality);
+        let [_, rows, _] = self.latent.dims();
+        let masked = settings.masked(rows)?;
+        let padded = (masked < rows).then(|| PaddedReadout {
+            readout: self.readout,
+            padding: self.latent.clone().narrow(1, masked, rows - masked),
+        });
+        let readout: &dyn Readout = match &padded {
+            None => &self.readout,
+            Some(padded) => padded,
+        };
+        let bottleneck = Bottleneck::new(settings.bottleneck())?.with_lanes(lanes);
+        let problem = Problem {
+            latent: self.latent.clone().narrow(1, 0, masked),
+            noise_model: case.noise_model(self.modality)?,
+            fit: Arc::new(Cosine::new(target)),
+        };
+        let noise = case.noise(self.modality, masked)?;
+        let solution = bottleneck.solve(&problem, readout, &noise, &mut |_| {})?;
+        let mut saliency = solution.saliency(settings.bottleneck().quantity).to_vec();
+        saliency.resize(rows, 0.0);
+        Ok((solution, saliency))
+    }
+}
+
 const HIDDEN: TraceOptions = TraceOptions {
     hidden: true,
     attention: false,
     gradients: false,
 };
-
-fn solve(
-    case: &Case,
-    modality: Modality,
-    lanes: Lanes,
-    latent: Tensor<3>,
-    readout: &dyn Readout,
-    target: Tensor<2>,
-) -> Result<Solution> {
-    let bottleneck = Bottleneck::new(case.side(modality).bottleneck())?.with_lanes(lanes);
-    let problem = Problem {
-        latent,
-        noise_model: case.noise_model(modality)?,
-        fit: Arc::new(Cosine::new(target)),
-    };
-    Ok(bottleneck.solve(&problem, readout, &case.noise(modality)?, &mut |_| {})?)
-}
 
 fn compare_hidden(
     case: &Case,
@@ -244,15 +264,18 @@ fn compare_solution(
             &quantity, &withheld, &expected, SOLUTION, difference,
         )?);
     }
-    let alpha = solution.alpha.iter().copied().collect::<Vec<_>>();
-    checks.push(of_largest(
-        &format!("{modality} alpha"),
-        &alpha,
-        &case.tensor(&format!("expected.{modality}.alpha"))?,
-        SOLUTION,
-    )?);
-    let capacity = solution.capacity.iter().copied().collect::<Vec<_>>();
+    let expected = case.tensor(&format!("expected.{modality}.alpha"))?;
+    let mut alpha = solution.alpha.iter().copied().collect::<Vec<_>>();
+    // Rows without noise stay as they began, and pass nothing.
+    alpha.resize(
+        expected.data.len(),
+        case.side(modality).bottleneck().start as f32,
+    );
+    let quantity = format!("{modality} alpha");
+    checks.push(of_largest(&quantity, &alpha, &expected, SOLUTION)?);
     let expected = case.tensor(&format!("expected.{modality}.capacity"))?;
+    let mut capacity = solution.capacity.iter().copied().collect::<Vec<_>>();
+    capacity.resize(expected.data.len(), 0.0);
     checks.push(of_largest(
         &format!("{modality} capacity"),
         &capacity,
@@ -359,13 +382,15 @@ fn host<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>> {
 }
 
 /// Stand-ins for the tokens of ids given without a tokenizer.
-fn caption_of(ids: &[i64]) -> Caption {
+fn caption_of(ids: &[i64], padding: &[usize]) -> Caption {
+    let end = ids.len().saturating_sub(padding.len() + 1);
     let token = |(index, &id): (usize, &i64)| Token {
         id,
         text: id.to_string(),
         role: match index {
+            index if padding.contains(&index) => Role::Padding,
             0 => Role::Start,
-            index if index + 1 == ids.len() => Role::End,
+            index if index == end => Role::End,
             _ => Role::Piece,
         },
         span: 0..0,

@@ -5,7 +5,7 @@
 use std::io::Cursor;
 use std::path::{Path, PathBuf};
 
-use clip_input::ImageProcessor;
+use clip_input::{ImageProcessor, Recipe};
 use m2ib::decode_image;
 use m2ib::image::codecs::gif::GifEncoder;
 use m2ib::image::codecs::jpeg::JpegEncoder;
@@ -302,4 +302,84 @@ fn a_sliver_is_cropped_without_blowing_it_up(#[case] width: u32, #[case] height:
     // The middle pixel's level.
     assert!(rgb.pixels().all(|pixel| pixel[0].abs_diff(100) <= 1));
     assert_eq!((view.width, view.height), (1.0, 1.0));
+}
+
+/// Every recipe of SigLIP and open_clip on every picture, but for palettes: those are pictures in
+/// colours to us, and indices to open_clip, which takes the nearest there.
+#[rstest]
+fn pixels_are_those_of_each_familys_own_recipe(
+    #[values(
+        "siglip_bicubic",
+        "siglip_bilinear",
+        "siglip_bicubic_tall",
+        "openclip_shortest_bicubic",
+        "openclip_shortest_bilinear",
+        "openclip_squash_bicubic",
+        "openclip_squash_bilinear",
+        "openclip_longest_bicubic",
+        "openclip_shortest_rect",
+        "hf_clip"
+    )]
+    recipe: &str,
+) {
+    let recipes = folder().with_file_name("recipes");
+    let json = std::fs::read(recipes.join("recipes.json")).unwrap();
+    let json: serde_json::Value = serde_json::from_slice(&json).unwrap();
+    let settings = &json["recipes"][recipe];
+    let bytes = std::fs::read(recipes.join("expected.safetensors")).unwrap();
+    let tensors = SafeTensors::deserialize(&bytes).unwrap();
+    let mut compared = 0;
+    for (name, view) in tensors.tensors() {
+        let Some(file) = name.strip_prefix(&format!("{recipe}/")) else {
+            continue;
+        };
+        let &[3, height, width] = view.shape() else {
+            panic!("{name} has shape {:?}", view.shape())
+        };
+        let processor = by_recipe(settings, [height, width]);
+        let path = match file {
+            "crop_remainder.png" => recipes.join(file),
+            file => folder().join(file),
+        };
+        let found = processor.process(&m2ib::open_image(path).unwrap());
+        assert_eq!([found.height, found.width], [height, width], "{name}");
+        let deviation = &settings["std"];
+        let words = view.data().chunks_exact(4);
+        let expected = words.map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]));
+        let differences = found.values.iter().zip(expected).enumerate();
+        let levels = differences.map(|(index, (found, expected))| {
+            let deviation = deviation[index / (height * width)].as_f64().unwrap();
+            f64::from((found - expected).abs()) * deviation * 255.0
+        });
+        let worst = levels.fold(0.0, f64::max);
+        let most = match file {
+            "palette.png" if recipe.starts_with("openclip") => continue,
+            // Decoders may round the inverse cosine transform differently.
+            "photo.jpg" => 2.01,
+            _ => 1e-3,
+        };
+        assert!(worst < most, "{name}: {worst} levels");
+        compared += 1;
+    }
+    assert!(compared >= 11, "{compared}");
+}
+
+fn by_recipe(settings: &serde_json::Value, [height, width]: [usize; 2]) -> ImageProcessor {
+    let (mean, std) = (&settings["mean"], &settings["std"]);
+    if let Some(interpolation) = settings["interpolation"].as_str() {
+        let json = serde_json::json!({"preprocess_cfg": {"mean": mean, "std": std,
+            "interpolation": interpolation, "resize_mode": settings["resize_mode"]}});
+        let size = [height as u32, width as u32];
+        return ImageProcessor::open_clip(json.to_string().as_bytes(), "recipe", size).unwrap();
+    }
+    let (recipe, size) = match settings["resize_mode"].as_str() {
+        Some("squash") => {
+            let size = serde_json::json!({"height": height, "width": width});
+            (Recipe::Siglip, size)
+        }
+        _ => (Recipe::Clip, settings["size"].clone()),
+    };
+    let json = serde_json::json!({"size": size, "crop_size": size, "image_mean": mean,
+        "image_std": std, "resample": settings["resample"]});
+    ImageProcessor::by_recipe(json.to_string().as_bytes(), "recipe", recipe).unwrap()
 }

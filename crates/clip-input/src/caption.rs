@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::pad_token::PadToken;
 use crate::words::words;
-use crate::{Content, Digest, Error, Result, Role};
+use crate::{Cleaning, Content, Digest, Error, Result, Role};
 
 /// A model's tokenizer, from `tokenizer.json`. A clone shares the vocabulary.
 #[derive(Debug, Clone)]
@@ -20,6 +20,9 @@ pub struct CaptionTokenizer {
     padding: Option<i64>,
     /// The one that the files name, whether captions are filled up or not.
     pad: Option<i64>,
+    cleaning: Cleaning,
+    /// Whether the token behind a caption is left out.
+    endless: bool,
     file: Digest,
 }
 
@@ -153,6 +156,8 @@ impl CaptionTokenizer {
             end,
             padding: None,
             pad: pad.map(PadToken::id),
+            cleaning: Cleaning::None,
+            endless: false,
             file,
             inner: Arc::new(inner),
         })
@@ -165,6 +170,39 @@ impl CaptionTokenizer {
             padding: Some(id),
             ..self
         }
+    }
+
+    /// Cleans captions before they are tokenised.
+    ///
+    /// # Errors
+    /// [`Error::Tokenizer`] if the library that does it refuses.
+    pub fn with_cleaning(self, cleaning: Cleaning) -> Result<Self> {
+        let mut inner = (*self.inner).clone();
+        let own = inner.get_normalizer().cloned();
+        let normalizer = cleaning.before(own).map_err(|reason| Error::Tokenizer {
+            file: "tokenizer.json".into(),
+            reason,
+        })?;
+        inner.with_normalizer(normalizer);
+        Ok(Self {
+            inner: Arc::new(inner),
+            cleaning,
+            ..self
+        })
+    }
+
+    /// Leaves the token behind a caption out, for models that were trained without it.
+    pub fn without_end(self) -> Self {
+        Self {
+            endless: true,
+            end: None,
+            ..self
+        }
+    }
+
+    /// What is done to captions beyond what the file says.
+    pub fn cleaning(&self) -> Cleaning {
+        self.cleaning
     }
 
     /// Whether a token comes before a caption.
@@ -183,7 +221,7 @@ impl CaptionTokenizer {
         self.padding.or(self.pad)
     }
 
-    /// A digest of the file and of how captions are filled up.
+    /// A digest of the file, and of how captions are cleaned and filled up.
     pub fn digest(&self) -> Digest {
         let positions = (self.positions as u64).to_le_bytes();
         let padding = self.padding.map_or([0; 9], |id| {
@@ -191,7 +229,14 @@ impl CaptionTokenizer {
             bytes[1..].copy_from_slice(&id.to_le_bytes());
             bytes
         });
-        Digest::of([self.file.as_bytes(), &positions, &padding])
+        let plain = [self.file.as_bytes(), &positions[..], &padding];
+        match (self.cleaning, self.endless) {
+            (Cleaning::None, false) => Digest::of(plain),
+            changed => {
+                let changed = format!("{changed:?}");
+                Digest::of(plain.into_iter().chain([changed.as_bytes()]))
+            }
+        }
     }
 
     /// Entries of the vocabulary, special tokens included.
@@ -205,7 +250,8 @@ impl CaptionTokenizer {
     /// # Errors
     /// [`Error::EmptyCaption`]; [`Error::UnknownText`] for text outside the vocabulary.
     pub fn encode(&self, text: &str) -> Result<Caption> {
-        let encoding = encoded(&self.inner, text).map_err(|reason| Error::Tokenizer {
+        let cleaned = self.cleaning.clean(text);
+        let encoding = encoded(&self.inner, &cleaned.text).map_err(|reason| Error::Tokenizer {
             file: "tokenizer.json".into(),
             reason: format!("it fails on \"{text}\": {reason}"),
         })?;
@@ -223,7 +269,10 @@ impl CaptionTokenizer {
                         (true, index) if index + after >= total => Role::End,
                         _ => Role::Piece,
                     },
-                    span: if special { 0..0 } else { start..end },
+                    span: match special {
+                        true => 0..0,
+                        false => cleaned.origin(start..end),
+                    },
                     word: None,
                 }
             })
@@ -254,6 +303,9 @@ impl CaptionTokenizer {
         });
         if cut.is_some() {
             tokens.drain(kept..total - after);
+        }
+        if self.endless {
+            tokens.retain(|token| token.role != Role::End);
         }
         if let Some(id) = self.padding {
             let text = self.inner.id_to_token(id as u32).unwrap_or_default();

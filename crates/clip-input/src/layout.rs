@@ -25,6 +25,8 @@ pub enum Read {
     Row(usize),
     /// The mean over some tokens' rows.
     Mean(Vec<usize>),
+    /// What one learned query of the tower's own attends to among some tokens' rows (MAP pooling).
+    Attention(Vec<usize>),
 }
 
 /// Which tokens a token attends to.
@@ -63,6 +65,13 @@ impl Layout {
         grid
     }
 
+    /// How many tokens, from the first on, are no padding behind the others.
+    pub fn unpadded(&self) -> usize {
+        let padding = self.tokens.iter().rev();
+        let padding = padding.take_while(|&&role| role == Role::Padding);
+        self.tokens.len() - padding.count()
+    }
+
     /// How many tokens, from the first on, the token at `row` sees.
     pub fn visible(&self, row: usize) -> usize {
         match self.sight {
@@ -78,21 +87,25 @@ impl Read {
     pub fn rows(&self) -> &[usize] {
         match self {
             Self::Row(row) => std::slice::from_ref(row),
-            Self::Mean(rows) => rows,
+            Self::Mean(rows) | Self::Attention(rows) => rows,
         }
     }
 
-    /// The share that each of so many tokens has in what is read.
+    /// The share that each of so many tokens has in what is read; none where it differs from input
+    /// to input, as an attention's do.
     ///
     /// # Panics
     /// If a row is read that there is not.
-    pub fn shares(&self, tokens: usize) -> Vec<f32> {
+    pub fn shares(&self, tokens: usize) -> Option<Vec<f32>> {
+        if let Self::Attention(_) = self {
+            return None;
+        }
         let rows = self.rows();
         let mut shares = vec![0.0; tokens];
         for &row in rows {
             shares[row] += 1.0 / rows.len() as f32;
         }
-        shares
+        Some(shares)
     }
 }
 
@@ -122,6 +135,16 @@ mod tests {
     }
 
     #[test]
+    fn padding_is_what_lies_behind_all_others() {
+        let layout = Layout {
+            tokens: vec![Role::Padding, Role::Piece, Role::Padding, Role::Padding],
+            ..of_pieces(0, Sight::All)
+        };
+        assert_eq!(layout.unpadded(), 2);
+        assert_eq!(of_pieces(3, Sight::All).unpadded(), 3);
+    }
+
+    #[test]
     fn what_a_token_sees_ends_somewhere() {
         let seen = |sight| [0, 2].map(|row| of_pieces(3, sight).visible(row));
         assert_eq!(seen(Sight::All), [3, 3]);
@@ -132,7 +155,9 @@ mod tests {
 
     #[test]
     fn all_that_is_read_is_shared_out() {
-        assert_eq!(Read::Row(1).shares(3), [0.0, 1.0, 0.0]);
-        assert_eq!(Read::Mean(vec![0, 2]).shares(3), [0.5, 0.0, 0.5]);
+        assert_eq!(Read::Row(1).shares(3), Some(vec![0.0, 1.0, 0.0]));
+        let mean = Read::Mean(vec![0, 2]).shares(3);
+        assert_eq!(mean, Some(vec![0.5, 0.0, 0.5]));
+        assert_eq!(Read::Attention(vec![0, 2]).shares(3), None);
     }
 }

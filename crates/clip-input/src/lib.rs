@@ -8,7 +8,9 @@
 //! them, `preprocessor_config.json` and `tokenizer.json`. It knows no tensors and no weights.
 
 mod adjustment;
+mod byte_pairs;
 mod caption;
+mod cleaning;
 mod content;
 mod digest;
 mod error;
@@ -25,7 +27,9 @@ mod role;
 mod words;
 
 pub use adjustment::{Adjustment, Background, PictureFacts, Window};
+pub use byte_pairs::byte_pairs;
 pub use caption::{Caption, CaptionTokenizer, Cut, Token};
+pub use cleaning::Cleaning;
 pub use content::{Content, MAX_FILE};
 pub use digest::Digest;
 pub use error::{Error, Result};
@@ -34,6 +38,6 @@ pub use json::object as json_object;
 pub use layout::{Layout, Read, Sight};
 pub use open_image::{MAX_PIXELS, MAX_SIDE, decode_image, is_image, open_image};
 pub use orientation::orientation;
-pub use processor::{ImageProcessor, Pixels, View};
+pub use processor::{ImageProcessor, Pixels, Recipe, View};
 pub use resize::{Filter, resize};
 pub use role::Role;

@@ -1,4 +1,5 @@
-//! One pre-norm transformer block: x + attn(norm₁ x), then + mlp(norm₂ x).
+//! One transformer block: x + attn(norm₁ x), then + mlp(norm₂ x), or with its norms behind the
+//! sums: norm₁(x + attn x), then norm₂(x + mlp x).
 
 use burn::module::Module;
 use burn::tensor::{Tensor, activation::softmax};
@@ -14,12 +15,33 @@ pub struct Block {
     pub(crate) self_attn: Attention,
     pub(crate) layer_norm2: LayerNorm,
     pub(crate) mlp: Mlp,
+    #[module(skip)]
+    pub(crate) norms: Norms,
+}
+
+/// Where a block's norms are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Norms {
+    /// Of what attention and MLP take in.
+    #[default]
+    Before,
+    /// Of the sums that they are added to: BERT's.
+    After,
+}
+
+/// What blocks have beyond their [dimensions](BlockShape).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct BlockForm {
+    pub(crate) norms: Norms,
+    /// Whether the files hold factors for what attention and MLP add (LayerScale). They are
+    /// multiplied into the layers before them once, when those are loaded.
+    pub(crate) layer_scale: bool,
 }
 
 /// Queries, keys and values of a block.
 #[derive(Debug, Clone)]
 pub struct Projections {
-    /// `[batch, tokens, width]`, not yet scaled.
+    /// `[batch, queries, width]`, a query a token or one that is learned, not yet scaled.
     pub query: Tensor<3>,
     /// `[batch, tokens, width]`
     pub key: Tensor<3>,
@@ -34,11 +56,14 @@ impl Projections {
     ///
     /// # Shapes
     /// - bias: `[1, 1, tokens, tokens]`, added to the logits
-    /// - output: `[batch, tokens, width]`
+    /// - output: `[batch, queries, width]`
     pub fn attend(self, bias: Option<&Tensor<4>>) -> Tensor<3> {
-        let [batch, tokens, width] = self.query.dims();
+        let [batch, queries, width] = self.query.dims();
         let (heads, depth) = (self.heads, width / self.heads);
-        let split = |x: Tensor<3>| x.reshape([batch, tokens, heads, depth]).swap_dims(1, 2);
+        let split = |x: Tensor<3>| {
+            let [_, tokens, _] = x.dims();
+            x.reshape([batch, tokens, heads, depth]).swap_dims(1, 2)
+        };
         let query = split(self.query) / (depth as f64).sqrt();
         let logits = query.matmul(split(self.key).swap_dims(2, 3));
         let logits = match bias {
@@ -46,7 +71,7 @@ impl Projections {
             None => logits,
         };
         let attended = softmax(logits, 3).matmul(split(self.value));
-        attended.swap_dims(1, 2).reshape([batch, tokens, width])
+        attended.swap_dims(1, 2).reshape([batch, queries, width])
     }
 }
 
@@ -66,7 +91,12 @@ pub struct BlockShape {
 }
 
 impl Block {
-    pub(crate) fn load(weights: &mut Weights, name: &str, shape: BlockShape) -> Self {
+    pub(crate) fn load(
+        weights: &mut Weights,
+        name: &str,
+        shape: BlockShape,
+        form: BlockForm,
+    ) -> Self {
         let BlockShape {
             width,
             inner,
@@ -89,7 +119,7 @@ impl Block {
             out_proj: projection("out"),
             heads,
         };
-        Self {
+        let mut block = Self {
             layer_norm1: weights.layer_norm(&format!("{name}.layer_norm1"), width, epsilon),
             self_attn,
             layer_norm2: weights.layer_norm(&format!("{name}.layer_norm2"), width, epsilon),
@@ -99,6 +129,22 @@ impl Block {
                 activation,
                 on_host: false,
             },
+            norms: form.norms,
+        };
+        if form.layer_scale {
+            let mut factors = |part| weights.tensor(&format!("{name}.layer_scale{part}"), [width]);
+            let (out_proj, fc2) = (&mut block.self_attn.out_proj, &mut block.mlp.fc2);
+            *out_proj = out_proj.times(factors(1));
+            *fc2 = fc2.times(factors(2));
+        }
+        block
+    }
+
+    /// What is left of its form once it is loaded.
+    pub(crate) fn form(&self) -> BlockForm {
+        BlockForm {
+            norms: self.norms,
+            layer_scale: false,
         }
     }
 
@@ -145,7 +191,7 @@ impl Block {
     /// # Shapes
     /// - x: `[batch, tokens, width]`
     pub fn projections(&self, x: Tensor<3>) -> Projections {
-        let x = self.layer_norm1.forward(x);
+        let x = self.attention_input(x);
         let attention = &self.self_attn;
         Projections {
             query: attention.q_proj.forward(x.clone()),
@@ -161,8 +207,27 @@ impl Block {
     /// - x and output: `[batch, tokens, width]`, x being the block's input
     /// - attended: `[batch, tokens, width]`, the heads' sums of values side by side
     pub fn finish(&self, x: Tensor<3>, attended: Tensor<3>) -> Tensor<3> {
-        let x = self.self_attn.out_proj.forward(attended) + x;
-        self.mlp.forward(self.layer_norm2.forward(x.clone())) + x
+        self.rest(x, self.self_attn.out_proj.forward(attended))
+    }
+
+    /// What attention works on.
+    fn attention_input(&self, x: Tensor<3>) -> Tensor<3> {
+        match self.norms {
+            Norms::Before => self.layer_norm1.forward(x),
+            Norms::After => x,
+        }
+    }
+
+    /// What follows the attention, from the block's input and what attention adds to it.
+    fn rest<const D: usize>(&self, x: Tensor<D>, added: Tensor<D>) -> Tensor<D> {
+        let x = x + added;
+        match self.norms {
+            Norms::Before => self.mlp.forward(self.layer_norm2.forward(x.clone())) + x,
+            Norms::After => {
+                let x = self.layer_norm1.forward(x);
+                self.layer_norm2.forward(self.mlp.forward(x.clone()) + x)
+            }
+        }
     }
 
     /// # Shapes
@@ -175,11 +240,9 @@ impl Block {
         bias: Option<&Tensor<4>>,
         see: impl FnOnce(Tensor<4>) -> Tensor<4>,
     ) -> Tensor<3> {
-        let x = self
-            .self_attn
-            .forward(self.layer_norm1.forward(x.clone()), bias, see)
-            + x;
-        self.mlp.forward(self.layer_norm2.forward(x.clone())) + x
+        let input = self.attention_input(x.clone());
+        let added = self.self_attn.forward(input, bias, see);
+        self.rest(x, added)
     }
 
     /// The output at `position` alone, which sees the first `visible` tokens: what remains of a
@@ -190,8 +253,8 @@ impl Block {
     /// - output: `[batch, width]`
     pub fn forward_at(&self, x: Tensor<3>, position: usize, visible: usize) -> Tensor<2> {
         let residual = x.clone().narrow(1, position, 1).squeeze_dim::<2>(1);
-        let normed = self.layer_norm1.forward(x);
-        let x = self.self_attn.forward_at(normed, position, visible) + residual;
-        self.mlp.forward(self.layer_norm2.forward(x.clone())) + x
+        let input = self.attention_input(x);
+        let added = self.self_attn.forward_at(input, position, visible);
+        self.rest(residual, added)
     }
 }

@@ -3,9 +3,9 @@
 use std::sync::{Arc, OnceLock};
 
 use burn::tensor::{Device, Tensor, TensorData};
-use clip_input::{Caption, CaptionTokenizer, Digest, ImageProcessor, Layout, Pixels};
+use clip_input::{Caption, CaptionTokenizer, Digest, ImageProcessor, Layout, Pixels, View};
 
-use crate::{Chance, Encoder, Error, ImageTower, Note, Precision, Result, TextTower};
+use crate::{Chance, Encoder, Error, ImageTower, Note, Precision, Result, TextTower, Towers};
 
 /// Everything needed to embed image files and captions, of any family.
 ///
@@ -17,6 +17,7 @@ pub struct DualEncoder {
     image: Arc<dyn ImageTower>,
     text: Arc<dyn TextTower>,
     scale: f32,
+    bias: Option<f32>,
     tokenizer: CaptionTokenizer,
     processor: ImageProcessor,
     device: Device,
@@ -74,6 +75,7 @@ impl DualEncoder {
             image,
             text,
             scale,
+            bias: None,
             tokenizer,
             processor,
             device,
@@ -81,6 +83,54 @@ impl DualEncoder {
             notes: Vec::new(),
             chance: Arc::default(),
         }
+    }
+
+    /// Brings towers together with what belongs around them.
+    pub fn of_towers(
+        name: String,
+        towers: Towers,
+        tokenizer: CaptionTokenizer,
+        processor: ImageProcessor,
+    ) -> Self {
+        let (bias, notes) = (towers.bias, towers.notes);
+        let model = Self::new(Parts {
+            name,
+            image: towers.image,
+            text: towers.text,
+            scale: towers.scale,
+            tokenizer,
+            processor,
+            device: towers.device,
+        });
+        let model = match bias {
+            Some(bias) => model.with_bias(bias),
+            None => model,
+        };
+        model.with_notes(notes)
+    }
+
+    /// The same model, trained to say of each pair by itself whether it belongs together: by the
+    /// sigmoid of scale · cosine + bias.
+    pub fn with_bias(self, bias: f32) -> Self {
+        let identity = Digest::of([self.identity.as_bytes(), b"bias", &bias.to_le_bytes()]);
+        Self {
+            bias: Some(bias),
+            identity,
+            ..self
+        }
+    }
+
+    /// How likely a pair of such a cosine belongs together, 0..1, if the model was trained to say so
+    /// of each pair by itself.
+    pub fn probability(&self, cosine: f32) -> Option<f32> {
+        let logit = self.scale * cosine + self.bias?;
+        Some(1.0 / (1.0 + (-logit).exp()))
+    }
+
+    /// What is added to multiples of cosines, where the model has [a probability](Self::probability)
+    /// of each pair.
+    pub fn bias(&self) -> Option<f32> {
+        self.bias
     }
 
     /// The embeddings of captions that have nothing to do with an image: of those given, the first
@@ -155,8 +205,9 @@ impl DualEncoder {
 
     /// Parameters of both towers.
     pub fn parameters(&self) -> usize {
-        // The scale is the one parameter outside the towers.
-        self.image.parameters() + self.text.parameters() + 1
+        // Scale and bias are the parameters outside the towers.
+        let around = 1 + usize::from(self.bias.is_some());
+        self.image.parameters() + self.text.parameters() + around
     }
 
     /// Rows and columns of patches, where they are the same for every image.
@@ -182,6 +233,18 @@ impl DualEncoder {
             }
             error
         })
+    }
+
+    /// How much of a preprocessed image patches cover, from the top and the left, in pixels
+    /// `[height, width]`, and what of the original that is: 14-pixel patches leave 6 of 384 out.
+    pub fn covered(&self, pixels: &Pixels, layout: &Layout) -> ([usize; 2], View) {
+        let whole = [pixels.height, pixels.width];
+        let (patch, grid) = (self.image.patch(), layout.grid.unwrap_or([0; 2]));
+        let part = [0, 1].map(|side| grid[side] * patch[side]);
+        match part.contains(&0) {
+            true => (whole, pixels.view),
+            false => (part, pixels.view.from_corner(part, whole)),
+        }
     }
 
     /// A preprocessed image as the image tower takes it, on the model's device.

@@ -6,6 +6,7 @@ use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 use clip_input::Layout;
 
+use crate::block::BlockForm;
 use crate::{Block, BlockShape, Precision, Trace, TraceOptions, Weights, attention_bias, initial};
 
 /// The blocks of one tower, in order.
@@ -20,9 +21,20 @@ impl Encoder {
     /// # Panics
     /// For no blocks.
     pub fn load(weights: &mut Weights, name: &str, depth: usize, shape: BlockShape) -> Self {
+        Self::load_as(weights, name, depth, shape, BlockForm::default())
+    }
+
+    /// As [`load`](Self::load), of blocks of another form than CLIP's.
+    pub(crate) fn load_as(
+        weights: &mut Weights,
+        name: &str,
+        depth: usize,
+        shape: BlockShape,
+        form: BlockForm,
+    ) -> Self {
         assert!(depth > 0, "a tower has blocks");
         let layers = (0..depth)
-            .map(|index| Block::load(weights, &format!("{name}.layers.{index}"), shape))
+            .map(|index| Block::load(weights, &format!("{name}.layers.{index}"), shape, form))
             .collect();
         Self { layers }
     }
@@ -71,7 +83,8 @@ impl Encoder {
         let (shape, depth) = (self.shape(), self.depth());
         let initial = move |name: &str| initial::deviation(name, shape.width, depth);
         let mut weights = Weights::random(Box::new(initial), seed, device);
-        Self::load(&mut weights, "untrained", depth, shape)
+        let form = self.layers[0].form();
+        Self::load_as(&mut weights, "untrained", depth, shape, form)
     }
 
     fn changed(&self, change: impl FnMut(&mut Block)) -> Self {

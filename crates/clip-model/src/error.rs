@@ -46,13 +46,24 @@ pub enum Error {
     },
     /// A model of another family.
     #[error(
-        "{file}: model_type \"{found}\" is not supported; CLIP models are (\"clip\", \"metaclip_2\"), SigLIP, BLIP, Chinese-CLIP and others have different towers"
+        "{file}: model_type \"{found}\" is not supported; \"clip\", \"metaclip_2\", \"siglip\" and \"chinese_clip\" are{}",
+        why_not(found)
     )]
     UnsupportedModel {
         /// The configuration file.
         file: String,
         /// The model type found.
         found: String,
+    },
+    /// A model with parts that are not known here.
+    #[error("{file}: {found} is not supported, expected {expected}")]
+    Unsupported {
+        /// The configuration or weights file.
+        file: String,
+        /// What it says.
+        found: String,
+        /// What is known.
+        expected: &'static str,
     },
     /// A model of another family than what was asked of it needs.
     #[error("{model} is no {expected} model, which this needs: only its towers can be trained")]
@@ -102,6 +113,34 @@ pub enum Error {
         /// The reader's reason.
         reason: String,
     },
+    /// A file of PyTorch's that is damaged, or that holds anything but tensors by name.
+    #[error(
+        "{file} cannot be read as weights by PyTorch: {reason}; if it is no broken download, save its weights as safetensors: in Python, safetensors.torch.save_file(model.state_dict(), \"model.safetensors\")"
+    )]
+    Pytorch {
+        /// The file.
+        file: String,
+        /// The reader's reason.
+        reason: String,
+    },
+    /// A program of PyTorch's with its weights inside.
+    #[error(
+        "{file} is a TorchScript archive, a program with its weights inside, which is not read: in Python, safetensors.torch.save_file(torch.jit.load(\"{file}\").state_dict(), \"model.safetensors\") writes a file that is"
+    )]
+    TorchScript {
+        /// The file.
+        file: String,
+    },
+    /// Changes of an adapter to tensors that the model does not have.
+    #[error(
+        "{file} changes what the model does not have: {}; expected the adapter of this model", first_few(tensors.iter())
+    )]
+    Unmerged {
+        /// The adapter's weights.
+        file: String,
+        /// The tensors it changes.
+        tensors: Vec<String>,
+    },
     /// A weights file whose tensors do not fit the configuration.
     #[error("{file} does not fit config.json: {}", list(problems, unused))]
     Tensors {
@@ -127,7 +166,7 @@ pub enum Error {
     },
     /// A folder that holds a change to a model in place of one.
     #[error(
-        "{} is an adapter (it has adapter_config.json), which changes the model {base}, not a model by itself; merge the two in Python: PeftModel.from_pretrained(CLIPModel.from_pretrained(\"{base}\"), folder).merge_and_unload().save_pretrained(\"merged\"), copy the base's other files beside it, and give that folder",
+        "{} is an adapter (it has adapter_config.json), which changes the model {base}, not a model by itself; download that, and write its folder as base_model_name_or_path into adapter_config.json: the two are then merged when they are loaded",
         folder.display()
     )]
     Adapter {
@@ -166,6 +205,21 @@ pub enum Error {
         /// `[batch, channels, height, width]`.
         expected: Vec<usize>,
     },
+}
+
+/// What keeps a family out, as far as it is known.
+fn why_not(model_type: &str) -> &'static str {
+    match model_type {
+        "siglip2" => {
+            "; NaFlex models take images in any shape: take the same model at a fixed size"
+        }
+        "align" => "; its image tower is a convolutional network, which has no patches to mask",
+        "clipseg" => "; take the CLIP model that it was made from",
+        "clip_vision_model" | "clip_text_model" | "siglip_vision_model" | "siglip_text_model" => {
+            "; this is half a model: give the folder that holds image_encoder and text_encoder, or the whole model that it was taken from"
+        }
+        _ => "",
+    }
 }
 
 /// One tensor that does not fit.

@@ -1,4 +1,5 @@
-//! The families there are: whose folder it is, and what is drawn as the family draws it.
+//! The families there are: whose files they are, and how both towers come of them; and what is drawn
+//! as a family draws it.
 
 use std::path::Path;
 
@@ -6,28 +7,113 @@ use burn::tensor::Device;
 use clip_input::{Digest, json_object};
 use serde::Deserialize;
 
-use crate::clip::{self, Clip, random_clip};
-use crate::{DualEncoder, Encoder, Error, ModelFiles, Result};
+use crate::checkpoint::Checkpoint;
+use crate::chinese_clip::ChineseClipConfig;
+use crate::clip::{self, Clip, ClipConfig, Pooling, random_clip};
+use crate::files::{FileLayout, TowerFiles};
+use crate::inputs::Inputs;
+use crate::lora::Lora;
+use crate::siglip::SiglipConfig;
+use crate::{
+    DualEncoder, Encoder, Error, ModelFiles, Result, Towers, chinese_clip, open_clip, openai,
+    siglip,
+};
 
-/// A family: what its configurations call themselves, and how its folders are loaded.
-struct Family {
-    model_types: &'static [&'static str],
-    load: fn(&ModelFiles, &Device) -> Result<DualEncoder>,
+/// Whose towers a folder's files make.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Family {
+    Clip,
+    /// CLIP whose end token always is the first of its kind.
+    MetaClip2,
+    Siglip,
+    ChineseClip,
+    OpenClip,
+    OpenAi,
+    /// CLIP's towers, each with a configuration of its own.
+    Split,
 }
-
-const FAMILIES: [Family; 1] = [Family {
-    model_types: &clip::MODEL_TYPES,
-    load: clip::load,
-}];
 
 #[derive(Deserialize)]
 struct ModelType {
     model_type: Option<String>,
 }
 
+impl Family {
+    /// The family that a layout and a configuration say.
+    ///
+    /// # Errors
+    /// [`Error::UnsupportedModel`] for one that is none of these.
+    pub(crate) fn of(files: &TowerFiles) -> Result<Self> {
+        match files.layout {
+            FileLayout::OpenClip => return Ok(Self::OpenClip),
+            FileLayout::OpenAi => return Ok(Self::OpenAi),
+            FileLayout::Split => return Ok(Self::Split),
+            FileLayout::HuggingFace => {}
+        }
+        let ModelType { model_type } = json_object(&files.config.read()?, &files.config.name())?;
+        // As in transformers, where CLIP was the first of them.
+        let model_type = model_type.as_deref().unwrap_or("clip");
+        match model_type {
+            "clip" => Ok(Self::Clip),
+            "metaclip_2" => Ok(Self::MetaClip2),
+            "siglip" => Ok(Self::Siglip),
+            "chinese_clip" => Ok(Self::ChineseClip),
+            other => Err(Error::UnsupportedModel {
+                file: files.config.name(),
+                found: other.into(),
+            }),
+        }
+    }
+}
+
+impl TowerFiles {
+    /// The weights, opened, with the changes of an adapter if there is one.
+    pub(crate) fn checkpoint(&self) -> Result<Checkpoint> {
+        let lora = match &self.adapter {
+            Some([config, weights]) => Some(Lora::open(config, weights)?),
+            None => None,
+        };
+        Ok(Checkpoint::open(&self.weights)?.with_lora(lora))
+    }
+
+    /// Reads both towers.
+    pub(crate) fn load(&self, device: &Device) -> Result<Towers> {
+        self.load_with(None, device)
+    }
+
+    /// The same, where it is known which end token captions really carry.
+    fn load_with(&self, end: Option<i64>, device: &Device) -> Result<Towers> {
+        let (config, file) = (&self.config, self.config.name());
+        match Family::of(self)? {
+            family @ (Family::Clip | Family::MetaClip2) => {
+                let config = ClipConfig::from_json(&config.read()?, &file)?;
+                let pooling = match family {
+                    Family::MetaClip2 => Pooling::FirstEos(config.text.eos_token_id),
+                    _ => Pooling::new(&config.text, end),
+                };
+                let clip = Clip::from_checkpoint(config, self.checkpoint()?, device)?;
+                Ok(clip.read_at(pooling).into_towers())
+            }
+            Family::Siglip => {
+                let config = SiglipConfig::from_json(&config.read()?, &file)?;
+                siglip::towers(&config, self.checkpoint()?, device)
+            }
+            Family::ChineseClip => {
+                let config = ChineseClipConfig::from_json(&config.read()?, &file)?;
+                chinese_clip::towers(&config, self.checkpoint()?, device)
+            }
+            Family::OpenClip => open_clip::towers(self, device),
+            Family::OpenAi => openai::towers(self.checkpoint()?, device),
+            Family::Split => {
+                let text = self.beside.get("text").unwrap_or(config);
+                clip::split_towers([config, text], self.checkpoint()?, end, device)
+            }
+        }
+    }
+}
+
 impl DualEncoder {
-    /// Loads a Hugging Face folder: `config.json`, `preprocessor_config.json`, `tokenizer.json`
-    /// and `model.safetensors` (or its shards).
+    /// Loads a folder of any family: configuration, preprocessing, tokenizer and weights.
     ///
     /// # Errors
     /// Whatever is missing, malformed or does not fit together, by file.
@@ -40,17 +126,19 @@ impl DualEncoder {
     /// # Errors
     /// As [`load`](Self::load).
     pub fn from_files(files: &ModelFiles, device: &Device) -> Result<Self> {
-        let ModelType { model_type } = json_object(&files.config.read()?, &files.config.name())?;
-        // As in transformers, where CLIP was the first of them.
-        let model_type = model_type.as_deref().unwrap_or("clip");
-        let mut families = FAMILIES.iter();
-        match families.find(|family| family.model_types.contains(&model_type)) {
-            Some(family) => (family.load)(files, device),
-            None => Err(Error::UnsupportedModel {
-                file: files.config.name(),
-                found: model_type.into(),
-            }),
-        }
+        let towers = files.towers();
+        // The small files first: their errors come before 600 MB are read.
+        let family = Family::of(&towers)?;
+        let inputs = Inputs::of(family, &towers)?;
+        let processor = inputs.processor(files)?;
+        let tokenizer = inputs.tokenizer(files)?;
+        let towers = towers.load_with(tokenizer.end_id(), device)?;
+        Ok(Self::of_towers(
+            files.name.clone(),
+            towers,
+            tokenizer,
+            processor,
+        ))
     }
 
     /// A model like this one whose blocks learnt nothing.

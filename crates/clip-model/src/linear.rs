@@ -36,6 +36,23 @@ impl Linear {
         }
     }
 
+    /// The same with every output multiplied by a factor of its own.
+    ///
+    /// # Shapes
+    /// - factors: `[output]`
+    pub(crate) fn times(&self, factors: Tensor<1>) -> Self {
+        // A misfit that was noted stands in for weights; it fits no factors.
+        if factors.dims() != [self.outputs()] {
+            return self.clone();
+        }
+        let weight = self.weight.val() * factors.clone().unsqueeze();
+        Self {
+            weight: Param::from_tensor(weight),
+            bias: self.bias().map(|bias| Param::from_tensor(bias * factors)),
+            by_output: Cache::default(),
+        }
+    }
+
     /// Multiplies, and adds the bias where there is one.
     ///
     /// # Shapes

@@ -5,7 +5,7 @@ use std::fmt;
 use crate::error::first_few;
 
 /// Something about a model's files that was passed over in loading.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum Note {
     /// Every tensor's name began with what a wrapper puts before it.
@@ -14,6 +14,16 @@ pub enum Note {
         file: String,
         /// What was left out of the names.
         prefix: String,
+    },
+    /// An adapter's changes were added to the weights.
+    Adapter {
+        /// The adapter's weights.
+        file: String,
+    },
+    /// The files do not say what cosines are multiplied with.
+    NoScale {
+        /// What is taken for it.
+        scale: f32,
     },
     /// Tensors that the model has no place for.
     Unused {
@@ -30,6 +40,14 @@ impl fmt::Display for Note {
             Self::Prefix { file, prefix } => write!(
                 f,
                 "the names of the tensors in {file} begin with \"{prefix}\", which was left out"
+            ),
+            Self::Adapter { file } => write!(
+                f,
+                "the changes of the adapter {file} were added to the model's weights"
+            ),
+            Self::NoScale { scale } => write!(
+                f,
+                "the files hold no logit_scale, by which cosines become shares among captions; {scale} is taken, as most CLIP models have it"
             ),
             Self::Unused { file, tensors } => write!(
                 f,

@@ -74,6 +74,15 @@ pub trait Tower: Any + Debug + Send + Sync {
     fn trace(&self, x: Tensor<3>, layout: &Layout, options: TraceOptions) -> Trace {
         self.encoder().trace(x, layout, options)
     }
+
+    /// What is read out behind all blocks of a trace; where an attention reads it, the trace keeps
+    /// that too.
+    ///
+    /// # Shapes
+    /// - output: `[batch, projection]`
+    fn read_trace(&self, trace: &mut Trace, layout: &Layout) -> Tensor<2> {
+        self.head().read_trace(trace, layout)
+    }
 }
 
 /// A tower whose tokens come from pixels.

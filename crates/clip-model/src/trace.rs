@@ -57,6 +57,8 @@ pub struct Trace {
     options: TraceOptions,
     hidden: Vec<Kept<3>>,
     attention: Vec<Kept<4>>,
+    /// Of the head that reads the tower out, if it is one.
+    pooling: Option<Kept<4>>,
     output: Option<Tensor<3>>,
 }
 
@@ -66,6 +68,7 @@ impl Trace {
             options,
             hidden: Vec::new(),
             attention: Vec::new(),
+            pooling: None,
             output: None,
         }
     }
@@ -82,6 +85,14 @@ impl Trace {
             return x;
         }
         keep(&mut self.attention, x, self.options.gradients)
+    }
+
+    pub(crate) fn pooling(&mut self, x: Tensor<4>) -> Tensor<4> {
+        if !self.options.attention {
+            return x;
+        }
+        let kept = Kept::new(x, self.options.gradients);
+        self.pooling.insert(kept).value.clone()
     }
 
     pub(crate) fn finish(mut self, output: Tensor<3>) -> Self {
@@ -103,6 +114,17 @@ impl Trace {
     /// Attention of block `index` after the softmax. `[batch, heads, tokens, tokens]`
     pub fn attention_map(&self, index: usize) -> Option<Tensor<4>> {
         self.attention.get(index).map(|kept| kept.value.clone())
+    }
+
+    /// The attention that [reads the tower out](crate::Tower::read_trace), where an attention does.
+    /// `[batch, heads, 1, rows]`, over the rows that are read
+    pub fn pooling_map(&self) -> Option<Tensor<4>> {
+        self.pooling.as_ref().map(|kept| kept.value.clone())
+    }
+
+    /// Gradient with respect to [`pooling_map`](Self::pooling_map), as for hidden states.
+    pub fn pooling_gradient(&self, gradients: &Gradients) -> Option<Tensor<4>> {
+        self.pooling.as_ref()?.gradient(gradients)
     }
 
     /// Gradient with respect to hidden state `index`, if gradients were asked for and the

@@ -2,24 +2,18 @@
 //! listed), or drawn at random.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::Read;
 
 use burn::module::Param;
-use burn::tensor::{DType, Device, Tensor, TensorData};
-use burn_store::burn_pack::Tensor as Stored;
-use burn_store::{ModuleStore, SafetensorsStore, bridge};
-use clip_input::{Content, Digest, START, foreign};
+use burn::tensor::{Device, Tensor, TensorData};
+use clip_input::{Content, Digest};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rand_distr::StandardNormal;
 
+use crate::checkpoint::{Checkpoint, DataProblem};
 use crate::layer_norm::LayerNorm;
 use crate::linear::Linear;
 use crate::{Error, Note, Result, TensorProblem};
-
-/// Bytes of weights after which the files are opened anew. Opening costs milliseconds; never doing
-/// it, the size of the weights again in memory.
-const REOPEN_AFTER: usize = 128 << 20;
 
 /// Weights, handed out tensor by tensor under the names that towers ask for: Hugging Face's.
 ///
@@ -40,21 +34,27 @@ enum Source {
 
 /// The naming of other files that hold the same tensors.
 pub(crate) struct Naming {
-    /// A tensor by which such files are known.
-    pub(crate) mark: &'static str,
-    /// Entries that are no weights of a tower.
+    /// Ends of the names of entries that are no weights of a tower.
     pub(crate) ignored: &'static [&'static str],
     /// The name there of a tensor, and what to do with it.
-    pub(crate) locate: fn(&str) -> (String, Part),
+    pub(crate) locate: Locate,
 }
+
+/// From a tensor's name to its name in a file, and what to do with what is there.
+pub(crate) type Locate = Box<dyn Fn(&str) -> (String, Part)>;
 
 /// How the stored tensor becomes the wanted one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Part {
     /// As stored.
     Whole,
-    /// One third of the rows: 0 queries, 1 keys, 2 values.
-    Third(usize),
+    /// So many rows of as many equal parts, from 0: queries, keys and values that are fused.
+    Rows {
+        /// Which.
+        part: usize,
+        /// Of how many.
+        of: usize,
+    },
     /// Rows and columns swapped.
     Transposed,
 }
@@ -74,14 +74,8 @@ struct Given {
 }
 
 struct Files {
-    name: String,
-    shards: Vec<Content>,
-    tensors: BTreeMap<String, Stored>,
-    /// What stands before every name, once a tensor was asked for.
-    prefix: Option<String>,
-    /// Bytes read since the shards were opened.
-    read: usize,
-    naming: Option<&'static Naming>,
+    checkpoint: Checkpoint,
+    naming: Option<Naming>,
     used: BTreeSet<String>,
     problems: Vec<TensorProblem>,
     failure: Option<Error>,
@@ -93,36 +87,19 @@ impl Weights {
     /// # Errors
     /// [`Error::Weights`] for a file that is damaged, or a tensor in two of them.
     pub fn open(shards: &[Content], device: &Device) -> Result<Self> {
-        Self::open_named(shards, &[], device)
+        Ok(Self::named(Checkpoint::open(shards)?, None, device))
     }
 
-    /// The same, where the files may follow one of the other namings.
-    pub(crate) fn open_named(
-        shards: &[Content],
-        namings: &[&'static Naming],
-        device: &Device,
-    ) -> Result<Self> {
-        let tensors = open_shards(shards)?;
-        let name = shards.first().map(Content::name).unwrap_or_default();
-        if let Some(change) = tensors.keys().find(|name| is_adapters(name)) {
-            return Err(Error::AdapterWeights {
-                file: name,
-                tensor: change.clone(),
-            });
-        }
-        let follows = |naming: &&&'static Naming| !prefixes(&tensors, naming.mark).is_empty();
+    /// Of files that are open, which may follow another naming.
+    pub(crate) fn named(checkpoint: Checkpoint, naming: Option<Naming>, device: &Device) -> Self {
         let files = Files {
-            name,
-            naming: namings.iter().find(follows).copied(),
-            shards: shards.to_vec(),
-            tensors,
-            prefix: None,
-            read: 0,
+            checkpoint,
+            naming,
             used: BTreeSet::new(),
             problems: Vec::new(),
             failure: None,
         };
-        Ok(Self::of(Source::Files(Box::new(files)), device))
+        Self::of(Source::Files(Box::new(files)), device)
     }
 
     /// Draws every tensor at random instead, as for training from scratch.
@@ -277,203 +254,77 @@ impl Files {
         if let Some(error) = self.failure {
             return Err(error);
         }
-        let unused = self.tensors.keys().filter(|name| {
+        let file = self.checkpoint.name();
+        let unused = self.checkpoint.stored_names().filter(|name| {
             // `position_ids` are buffers that old checkpoints carry along.
             let ignored = name.ends_with("position_ids")
                 || self
                     .naming
+                    .as_ref()
                     .is_some_and(|naming| naming.ignored.iter().any(|end| name.ends_with(end)));
             !ignored && !self.used.contains(*name)
         });
         let unused: Vec<String> = unused.cloned().collect();
         if !self.problems.is_empty() {
             return Err(Error::Tensors {
-                file: self.name,
+                file,
                 problems: self.problems,
                 unused,
             });
         }
-        let prefix = self.prefix.filter(|prefix| !prefix.is_empty());
-        let prefix = prefix.map(|prefix| Note::Prefix {
-            file: self.name.clone(),
-            prefix,
-        });
-        let unused = (!unused.is_empty()).then_some(Note::Unused {
-            file: self.name,
-            tensors: unused,
-        });
-        Ok(prefix.into_iter().chain(unused).collect())
-    }
-
-    /// What stands before every name of the file: known from the first tensor that is asked for.
-    fn prefix(&mut self, stored: &str) -> &str {
-        if self.prefix.is_none() {
-            let mut found = prefixes(&self.tensors, stored);
-            if let [first, second, ..] = &found[..]
-                && !first.is_empty()
-            {
-                self.failure.get_or_insert(Error::TwoModels {
-                    file: self.name.clone(),
-                    tensor: stored.into(),
-                    prefixes: [first.clone(), second.clone()],
-                });
-            }
-            self.prefix = Some(if found.is_empty() {
-                String::new()
-            } else {
-                found.swap_remove(0)
+        let unmerged = self.checkpoint.unmerged();
+        if !unmerged.is_empty() {
+            return Err(Error::Unmerged {
+                file: self.checkpoint.adapter().unwrap_or_default().into(),
+                tensors: unmerged,
             });
         }
-        self.prefix.as_deref().unwrap_or_default()
+        let adapter = self.checkpoint.adapter().map(|file| Note::Adapter {
+            file: file.to_owned(),
+        });
+        let prefix = self.checkpoint.prefix();
+        let prefix = (!prefix.is_empty()).then(|| Note::Prefix {
+            file: file.clone(),
+            prefix: prefix.to_owned(),
+        });
+        let unused = (!unused.is_empty()).then_some(Note::Unused {
+            file,
+            tensors: unused,
+        });
+        Ok(adapter.into_iter().chain(prefix).chain(unused).collect())
     }
 
     /// The tensor as f32, or `None` with the problem noted.
     fn data(&mut self, name: &str, shape: &[usize]) -> Option<TensorData> {
-        let (stored, part) = match self.naming {
+        let (stored, part) = match &self.naming {
             Some(naming) => (naming.locate)(name),
             None => (name.to_owned(), Part::Whole),
         };
-        let stored = format!("{}{stored}", self.prefix(&stored));
-        let Some(tensor) = self.tensors.get(&stored) else {
-            self.problems.push(TensorProblem::Missing { name: stored });
-            return None;
-        };
-        self.used.insert(stored.clone());
-        let found = tensor.shape.to_vec();
+        // What stands before every name is known from the first tensor that is asked for.
+        if !self.checkpoint.knows_prefix()
+            && let Err(error) = self.checkpoint.has_marked(&stored)
+        {
+            self.failure.get_or_insert(error);
+        }
+        let stored = format!("{}{stored}", self.checkpoint.prefix());
         let expected = match part {
             Part::Whole => shape.to_vec(),
-            Part::Third(_) => [&[3 * shape[0]], &shape[1..]].concat(),
+            Part::Rows { of, .. } => [&[of * shape[0]], &shape[1..]].concat(),
             Part::Transposed => shape.iter().rev().copied().collect(),
         };
-        // A 0-d scalar is sometimes stored with shape [1].
-        if found != expected && !(shape.is_empty() && found == [1]) {
-            self.problems.push(TensorProblem::Shape {
-                name: stored,
-                found,
-                expected,
-            });
-            return None;
-        }
-        if !matches!(
-            tensor.dtype,
-            DType::F32 | DType::F16 | DType::BF16 | DType::F64
-        ) {
-            let found = format!("{:?}", tensor.dtype);
-            self.problems.push(TensorProblem::Type {
-                name: stored,
-                found,
-            });
-            return None;
-        }
-        match bridge::to_data(tensor) {
-            Ok(data) => {
-                self.read += data.num_elements() * size_of::<f32>();
-                let data = cut(data.convert::<f32>(), part, shape);
-                self.release();
-                Some(data)
+        self.used.insert(stored.clone());
+        match self.checkpoint.data(&stored, &expected) {
+            Ok(data) => Some(cut(data, part, shape)),
+            Err(DataProblem::Misfit(problem)) => {
+                self.problems.push(problem);
+                None
             }
-            Err(error) => {
-                let reason = format!("{stored}: {error}");
-                self.failure.get_or_insert(Error::Weights {
-                    file: self.name.clone(),
-                    reason,
-                });
+            Err(DataProblem::Failed(error)) => {
+                self.failure.get_or_insert(error);
                 None
             }
         }
     }
-}
-
-impl Files {
-    /// Lets go of the pages that were read: a mapping keeps them in memory, next to the copies
-    /// made of them, until it is closed.
-    fn release(&mut self) {
-        if self.read < REOPEN_AFTER {
-            return;
-        }
-        self.read = 0;
-        self.tensors.clear();
-        match open_shards(&self.shards) {
-            Ok(tensors) => self.tensors = tensors,
-            Err(error) => {
-                self.failure.get_or_insert(error);
-            }
-        }
-    }
-}
-
-/// What stands before the tensor of this name in a file whose names all begin with it, as those of
-/// wrapped models do ("module.", "_orig_mod.", "clip."); the empty one first, where it is there.
-fn prefixes(tensors: &BTreeMap<String, Stored>, name: &str) -> Vec<String> {
-    let before = tensors.keys().filter_map(|key| key.strip_suffix(name));
-    let whole = before.filter(|prefix| prefix.is_empty() || prefix.ends_with('.'));
-    let mut prefixes: Vec<String> = whole.map(str::to_owned).collect();
-    prefixes.sort_unstable();
-    prefixes
-}
-
-/// Whether a tensor is a change to another, as low-rank adapters have them.
-fn is_adapters(name: &str) -> bool {
-    let parts = [
-        ".lora_A.",
-        ".lora_B.",
-        ".lora_embedding_",
-        ".lora_magnitude_",
-        ".base_layer.",
-    ];
-    parts.iter().any(|part| name.contains(part))
-}
-
-/// Whether a weights file is something else altogether.
-fn check_kind(shard: &Content) -> Result<()> {
-    let start = match shard {
-        Content::Path(path) => {
-            let mut start = Vec::new();
-            let file = m2ib_files::open(path);
-            let read = file.and_then(|file| file.take(START as u64).read_to_end(&mut start));
-            read.map_err(|reason| clip_input::Error::Read {
-                path: path.clone(),
-                reason,
-            })?;
-            start
-        }
-        Content::Bytes(_, bytes) => bytes[..bytes.len().min(START)].to_vec(),
-    };
-    // A header's length begins a safetensors file, and could look like anything in two bytes.
-    let is_safetensors = start.get(8) == Some(&b'{');
-    match foreign(&start).filter(|_| !is_safetensors && !start.is_empty()) {
-        Some(found) => Err(clip_input::Error::Foreign {
-            file: shard.name(),
-            found,
-        }
-        .into()),
-        None => Ok(()),
-    }
-}
-
-/// The tensors of all shards by name, mapped and not yet read.
-fn open_shards(shards: &[Content]) -> Result<BTreeMap<String, Stored>> {
-    let mut tensors = BTreeMap::new();
-    for shard in shards {
-        check_kind(shard)?;
-        let mut store = match shard {
-            Content::Path(path) => SafetensorsStore::from_file(path.clone()),
-            Content::Bytes(_, bytes) => SafetensorsStore::from_bytes(Some(bytes.to_vec())),
-        };
-        let found = store.get_all_tensors().map_err(|error| Error::Weights {
-            file: shard.name(),
-            reason: error.to_string(),
-        })?;
-        for (name, tensor) in found {
-            if tensors.insert(name.clone(), tensor.clone()).is_some() {
-                return Err(Error::Weights {
-                    file: shard.name(),
-                    reason: format!("{name} is also in another shard, expected it in one"),
-                });
-            }
-        }
-    }
-    Ok(tensors)
 }
 
 /// Takes the wanted part out of an f32 tensor that is stored fused or transposed.
@@ -482,9 +333,9 @@ fn cut(data: TensorData, part: Part, shape: &[usize]) -> TensorData {
     let length: usize = shape.iter().product();
     match part {
         Part::Whole => data,
-        Part::Third(third) => TensorData::new(
+        Part::Rows { part, .. } => TensorData::new(
             values()
-                .skip(third * length)
+                .skip(part * length)
                 .take(length)
                 .collect::<Vec<_>>(),
             shape.to_vec(),

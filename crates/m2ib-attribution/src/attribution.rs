@@ -17,6 +17,10 @@ pub struct Attribution {
     pub text: TextAttribution,
     /// Cosine similarity of the two embeddings, nothing masked.
     pub similarity: f32,
+    /// How likely the two belong together, 0..1, by models that were trained to say so of each pair by
+    /// itself (SigLIP); their cosines are small even for what does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub probability: Option<f32>,
     /// What a reader should know before trusting the numbers.
     pub warnings: Vec<Warning>,
     /// How it was made.
@@ -327,14 +331,19 @@ impl TextAttribution {
         })
     }
 
-    /// Min–max over all tokens, start and end included, as the released code scales them. There
-    /// the end token's score drowns the words'; [`tokens`](Self::tokens) leaves both out.
+    /// Min–max over all tokens, start and end included, as the released code scales them; padding,
+    /// which that code does not know, has 0. There the end token's score drowns the words';
+    /// [`tokens`](Self::tokens) leaves both out.
     pub fn released_scores(&self) -> Vec<f32> {
-        let range = Range::of(self.saliency.iter().copied());
-        self.saliency
-            .iter()
-            .map(|&value| range.map_or(0.0, |range| range.scale(value)))
-            .collect()
+        let said = self
+            .pairs()
+            .filter(|(token, _)| token.role != Role::Padding);
+        let range = Range::of(said.map(|(_, saliency)| saliency));
+        let scores = self.pairs().map(|(token, saliency)| match token.role {
+            Role::Padding => 0.0,
+            _ => range.map_or(0.0, |range| range.scale(saliency)),
+        });
+        scores.collect()
     }
 
     fn pairs(&self) -> impl Iterator<Item = (&Token, f32)> {
@@ -481,6 +490,8 @@ mod tests {
             saliency: 6.0,
         };
         assert_eq!(text.others(), [padding]);
+        // Nor does it take part in the scale: 2 is the least there, 4 the largest.
+        assert_eq!(text.released_scores(), [0.0, 0.0, 0.5, 1.0, 0.0]);
     }
 
     #[test]

@@ -162,9 +162,13 @@ impl Explain {
             paths.push(output.write(&name, &bytes)?);
         }
         print_styled(format_args!(
-            "{}\n\nsimilarity {:.4}, {} explained by {}",
+            "{}\n\nsimilarity {:.4}{}, {} explained by {}",
             m2ib::draw::ansi(&attribution.text),
             attribution.similarity,
+            match attribution.probability {
+                Some(probability) => format!(", probability {}", m2ib::draw::percent(probability)),
+                None => String::new(),
+            },
             clean(&attribution.provenance.model),
             clean(&attribution.provenance.method),
         ))?;

@@ -29,6 +29,11 @@ impl Inspect {
             grouped(model.parameters())
         ))?;
         print(format_args!("scale           {:.2}", model.scale()))?;
+        if let Some(bias) = model.bias() {
+            print(format_args!(
+                "bias            {bias:.2}: a pair belongs together by sigmoid(scale · cosine + bias)"
+            ))?;
+        }
         let towers: [(Modality, &dyn Tower); 2] = [
             (Modality::Image, model.image()),
             (Modality::Text, model.text()),

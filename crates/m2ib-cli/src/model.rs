@@ -51,9 +51,7 @@ impl ModelArguments {
         let Ok(files) = ModelFiles::in_folder(&self.model) else {
             return Vec::new();
         };
-        let named = [files.config, files.preprocessor, files.tokenizer];
-        let all = named.into_iter().chain(files.weights);
-        let paths = all.filter_map(|content| match content {
+        let paths = files.all().into_iter().filter_map(|content| match content {
             Content::Path(path) => Some(path),
             Content::Bytes(..) => None,
         });

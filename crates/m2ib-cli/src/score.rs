@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use clap::Args;
+use m2ib::draw::percent;
 use m2ib::{Explainer, Warning};
 
 use crate::model::ModelArguments;
@@ -59,6 +60,19 @@ impl Score {
                 crate::terminal::warn(warning);
             }
         }
+        let model = explainer.model();
+        // Such a model says it of each caption by itself: nothing is shared out.
+        if model.bias().is_some() {
+            print(format_args!(
+                "{:>10}  {:>11}  caption",
+                "similarity", "probability"
+            ))?;
+            for (caption, score) in &scores {
+                let probability = percent(model.probability(*score).unwrap_or_default());
+                print(format_args!("{score:>10.4}  {probability:>11}  {caption}"))?;
+            }
+            return Ok(());
+        }
         // A share of one caption would be 100 %, whatever it says.
         if let [(caption, score)] = &scores[..] {
             print(format_args!(
@@ -67,7 +81,7 @@ impl Score {
             ))?;
             return Ok(());
         }
-        let scale = explainer.model().scale();
+        let scale = model.scale();
         let largest = scores[0].1;
         let weight = |score: f32| ((score - largest) * scale).exp();
         let total: f32 = scores.iter().map(|(_, score)| weight(*score)).sum();

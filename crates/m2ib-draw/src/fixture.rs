@@ -46,6 +46,7 @@ pub(crate) fn attribution(width: u32, height: u32) -> Attribution {
         image,
         text: text("a hedgehog next to a tractor"),
         similarity: 0.3125,
+        probability: None,
         warnings: Vec::new(),
         provenance: Provenance {
             model: "clip-by-hand".into(),

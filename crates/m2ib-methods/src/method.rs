@@ -37,7 +37,7 @@ pub trait Method: Debug + Send + Sync {
     /// # Errors
     /// As [`patches`](Self::patches).
     fn attribute_image(&self, subject: &Subject<'_>) -> Result<ImageAttribution> {
-        let (size, view) = (subject.input_size(), subject.pixels().view);
+        let (size, view) = subject.covered();
         let lanes = Backend::lanes(&subject.model().device(), 1)?;
         let patches = lanes.together(|| self.patches(subject))?;
         let unit = unit_of(self.unit(), &*subject.fits().image);
@@ -93,6 +93,7 @@ pub trait Method: Debug + Send + Sync {
             image,
             text,
             similarity: subject.similarity(),
+            probability: subject.model().probability(subject.similarity()),
             provenance: self.provenance(subject),
         })
     }

@@ -6,7 +6,6 @@ use std::fmt::Display;
 use std::str::FromStr;
 
 use m2ib::Limit;
-use m2ib::m2ib_core::Settings as Bottleneck;
 
 use crate::{Error, Result};
 
@@ -144,7 +143,7 @@ impl Settings {
     /// A number of things, at most 100,000: what is done so many times a pair would hardly end, and
     /// what is kept of it fills the memory.
     pub fn count(&mut self, name: &'static str, current: usize, usual: usize) -> usize {
-        self.value(name, COUNT.expected, COUNT.takes, current, usual)
+        self.value(name, COUNT, |count| COUNTS.contains(count), current, usual)
     }
 
     /// The seed of what is random, 0 if it is not given. Its name is `seed` in every method.
@@ -183,8 +182,9 @@ impl Settings {
     }
 }
 
-/// What a number of things is: as of M2IB's steps.
-const COUNT: Limit<usize> = Bottleneck::STEPS;
+/// What a number of things is.
+pub(crate) const COUNT: &str = "a whole number, 1 to 100000";
+const COUNTS: std::ops::RangeInclusive<usize> = 1..=100_000;
 /// What a positive number is.
 pub(crate) const POSITIVE: &str = "a finite number above 0";
 /// The setting that every method's seed has.

@@ -7,7 +7,7 @@ mod scoring;
 pub use scoring::Fill;
 
 use burn::tensor::{Tensor, TensorData};
-use m2ib::clip_input::{Caption, Layout, Pixels};
+use m2ib::clip_input::{Caption, Layout, Pixels, View};
 use m2ib::image::DynamicImage;
 use m2ib::m2ib_core::{Fit, Fitted, cosine_similarity, fit_latent};
 use m2ib::{Backend, DualEncoder, Fits, Modality, TowerReadout};
@@ -186,6 +186,11 @@ impl<'a> Subject<'a> {
     /// Side lengths of the model's input in pixels, `[height, width]`.
     pub fn input_size(&self) -> [usize; 2] {
         [self.pixels.height, self.pixels.width]
+    }
+
+    /// Side lengths of what patches cover of it, `[height, width]`, and what of the original that is.
+    pub fn covered(&self) -> ([usize; 2], View) {
+        self.model.covered(&self.pixels, &self.image_layout)
     }
 
     /// Rows and columns of the patches.

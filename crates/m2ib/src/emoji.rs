@@ -14,19 +14,19 @@ use crate::{Calibration, Error, Result};
 /// # Errors
 /// None in practice: the files are part of the binary.
 pub fn pretrained(device: &Device) -> Result<DualEncoder> {
-    let files = ModelFiles {
-        name: "emoji".into(),
-        config: Content::bytes("embedded config.json", m2ib_emoji::CONFIG),
-        preprocessor: Content::bytes(
+    let files = ModelFiles::new(
+        "emoji".into(),
+        Content::bytes("embedded config.json", m2ib_emoji::CONFIG),
+        Content::bytes(
             "embedded preprocessor_config.json",
             m2ib_emoji::PREPROCESSOR,
         ),
-        tokenizer: Content::bytes("embedded tokenizer.json", m2ib_emoji::TOKENIZER),
-        weights: vec![Content::bytes(
+        Content::bytes("embedded tokenizer.json", m2ib_emoji::TOKENIZER),
+        vec![Content::bytes(
             "embedded model.safetensors",
             m2ib_emoji::WEIGHTS,
         )],
-    };
+    );
     Ok(DualEncoder::from_files(&files, device)?)
 }
 

@@ -63,13 +63,7 @@ impl Explainer {
     /// # Errors
     /// [`Error::Model`] if it does not fit the tower.
     pub fn encode_pixels(&self, pixels: Pixels) -> Result<EncodedImage> {
-        let Pixels {
-            height,
-            width,
-            view,
-            facts,
-            ..
-        } = pixels;
+        let facts = pixels.facts;
         let tower = self.model.image();
         let start = self.image.settings.layer.next_block();
         let layout = self.model.image_layout(&pixels)?;
@@ -78,12 +72,13 @@ impl Explainer {
             Ok::<_, Error>(begin(tower, start, embedded, &layout))
         })?;
         let origin = self.origin(Modality::Image);
+        let (input_size, view) = self.model.covered(&pixels, &layout);
         Ok(EncodedImage {
             embedding,
             latent,
             origin,
             layout,
-            input_size: [height, width],
+            input_size,
             view,
             facts,
         })

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use burn::tensor::Tensor;
 use clip_input::Layout;
 use clip_model::DualEncoder;
 use image::DynamicImage;
@@ -12,10 +13,10 @@ use ndarray::Array2;
 use crate::builder::{ExplainerBuilder, Side};
 use crate::calibration::Statistics;
 use crate::encoded::{EncodedImage, EncodedText, host};
-use crate::readout::TowerReadout;
+use crate::readout::{PaddedReadout, TowerReadout};
 use crate::warnings::{Explained, chance, of_picture, warnings};
 use crate::{
-    Attribution, Backend, Calibration, Calibrator, Error, Fits, ImageAttribution, Modality,
+    Attribution, Backend, Calibration, Calibrator, Error, Fits, ImageAttribution, Layer, Modality,
     ModalitySettings, Provenance, Quantity, Result, RoleScore, TextAttribution, Unit, Warning,
 };
 
@@ -243,8 +244,33 @@ impl Explainer {
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Solution> {
         let problem = self.text_problem(text, fit)?;
-        let readout = self.readout(Modality::Text, &text.layout);
-        self.solve(Modality::Text, &problem, &readout, lanes, progress)
+        let readout = self.text_readout(&[text]);
+        self.solve(Modality::Text, &problem, &*readout, lanes, progress)
+    }
+
+    /// How many of a caption's tokens, from the first on, are masked. Padding is none of them at the
+    /// embedding, where it holds nothing of the caption; behind blocks that saw both, it does.
+    fn masked(&self, text: &EncodedText) -> usize {
+        match self.settings(Modality::Text).layer {
+            Layer::Embedding => text.layout.unpadded(),
+            Layer::Block(_) => text.layout.tokens.len(),
+        }
+    }
+
+    /// The text tower behind the mask, for captions of one layout.
+    ///
+    /// # Panics
+    /// For no captions.
+    pub(crate) fn text_readout<'a>(&'a self, texts: &[&'a EncodedText]) -> Box<dyn Readout + 'a> {
+        let layout = &texts[0].layout;
+        let readout = self.readout(Modality::Text, layout);
+        let (masked, tokens) = (self.masked(texts[0]), layout.tokens.len());
+        if masked == tokens {
+            return Box::new(readout);
+        }
+        let padding = |text: &&EncodedText| text.latent.clone().narrow(1, masked, tokens - masked);
+        let padding = Tensor::cat(texts.iter().map(padding).collect(), 0);
+        Box::new(PaddedReadout { readout, padding })
     }
 
     pub(crate) fn readout<'a>(
@@ -277,7 +303,7 @@ impl Explainer {
     pub(crate) fn text_problem(&self, text: &EncodedText, fit: Arc<dyn Fit>) -> Result<Problem> {
         let noise_model = self.text.noise.clone().ok_or(Error::CalibrationNeeded)?;
         Ok(Problem {
-            latent: text.latent.clone(),
+            latent: text.latent.clone().narrow(1, 0, self.masked(text)),
             noise_model,
             fit,
         })
@@ -339,6 +365,7 @@ impl Explainer {
             image,
             text,
             similarity,
+            probability: self.model.probability(similarity),
             warnings,
             provenance: self.provenance.clone(),
         })
@@ -382,9 +409,12 @@ impl Explainer {
 
     fn text_attribution(&self, text: &EncodedText, solution: Solution) -> TextAttribution {
         let quantity = self.settings(Modality::Text).bottleneck.quantity;
+        let mut saliency = solution.saliency(quantity).to_vec();
+        // What was not masked passed nothing of its own.
+        saliency.resize(text.layout.tokens.len(), 0.0);
         TextAttribution {
             caption: text.caption.clone(),
-            saliency: solution.saliency(quantity).to_vec(),
+            saliency,
             read: text.layout.read.clone(),
             unit: self.unit(Modality::Text),
             trace: solution.trace,

@@ -52,7 +52,7 @@ pub use m2ib_settings::{
 };
 pub use ndarray;
 pub use provenance::provenance;
-pub use readout::TowerReadout;
+pub use readout::{PaddedReadout, TowerReadout};
 pub use warnings::{Explained, picture_warnings, warnings};
 
 /// The README's examples, compiled and run.

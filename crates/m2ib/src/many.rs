@@ -134,13 +134,20 @@ impl Explainer {
             self.image_problem(image, cosine(&text.embedding))
         };
         let layout = |index: usize| &pairs[index].0.layout;
-        let mut by_image = self.solve_by_layout(Modality::Image, &fit, layout, problem);
+        let readout = |group: &[usize]| -> Box<dyn Readout + '_> {
+            Box::new(self.readout(Modality::Image, layout(group[0])))
+        };
+        let mut by_image = self.solve_by_layout(Modality::Image, &fit, layout, problem, readout);
         let problem = |index: usize| {
             let (image, text) = pairs[index];
             self.text_problem(text, cosine(&image.embedding))
         };
         let layout = |index: usize| &pairs[index].1.layout;
-        let mut by_text = self.solve_by_layout(Modality::Text, &fit, layout, problem);
+        let readout = |group: &[usize]| {
+            let texts: Vec<_> = group.iter().map(|&index| pairs[index].1).collect();
+            self.text_readout(&texts)
+        };
+        let mut by_text = self.solve_by_layout(Modality::Text, &fit, layout, problem, readout);
 
         let result = |(index, similarity): (usize, Result<f32>)| {
             let similarity = similarity?;
@@ -160,16 +167,26 @@ impl Explainer {
         pairs: &[usize],
         layout: impl Fn(usize) -> &'a Layout,
         problem: impl Fn(usize) -> Result<Problem>,
+        readout: impl Fn(&[usize]) -> Box<dyn Readout + 'a>,
     ) -> BTreeMap<usize, Result<Solution>> {
         let mut groups = BTreeMap::<_, Vec<usize>>::new();
         for &index in pairs {
             groups.entry(layout(index)).or_default().push(index);
         }
         let mut solved = BTreeMap::new();
-        for (layout, group) in groups {
-            let problems = group.iter().map(|&index| problem(index)).collect();
-            let readout = self.readout(modality, layout);
-            let solutions = self.solve_batch(modality, problems, &readout);
+        for group in groups.into_values() {
+            let problems: Vec<_> = group.iter().map(|&index| problem(index)).collect();
+            // Of those that can be stated.
+            let stated = group
+                .iter()
+                .zip(&problems)
+                .filter(|(_, problem)| problem.is_ok());
+            let stated: Vec<usize> = stated.map(|(&index, _)| index).collect();
+            let readout = match stated.is_empty() {
+                true => readout(&group),
+                false => readout(&stated),
+            };
+            let solutions = self.solve_batch(modality, problems, &*readout);
             solved.extend(group.into_iter().zip(solutions));
         }
         solved

@@ -187,13 +187,47 @@ fn what_is_not_there_is_named() {
     let (file, why) = reason(fetch(ID, &options, None));
     assert!(file == "model.safetensors" && matches!(why, HubReason::NoSuchFile));
     hub.put("pytorch_model.bin", b"pickle");
-    let (file, why) = reason(fetch(ID, &options, None));
-    assert!(file == "model.safetensors" && matches!(why, HubReason::OnlyPickle));
-    assert!(why.to_string().contains("safe_serialization"));
+    let files = fetch(ID, &options, None).unwrap();
+    assert_eq!(weights(&files), [b"pickle"]);
     hub.remove("preprocessor_config.json");
     std::fs::remove_dir_all(cache.path()).unwrap();
     let (file, why) = reason(fetch(ID, &options, None));
     assert!(file == "preprocessor_config.json" && matches!(why, HubReason::NoSuchFile));
+}
+
+#[test]
+fn of_open_clips_layout_its_own_files_come_and_nothing_else() {
+    let (hub, cache) = (Hub::new(), tempfile::tempdir().unwrap());
+    let options = options(&hub, cache.path());
+    let config = br#"{"model_cfg": {"embed_dim": 8}, "preprocess_cfg": {}}"#;
+    hub.put("open_clip_config.json", config);
+    hub.put("open_clip_pytorch_model.bin", b"weights");
+    hub.remove("preprocessor_config.json");
+    for vocabulary in ["vocab.json", "merges.txt"] {
+        hub.put(vocabulary, br#"{"<|startoftext|>": 0, "<|endoftext|>": 1}"#);
+    }
+    hub.put("merges.txt", b"#version: 0.2\n");
+    hub.remove("tokenizer.json");
+    // With timm's configuration beside it, and with none.
+    for timm in [true, false] {
+        match timm {
+            true => hub.put(
+                "config.json",
+                br#"{"architecture": "vit_base_patch16_224"}"#,
+            ),
+            false => hub.remove("config.json"),
+        }
+        let _ = std::fs::remove_dir_all(cache.path());
+        let files = fetch(ID, &options, None).unwrap();
+        assert_eq!(files.config.read().unwrap(), config);
+        assert_eq!(weights(&files), [b"weights"]);
+        let snapshot = Path::new(&files.config.name()).parent().unwrap().to_owned();
+        assert!(!snapshot.join("model.safetensors").exists());
+        // The whole of it is there: nobody is asked again.
+        let asked = hub.asked().len();
+        fetch(ID, &options, None).unwrap();
+        assert_eq!(hub.asked().len(), asked);
+    }
 }
 
 #[test]

@@ -1,11 +1,10 @@
 //! `config.json` as Hugging Face writes it: every absent key takes the default of transformers'
 //! `CLIPTextConfig` or `CLIPVisionConfig`.
 
-use std::fmt;
-
 use clip_input::json_object;
 use serde::{Deserialize, Serialize};
 
+use crate::checked::{MAX_SIZE, activation, check_heads, depth, epsilon, invalid, positive};
 use crate::{Activation, Error, Result};
 
 /// What `model_type` says of models of this family.
@@ -58,7 +57,47 @@ pub struct VisionConfig {
     pub layer_norm_eps: f64,
 }
 
+#[derive(Deserialize)]
+struct VisionSection {
+    #[serde(default)]
+    vision_config: RawVision,
+}
+
+/// What half a model says beside its tower's dimensions.
+#[derive(Deserialize)]
+struct Projected {
+    #[serde(default = "default_projection")]
+    projection_dim: usize,
+}
+
+impl Projected {
+    fn of(json: &[u8], file: &str) -> Result<usize> {
+        let Self { projection_dim } = json_object(json, file)?;
+        positive(file, "projection_dim", projection_dim)
+    }
+}
+
+impl TextConfig {
+    /// Parses the `config.json` of a text tower alone, with the width of what it projects into.
+    pub(crate) fn alone(json: &[u8], file: &str) -> Result<(Self, usize)> {
+        let raw: RawText = json_object(json, file)?;
+        Ok((raw.check(file)?, Projected::of(json, file)?))
+    }
+}
+
 impl VisionConfig {
+    /// Parses the `config.json` of an image tower alone, with the width of what it projects into.
+    pub(crate) fn alone(json: &[u8], file: &str) -> Result<(Self, usize)> {
+        let raw: RawVision = json_object(json, file)?;
+        Ok((raw.check(file)?, Projected::of(json, file)?))
+    }
+
+    /// Parses the section `vision_config` alone.
+    pub(crate) fn section_of(json: &[u8], file: &str) -> Result<Self> {
+        let section: VisionSection = json_object(json, file)?;
+        section.vision_config.check(file)
+    }
+
     /// Patches along one side of the image.
     pub fn patches_per_side(&self) -> usize {
         self.image_size / self.patch_size
@@ -161,7 +200,7 @@ impl Default for RawText {
 impl RawText {
     fn check(self, file: &str) -> Result<TextConfig> {
         let width = positive(file, "text_config.hidden_size", self.hidden_size)?;
-        check_heads(file, width, self.num_attention_heads)?;
+        check_heads(file, "hidden_size", width, self.num_attention_heads)?;
         if !(3..=MAX_SIZE).contains(&self.max_position_embeddings) {
             return Err(invalid(
                 file,
@@ -225,7 +264,7 @@ impl Default for RawVision {
 impl RawVision {
     fn check(self, file: &str) -> Result<VisionConfig> {
         let width = positive(file, "vision_config.hidden_size", self.hidden_size)?;
-        check_heads(file, width, self.num_attention_heads)?;
+        check_heads(file, "hidden_size", width, self.num_attention_heads)?;
         if self.num_channels != 3 {
             return Err(invalid(
                 file,
@@ -263,77 +302,6 @@ impl RawVision {
             hidden_act: activation(file, "vision_config.hidden_act", &self.hidden_act)?,
             layer_norm_eps: epsilon(file, "vision_config.layer_norm_eps", self.layer_norm_eps)?,
         })
-    }
-}
-
-fn invalid(
-    file: &str,
-    field: &'static str,
-    found: impl fmt::Display,
-    expected: impl Into<String>,
-) -> Error {
-    clip_input::Error::Config {
-        file: file.into(),
-        field,
-        found: found.to_string(),
-        expected: expected.into(),
-    }
-    .into()
-}
-
-/// Far beyond any published model, and small enough that no product of two sizes overflows.
-const MAX_SIZE: usize = 1 << 24;
-
-fn positive(file: &str, field: &'static str, value: usize) -> Result<usize> {
-    if (1..=MAX_SIZE).contains(&value) {
-        Ok(value)
-    } else {
-        let expected = format!("a positive number, at most {MAX_SIZE}");
-        Err(invalid(file, field, value, expected))
-    }
-}
-
-/// Far beyond any published tower; a billion blocks would be a billion missing tensors to list.
-const MAX_DEPTH: usize = 1000;
-
-fn depth(file: &str, field: &'static str, value: usize) -> Result<usize> {
-    if (1..=MAX_DEPTH).contains(&value) {
-        Ok(value)
-    } else {
-        Err(invalid(file, field, value, format!("1 to {MAX_DEPTH}")))
-    }
-}
-
-fn epsilon(file: &str, field: &'static str, value: f64) -> Result<f64> {
-    if value.is_finite() && value > 0.0 {
-        Ok(value)
-    } else {
-        Err(invalid(file, field, value, "a small positive number"))
-    }
-}
-
-fn check_heads(file: &str, width: usize, heads: usize) -> Result<()> {
-    if width == 0 || heads == 0 || !width.is_multiple_of(heads) {
-        return Err(invalid(
-            file,
-            "num_attention_heads",
-            heads,
-            format!("a divisor of hidden_size {width}"),
-        ));
-    }
-    Ok(())
-}
-
-fn activation(file: &str, field: &'static str, name: &str) -> Result<Activation> {
-    match name {
-        "quick_gelu" => Ok(Activation::QuickGelu),
-        "gelu" => Ok(Activation::Gelu),
-        other => Err(invalid(
-            file,
-            field,
-            format!("\"{other}\""),
-            "\"quick_gelu\" or \"gelu\" (exact)",
-        )),
     }
 }
 

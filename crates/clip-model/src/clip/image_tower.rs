@@ -81,9 +81,9 @@ impl Tower for ClipImageTower {
 
     fn head(&self) -> Head<'_> {
         Head {
-            before: None,
             after: Some(&self.post_layernorm),
             projection: Some(&self.projection),
+            ..Head::default()
         }
     }
 

@@ -6,9 +6,8 @@
 mod config;
 mod export;
 mod image_tower;
-mod load;
-mod openai;
 mod random;
+mod split;
 mod text_tower;
 mod training;
 
@@ -18,8 +17,7 @@ pub use random::random_clip;
 pub use text_tower::{ClipTextTower, Pooling};
 pub use training::{Gradients, Patches, TrainingPass};
 
-pub(crate) use config::MODEL_TYPES;
-pub(crate) use load::load;
+pub(crate) use split::{config as split_config, towers as split_towers};
 
 use std::any::Any;
 use std::path::Path;
@@ -29,8 +27,10 @@ use burn::module::Module;
 use burn::tensor::Device;
 use clip_input::{CaptionTokenizer, Content, Digest, ImageProcessor};
 
+use crate::checkpoint::Checkpoint;
+use crate::openai;
 use crate::weights::Weights;
-use crate::{DualEncoder, Error, ModelFiles, Note, Parts, Precision, Result, Tower};
+use crate::{DualEncoder, Error, ModelFiles, Note, Parts, Precision, Result, Tower, Towers};
 
 /// A CLIP model's weights: what is trained and written to files. To embed and explain, there is
 /// [`DualEncoder`].
@@ -60,19 +60,44 @@ impl Clip {
         Self::from_parts(&config, &ModelFiles::weights_in(folder)?, device)
     }
 
+    /// Loads from a configuration and files that are open.
+    pub(crate) fn from_checkpoint(
+        config: ClipConfig,
+        mut checkpoint: Checkpoint,
+        device: &Device,
+    ) -> Result<Self> {
+        let naming = openai::follows(&mut checkpoint)?.then(openai::naming);
+        Self::read(config, Weights::named(checkpoint, naming, device))
+    }
+
+    /// The same, whose end token is found in another way than its configuration says.
+    pub(crate) fn read_at(mut self, pooling: Pooling) -> Self {
+        self.text.pooling = pooling;
+        self
+    }
+
+    /// Both towers.
+    pub(crate) fn into_towers(self) -> Towers {
+        Towers {
+            image: Arc::new(self.image),
+            text: Arc::new(self.text),
+            scale: self.logit_scale,
+            bias: None,
+            notes: self.notes,
+            device: self.device,
+        }
+    }
+
     /// Loads from a configuration and one or more weight files.
     ///
     /// # Errors
     /// As [`load`](Self::load).
     pub fn from_parts(config: &Content, weights: &[Content], device: &Device) -> Result<Self> {
         let config = ClipConfig::from_json(&config.read()?, &config.name())?;
-        Self::read(
-            config,
-            Weights::open_named(weights, &[&openai::NAMING], device)?,
-        )
+        Self::from_checkpoint(config, Checkpoint::open(weights)?, device)
     }
 
-    fn read(config: ClipConfig, mut weights: Weights) -> Result<Self> {
+    pub(crate) fn read(config: ClipConfig, mut weights: Weights) -> Result<Self> {
         let image = ClipImageTower::load(&mut weights, &config.vision, config.projection_dim);
         let text = ClipTextTower::load(&mut weights, &config.text, config.projection_dim);
         let logit_scale = weights.scalar("logit_scale").exp();
@@ -125,7 +150,10 @@ impl Clip {
         tokenizer: CaptionTokenizer,
         processor: ImageProcessor,
     ) -> DualEncoder {
-        self.text.pooling = Pooling::new(&self.config.text, tokenizer.end_id());
+        // What is not known from the configuration alone.
+        if self.text.pooling == Pooling::new(&self.config.text, None) {
+            self.text.pooling = Pooling::new(&self.config.text, tokenizer.end_id());
+        }
         DualEncoder::new(Parts {
             name,
             image: Arc::new(self.image),

@@ -159,9 +159,9 @@ impl Tower for ClipTextTower {
 
     fn head(&self) -> Head<'_> {
         Head {
-            before: None,
             after: Some(&self.final_layer_norm),
             projection: Some(&self.projection),
+            ..Head::default()
         }
     }
 

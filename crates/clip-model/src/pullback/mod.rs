@@ -11,6 +11,7 @@
 mod attention;
 mod block;
 mod layer_norm;
+mod map_head;
 mod mlp;
 mod pooled_attention;
 
@@ -19,6 +20,7 @@ pub(crate) use attention::softmax_pull_back;
 use burn::tensor::Tensor;
 use clip_input::{Layout, Read};
 
+use crate::head::Projection;
 use crate::layer_norm::LayerNorm;
 use crate::{Encoder, Head, Precision, attention_bias, pooling};
 
@@ -43,6 +45,9 @@ impl ReadOut<'_> {
 }
 
 type PullBack<'a, const D: usize> = Box<dyn FnOnce(Tensor<D>) -> Tensor<3> + 'a>;
+
+/// A way back between tensors of one shape.
+type Back<'a, const D: usize> = Box<dyn FnOnce(Tensor<D>) -> Tensor<D> + 'a>;
 
 /// The blocks from `start` on, and what is read out behind them. Of one row, the last block
 /// computes nothing else.
@@ -77,20 +82,15 @@ pub(crate) fn read_out<'a>(
         }
         None => {
             let (x, pull_norm) = norm(head.before, x);
-            let (x, pull_rows) = pooling::pool_with_pullback(&layout.read, x);
+            let (x, pull_rows) = pool(head, &layout.read, x);
             (x, Box::new(move |gradient| pull_norm(pull_rows(gradient))))
         }
     };
     let (pooled, pull_norm) = norm(head.after, pooled);
-    let embedding = match head.projection {
-        Some(projection) => projection.forward(pooled),
-        None => pooled,
-    };
+    let (pooled, pull_pooler) = pooler(head, pooled);
+    let (embedding, pull_projection) = project(head, pooled);
     let pull_back = move |gradient: Tensor<2>| {
-        let gradient = match head.projection {
-            Some(projection) => projection.pull_back(gradient),
-            None => gradient,
-        };
+        let gradient = pull_pooler(pull_projection(gradient));
         let gradient = pull_pooled(pull_norm(gradient));
         blocks
             .into_iter()
@@ -109,11 +109,54 @@ pub(crate) fn read_out<'a>(
     }
 }
 
+/// Many rows to one.
+fn pool<'a>(head: Head<'a>, read: &Read, x: Tensor<3>) -> (Tensor<2>, PullBack<'a, 2>) {
+    match (read, head.attention) {
+        (Read::Attention(rows), Some(attention)) => {
+            let (pooled, pull_back) = map_head::map_head(attention, rows, x);
+            (pooled, Box::new(pull_back))
+        }
+        _ => {
+            let (pooled, pull_back) = pooling::pool_with_pullback(read, x);
+            (pooled, Box::new(pull_back))
+        }
+    }
+}
+
+/// tanh of a dense layer, where there is one: with y = tanh h, h̄ = ȳ (1 − y²).
+fn pooler<'a>(head: Head<'a>, x: Tensor<2>) -> (Tensor<2>, Back<'a, 2>) {
+    match head.pooler {
+        Some(layer) => {
+            let y = layer.forward(x).tanh();
+            let slope = y.clone().square().neg() + 1.0;
+            (
+                y,
+                Box::new(move |gradient| layer.pull_back(gradient * slope)),
+            )
+        }
+        None => (x, Box::new(|gradient| gradient)),
+    }
+}
+
+fn project<'a>(head: Head<'a>, x: Tensor<2>) -> (Tensor<2>, Back<'a, 2>) {
+    match head.into_shared() {
+        Projection::None => (x, Box::new(|gradient| gradient)),
+        Projection::Linear(layer) => (
+            layer.forward(x),
+            Box::new(|gradient| layer.pull_back(gradient)),
+        ),
+        Projection::Mlp(layers) => {
+            let (embedding, pull_back) = mlp::mlp(layers, x);
+            (embedding, Box::new(pull_back))
+        }
+    }
+}
+
 /// A norm, where there is one.
 fn norm<'a, const D: usize>(
     layer: Option<&'a LayerNorm>,
     x: Tensor<D>,
-) -> (Tensor<D>, Box<dyn FnOnce(Tensor<D>) -> Tensor<D> + 'a>) {
+) -> (Tensor<D>, Back<'a, D>) {
     match layer {
         Some(layer) => {
             let (output, pull_back) = layer_norm::layer_norm(layer, x);

@@ -3,8 +3,14 @@ use clip_input::{Digest, Layout, Read, Role, Sight};
 use rstest::rstest;
 
 use super::ReadOut;
+use crate::block::{BlockForm, Norms};
 use crate::clip::{Clip, ClipConfig, ClipImageTower, random_clip};
-use crate::{Encoder, Head, ImageTower, Precision, TextTower, Tower};
+use crate::layer_norm::LayerNorm;
+use crate::output::{Output, OutputShape, ProjectionShape};
+use crate::weights::Weights;
+use crate::{
+    Activation, Block, BlockShape, Encoder, Head, ImageTower, MapHead, Precision, TextTower, Tower,
+};
 
 const TOKENS: usize = 5;
 const WIDTH: usize = 16;
@@ -85,7 +91,7 @@ fn check_tower(tower: &dyn Tower, start: usize, layout: &Layout) {
 
 #[rstest]
 fn the_image_towers_way_back_is_its_gradient(
-    #[values("quick_gelu", "gelu")] activation: &str,
+    #[values("quick_gelu", "gelu", "gelu_pytorch_tanh")] activation: &str,
     #[values(0, 1, 2, 3)] start: usize,
     #[values(false, true)] on_host: bool,
 ) {
@@ -95,7 +101,7 @@ fn the_image_towers_way_back_is_its_gradient(
 
 #[rstest]
 fn the_text_towers_way_back_is_its_gradient(
-    #[values("quick_gelu", "gelu")] activation: &str,
+    #[values("quick_gelu", "gelu", "gelu_pytorch_tanh")] activation: &str,
     #[values(0, 1, 2, 3)] start: usize,
     #[values(false, true)] on_host: bool,
 ) {
@@ -147,6 +153,160 @@ fn the_way_back_is_the_gradient_however_a_tower_is_read_and_whatever_tokens_see(
     };
     check_tower(&tower, start, &layout);
     check_tower(&NormedFirst(tower), start, &layout);
+}
+
+const BLOCK: BlockShape = BlockShape {
+    width: WIDTH,
+    inner: 24,
+    heads: 4,
+    activation: Activation::GeluTanh,
+    epsilon: 1e-6,
+};
+
+/// Weights that follow no pattern, for whatever is asked for.
+fn weights() -> Weights {
+    let values = |name: &str| match name.contains("norm") && name.ends_with("weight") {
+        true => (0.1, 1.0),
+        false => (0.3, 0.1),
+    };
+    Weights::random(Box::new(values), 5, &m2ib_cpu::flex())
+}
+
+/// A tower that an attention reads out, or whose blocks have their norms behind the sums and its end a
+/// pooler and two layers.
+#[derive(Debug)]
+struct Own {
+    encoder: Encoder,
+    norm: LayerNorm,
+    attention: Option<MapHead>,
+    output: Output,
+}
+
+impl Own {
+    fn of_patches() -> Self {
+        let mut weights = weights();
+        let shape = OutputShape::projection(ProjectionShape::None);
+        Self {
+            encoder: Encoder::load(&mut weights, "own", 3, BLOCK),
+            norm: weights.layer_norm("norm", WIDTH, 1e-6),
+            attention: Some(MapHead::load(&mut weights, "head", BLOCK)),
+            output: Output::load(&mut weights, "output", WIDTH, &shape),
+        }
+    }
+
+    fn like_bert() -> Self {
+        let mut weights = weights();
+        let form = BlockForm {
+            norms: Norms::After,
+            layer_scale: true,
+        };
+        let shape = OutputShape {
+            pooler: true,
+            projection: ProjectionShape::Mlp {
+                inner: 14,
+                output: 12,
+                bias: [false, true],
+            },
+        };
+        Self {
+            encoder: Encoder::load_as(&mut weights, "own", 3, BLOCK, form),
+            norm: weights.layer_norm("norm", WIDTH, 1e-12),
+            attention: None,
+            output: Output::load(&mut weights, "output", WIDTH, &shape),
+        }
+    }
+}
+
+impl Tower for Own {
+    fn encoder(&self) -> &Encoder {
+        &self.encoder
+    }
+
+    fn head(&self) -> Head<'_> {
+        Head {
+            before: Some(&self.norm),
+            attention: self.attention.as_ref(),
+            ..self.output.head()
+        }
+    }
+
+    fn digest(&self) -> Digest {
+        Digest::of([])
+    }
+
+    fn describe(&self) -> String {
+        String::new()
+    }
+
+    fn parameters(&self) -> usize {
+        0
+    }
+}
+
+#[rstest]
+fn an_attentions_way_back_is_its_gradient(
+    #[values(vec![0, 1, 2, 3, 4], vec![1, 2, 4], vec![3])] rows: Vec<usize>,
+    #[values(0, 2, 3)] start: usize,
+) {
+    let layout = Layout {
+        read: Read::Attention(rows),
+        sight: Sight::All,
+        ..causal()
+    };
+    check_tower(&Own::of_patches(), start, &layout);
+}
+
+#[rstest]
+fn the_way_back_through_norms_behind_the_sums_is_the_gradient(
+    #[values(Read::Row(0), Read::Row(POSITION), Read::Mean(vec![0, 1, 2]))] read: Read,
+    #[values(Sight::All, Sight::First(4))] sight: Sight,
+    #[values(0, 2, 3)] start: usize,
+) {
+    let layout = Layout {
+        read,
+        sight,
+        ..causal()
+    };
+    check_tower(&Own::like_bert(), start, &layout);
+}
+
+/// softmax(q Kᵀ/√d) V with keys and values of every row, as the head is defined.
+#[test]
+fn an_attention_pools_what_its_projections_say() {
+    let tower = Own::of_patches();
+    let head = tower.attention.as_ref().unwrap();
+    let x = random([2, TOKENS, WIDTH]);
+    let rows = [0, 2, 3];
+    let picked = crate::pooling::pick(x.clone(), &rows);
+    let attended = head.projections(picked).attend(None);
+    let expected = head.finish(attended.squeeze_dim::<2>(1));
+    let difference = relative(head.forward(x, &rows, |a| a), expected);
+    assert!(difference < 1e-5, "{difference}");
+}
+
+/// Factors that are multiplied into the layers before them do what they do behind those.
+#[test]
+fn scaled_branches_are_added_scaled() {
+    let form = |layer_scale| BlockForm {
+        norms: Norms::Before,
+        layer_scale,
+    };
+    let load = |scaled| {
+        let mut weights = weights();
+        let block = Block::load(&mut weights, "own", BLOCK, form(scaled));
+        let mut factors = |part| weights.tensor::<1>(&format!("own.layer_scale{part}"), [WIDTH]);
+        (block, [factors(1), factors(2)])
+    };
+    // The same draws: the factors come behind all else.
+    let ((plain, factors), (scaled, _)) = (load(false), load(true));
+    let x = random::<3>([2, TOKENS, WIDTH]);
+    let attended = plain.projections(x.clone()).attend(None);
+    let [first, second] = factors.map(|factors| factors.unsqueeze::<3>());
+    let x1 = x.clone() + plain.self_attn.out_proj.forward(attended) * first;
+    let added = plain.mlp.forward(plain.layer_norm2.forward(x1.clone()));
+    let expected = x1 + added * second;
+    let difference = relative(scaled.forward(x, None, |a| a), expected);
+    assert!(difference < 1e-5, "{difference}");
 }
 
 /// What is left out of the last block where one row is read is not missed.

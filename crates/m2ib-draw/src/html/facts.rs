@@ -5,6 +5,7 @@ use m2ib_settings::{ModalitySettings, Noise};
 use maud::{Markup, Render, html};
 
 use crate::number_format::NumberFormat;
+use crate::percent::percent;
 use crate::visible::visible;
 
 /// Similarity and what belongs to no patch and no word.
@@ -16,6 +17,9 @@ pub(crate) fn summary(attribution: &Attribution) -> Markup {
     html! {
         dl.summary {
             (entry("Cosine similarity", format!("{:.4}", attribution.similarity)))
+            @if let Some(probability) = attribution.probability {
+                (entry("Probability", percent(probability)))
+            }
             @for other in others {
                 (entry(capitalized(other.role.name()), value(other.saliency)))
             }

@@ -96,7 +96,7 @@ fn draw(
     if image.is_empty() || text.is_empty() {
         return Err("only one side of the pair was explained".into());
     }
-    let (size, view, unit) = (subject.input_size(), subject.pixels().view, method.unit());
+    let ((size, view), unit) = (subject.covered(), method.unit());
     let image = ImageAttribution::new(image, unit, size, view);
     let attribution = Attribution {
         image: image.shown_at(shown.width(), shown.height()),
@@ -108,6 +108,7 @@ fn draw(
             trace: Vec::new(),
         },
         similarity: subject.similarity(),
+        probability: subject.model().probability(subject.similarity()),
         warnings: Vec::new(),
         provenance: method.provenance(subject),
     };

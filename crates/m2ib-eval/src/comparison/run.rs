@@ -297,7 +297,8 @@ impl Run<'_> {
         let image = row.open()?;
         let subject = Subject::new(self.model, &image, &row.caption)?;
         let size = (image.width(), image.height());
-        let truth = Truth::of(row, size, &subject.pixels().view, subject.input_size())?;
+        let (input_size, view) = subject.covered();
+        let truth = Truth::of(row, size, &view, input_size)?;
         Ok((subject, truth))
     }
 

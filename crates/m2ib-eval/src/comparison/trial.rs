@@ -84,7 +84,7 @@ impl Plan {
         });
         let mut found: BTreeMap<Metric, Measured> = unknown.collect();
         if self.only != Some(Modality::Text) {
-            let (size, view) = (subject.input_size(), subject.pixels().view);
+            let (size, view) = subject.covered();
             let image = ImageAttribution::new(scores.image.clone(), method.unit(), size, view);
             found.extend(truth.image(&image.input_heat_map()));
         }

@@ -15,6 +15,8 @@ use crate::{Method, MethodFactory, Result, Settings, Subject};
 
 /// R ← R + mean over heads of relu(∂y/∂A_l ⊙ A_l) · R from a start block on, R = I at first; what is
 /// read out, the pooled token's row or the mean of rows (Chefer, Gur, Wolf, *Generic Attention-model Explainability*, ICCV 2021).
+/// Where an attention A reads the tower out, that is mean over heads of relu(∂y/∂A ⊙ A) · R, their rule
+/// for a query that is none of the tokens.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Chefer {
     /// The first block that counts; the last one if not given, as the authors do for CLIP.
@@ -40,25 +42,35 @@ impl Chefer {
         value: impl FnOnce(Tensor<2>) -> Result<Tensor<1>>,
     ) -> Result<Vec<f32>> {
         let depth = tower.depth();
-        let trace = tower.trace(x, layout, OPTIONS);
-        let embedding = tower.read_out(depth, trace.output(), layout);
+        let mut trace = tower.trace(x, layout, OPTIONS);
+        let embedding = tower.read_trace(&mut trace, layout);
         let gradients = value(embedding)?.sum().backward();
-        let mut relevances = Vec::new();
-        for block in start..depth {
-            let attention = trace.attention_map(block);
+        let relevant = |attention: Option<Tensor<4>>, gradient: Option<Tensor<4>>| {
             let attention = traced(attention, "the attention")?.inner();
-            let gradient = trace.attention_gradient(block, &gradients);
             let gradient = traced(gradient, "the attention's gradient")?;
             let relevant = (attention * gradient).clamp_min(0.0);
-            relevances.push(mean(&heads(relevant, "relevance")?));
-        }
-        Ok(read(&relevance(relevances), &layout.read))
+            Ok::<_, crate::Error>(mean(&heads(relevant, "relevance")?))
+        };
+        let block = |block| {
+            let gradient = trace.attention_gradient(block, &gradients);
+            relevant(trace.attention_map(block), gradient)
+        };
+        let relevances = (start..depth).map(block).collect::<Result<Vec<_>>>()?;
+        let own = match trace.pooling_map() {
+            Some(own) => Some(relevant(Some(own), trace.pooling_gradient(&gradients))?),
+            None => None,
+        };
+        let tokens = layout.tokens.len();
+        Ok(read(
+            &relevance(relevances, tokens),
+            &layout.read,
+            own.as_ref(),
+        ))
     }
 }
 
 /// R over blocks.
-fn relevance(blocks: Vec<Array2<f32>>) -> Array2<f32> {
-    let tokens = blocks.first().map_or(0, Array2::nrows);
+fn relevance(blocks: Vec<Array2<f32>>, tokens: usize) -> Array2<f32> {
     let identity = Array2::<f32>::eye(tokens);
     blocks
         .into_iter()
@@ -136,7 +148,7 @@ mod tests {
             array![[0.0, 0.5], [0.0, 0.0]],
             array![[0.0, 0.0], [2.0, 0.0]],
         ];
-        assert_eq!(relevance(blocks), array![[1.0, 0.5], [2.0, 2.0]]);
+        assert_eq!(relevance(blocks, 2), array![[1.0, 0.5], [2.0, 2.0]]);
     }
 
     #[test]

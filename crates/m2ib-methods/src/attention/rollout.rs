@@ -12,7 +12,8 @@ use super::{heads, mean, read};
 use crate::{Method, MethodFactory, Result, Settings, Subject};
 
 /// What is read out, the pooled token's row or the mean of rows, of Π (I + mean over heads A_l) / 2 (Abnar and Zuidema, *Quantifying
-/// Attention Flow in Transformers*, 2020). It asks the model where it looks, not what for: the
+/// Attention Flow in Transformers*, 2020). Where an attention reads the tower out, the mean over its
+/// heads is the last factor, without a residual: its query is no token. It asks the model where it looks, not what for: the
 /// other modality plays no part.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Rollout;
@@ -25,12 +26,15 @@ fn roll(blocks: impl Iterator<Item = Array2<f32>>, tokens: usize) -> Array2<f32>
 }
 
 fn row(tower: &dyn Tower, x: Tensor<3>, layout: &Layout) -> Result<Vec<f32>> {
-    let trace = tower.trace(x, layout, OPTIONS);
+    let mut trace = tower.trace(x, layout, OPTIONS);
+    let _ = tower.read_trace(&mut trace, layout);
     let blocks = (0..tower.depth()).filter_map(|block| trace.attention_map(block));
     let blocks = blocks.map(|attention| Ok(mean(&heads(attention, "attention")?)));
     let blocks = blocks.collect::<Result<Vec<_>>>()?;
     let flow = roll(blocks.into_iter(), layout.tokens.len());
-    Ok(read(&flow, &layout.read))
+    let own = trace.pooling_map().map(|own| heads(own, "attention"));
+    let own = own.transpose()?.map(|own| mean(&own));
+    Ok(read(&flow, &layout.read, own.as_ref()))
 }
 
 const OPTIONS: TraceOptions = TraceOptions {

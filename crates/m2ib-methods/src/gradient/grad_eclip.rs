@@ -5,8 +5,8 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use burn::tensor::{Int, Tensor, TensorData};
-use m2ib::clip_input::{Layout, Role, Sight};
-use m2ib::clip_model::{Projections, Tower, attention_bias};
+use m2ib::clip_input::{Layout, Read, Role, Sight};
+use m2ib::clip_model::{Head, MapHead, Projections, Tower, attention_bias};
 use m2ib::{Calibration, DualEncoder};
 use ndarray::Array2;
 
@@ -20,7 +20,8 @@ use crate::{Method, MethodFactory, Result, Settings, Subject};
 /// o is the output of a block's attention at the pooled token before the output projection, g =
 /// ∂y/∂o, v_i token i's values, and w_i the cosine of the pooled token's query with token i's key,
 /// scaled to 0..1. The image takes the last block and scales over the patches; the text takes its
-/// last eight and scales over all tokens, start and end included.
+/// last eight and scales over all tokens, start and end included. Where an attention reads the image out
+/// (MAP pooling), that is the last one: its learned query stands for the pooled token's.
 ///
 /// With `heads: One` and `pad: Some(0)` it is the authors' program. The usual settings depart from it
 /// in two things. Attention keeps the heads that the model has, each with cosines of its own. And
@@ -69,16 +70,10 @@ impl GradEclip {
         x = x.autodiff();
         let mut seen = Vec::new();
         for block in &tower.encoder().blocks()[first..] {
-            let mut projections = block.projections(x.clone());
-            if self.heads == Heads::One {
-                projections.heads = 1;
-            }
-            let attended = projections.clone().attend(bias.as_ref());
-            // Gradients are handed out of leaves: ∂y/∂(o + 0) = ∂y/∂o.
-            let leaf = attended.clone().inner().zeros_like();
-            let leaf = leaf.autodiff().require_grad();
-            x = block.finish(x, attended + leaf.clone());
-            seen.push((plain(projections), leaf));
+            let (projections, attended, leaf) =
+                self.attend(block.projections(x.clone()), bias.as_ref());
+            x = block.finish(x, attended);
+            seen.push((projections, leaf));
         }
         let embedding = tower.read_out(tower.depth(), x, layout);
         let mut gradients = value(embedding)?.sum().backward();
@@ -90,6 +85,49 @@ impl GradEclip {
             sum.iter_mut().zip(map).for_each(|(sum, x)| *sum += x);
         }
         Ok(sum.into_iter().map(|x| x.max(0.0)).collect())
+    }
+
+    /// Saliency of all tokens where an attention reads the tower out, which then is the last.
+    ///
+    /// # Shapes
+    /// - x: `[1, tokens, width]`, the last block's output
+    fn map_of_head(
+        &self,
+        head: Head<'_>,
+        attention: &MapHead,
+        x: Tensor<3>,
+        layout: &Layout,
+        value: impl FnOnce(Tensor<2>) -> Result<Tensor<1>>,
+    ) -> Result<Vec<f32>> {
+        let x = head.attended_to(x.autodiff(), layout);
+        let (projections, attended, leaf) = self.attend(attention.projections(x), None);
+        let pooled = attention.finish(attended.squeeze_dim::<2>(1));
+        let mut gradients = value(head.embedding(pooled))?.sum().backward();
+        let gradient = traced(leaf.grad_remove(&mut gradients), "Grad-ECLIP's gradient")?;
+        let read = layout.read.rows();
+        let scale: Vec<usize> = (0..read.len()).collect();
+        let found = through(&projections, &gradient, 0, &scale)?;
+        let mut map = vec![0.0; layout.tokens.len()];
+        for (&row, value) in read.iter().zip(found) {
+            map[row] = value.max(0.0);
+        }
+        Ok(map)
+    }
+
+    /// What attention looks at, what it gives on, and the point where its gradient is caught.
+    fn attend(
+        &self,
+        mut projections: Projections,
+        bias: Option<&Tensor<4>>,
+    ) -> (Projections, Tensor<3>, Tensor<3>) {
+        if self.heads == Heads::One {
+            projections.heads = 1;
+        }
+        let attended = projections.clone().attend(bias);
+        // Gradients are handed out of leaves: ∂y/∂(o + 0) = ∂y/∂o.
+        let leaf = attended.clone().inner().zeros_like();
+        let leaf = leaf.autodiff().require_grad();
+        (plain(projections), attended + leaf.clone(), leaf)
     }
 
     /// A caption's token embeddings, filled up if that is asked for.
@@ -117,7 +155,11 @@ fn plain(projections: Projections) -> Projections {
         heads,
     } = projections;
     Projections {
-        query: query.inner(),
+        // A learned query has none.
+        query: match query.is_autodiff() {
+            true => query.inner(),
+            false => query,
+        },
         key: key.inner(),
         value: value.inner(),
         heads,
@@ -154,7 +196,7 @@ fn through(
         value,
         heads,
     } = projections.clone();
-    let [_, tokens, width] = query.dims();
+    let [_, tokens, width] = key.dims();
     let depth = width / heads;
     let at = |x: Tensor<3>| x.narrow(1, row, 1).reshape([1, heads, depth]);
     let all = |x: Tensor<3>| x.reshape([tokens, heads, depth]);
@@ -209,9 +251,15 @@ impl Method for GradEclip {
 
     fn patches(&self, subject: &Subject<'_>) -> Result<Array2<f32>> {
         let tower = subject.model().image();
-        let last = tower.depth() - 1;
-        let (x, layout) = (subject.image_latent(last)?, subject.image_layout());
+        let layout = subject.image_layout();
         let value = |embedding| subject.image_value(embedding);
+        if let (Read::Attention(_), Some(attention)) = (&layout.read, tower.head().attention) {
+            let x = subject.image_latent(tower.depth())?;
+            let map = self.map_of_head(tower.head(), attention, x, layout, value)?;
+            return Ok(subject.on_grid(&map));
+        }
+        let last = tower.depth() - 1;
+        let x = subject.image_latent(last)?;
         Ok(subject.on_grid(&self.map(tower, last, x, layout, &layout.inputs(), value)?))
     }
 
@@ -253,7 +301,6 @@ impl FromStr for Heads {
 mod tests {
     use super::*;
     use crate::subject::fixture;
-    use m2ib::clip_input::Read;
 
     fn rows<const N: usize>(rows: [[f32; 2]; N]) -> Tensor<3> {
         let device = m2ib::Backend::Cpu.device().unwrap();

@@ -9,17 +9,17 @@ use clip_model::ModelFiles;
 
 /// The embedded model's files.
 pub(crate) fn emoji() -> ModelFiles {
-    ModelFiles {
-        name: "emoji".into(),
-        config: Content::bytes("embedded config.json", m2ib_emoji::CONFIG),
-        preprocessor: Content::bytes(
+    ModelFiles::new(
+        "emoji".into(),
+        Content::bytes("embedded config.json", m2ib_emoji::CONFIG),
+        Content::bytes(
             "embedded preprocessor_config.json",
             m2ib_emoji::PREPROCESSOR,
         ),
-        tokenizer: Content::bytes("embedded tokenizer.json", m2ib_emoji::TOKENIZER),
-        weights: vec![Content::bytes(
+        Content::bytes("embedded tokenizer.json", m2ib_emoji::TOKENIZER),
+        vec![Content::bytes(
             "embedded model.safetensors",
             m2ib_emoji::WEIGHTS,
         )],
-    }
+    )
 }

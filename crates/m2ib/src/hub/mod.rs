@@ -29,23 +29,36 @@ pub use progress::Progress;
 pub use reason::HubReason;
 
 use crate::{Error, Result};
-use client::{Answer, Client};
+use client::Client;
 use id::ModelId;
 use store::Store;
 
 const CONFIG: &str = "config.json";
-const WEIGHTS: &str = "model.safetensors";
-const INDEX: &str = "model.safetensors.index.json";
+const OPEN_CLIP: &str = "open_clip_config.json";
+/// What weights are called in the layout of transformers, the safe format first.
+const WEIGHTS: [&str; 2] = ["model.safetensors", "pytorch_model.bin"];
+/// The same in open_clip's.
+const OPEN_CLIP_WEIGHTS: [&str; 6] = [
+    "open_clip_model.safetensors",
+    "open_clip_pytorch_model.safetensors",
+    "open_clip_pytorch_model.bin",
+    "open_clip_pytorch_model.pth",
+    "model.safetensors",
+    "pytorch_model.bin",
+];
 const PREPROCESSOR: &str = "preprocessor_config.json";
 /// Where transformers 5 writes the same.
 const PROCESSOR: &str = "processor_config.json";
 const TOKENIZER: &str = "tokenizer.json";
 const TOKENIZER_CONFIG: &str = "tokenizer_config.json";
-const PICKLE: &str = "pytorch_model.bin";
+/// What older repositories' tokenizers are made of.
+const VOCABULARY: [&str; 2] = ["vocab.json", "merges.txt"];
 
 /// Finds a model's files in the cache, or downloads them: `config.json`,
-/// `preprocessor_config.json` (or `processor_config.json`), `tokenizer.json`, `tokenizer_config.json` if there is one, and
-/// `model.safetensors` or its shards.
+/// `preprocessor_config.json` (or `processor_config.json`), `tokenizer.json` (or `vocab.json` and
+/// `merges.txt`), `tokenizer_config.json` if there is one, and `model.safetensors` or its shards, else
+/// `pytorch_model.bin` or its. In open_clip's layout, `open_clip_config.json` and its weights are in
+/// the place of the first two and the last.
 ///
 /// `id` is `owner/name` or `owner/name@revision`, with a branch, tag, commit or `refs/pr/1`. A
 /// model that is complete in the cache takes no request, so a branch stays where it was first
@@ -96,8 +109,14 @@ fn download(
     };
     // The first answer names the commit; the other files are asked of it, lest a push between two
     // requests mixes two versions of a model.
-    let answer = client.get(CONFIG, None, 0).map_err(at(CONFIG))?;
-    let commit = answer.commit().map_err(at(CONFIG))?;
+    let (answer, config) = match client.get(CONFIG, None, 0) {
+        Err(HubReason::NoSuchFile) => match client.get(OPEN_CLIP, None, 0) {
+            Err(HubReason::NoSuchFile) => return Err((CONFIG.into(), HubReason::NoSuchFile)),
+            answer => (answer.map_err(at(OPEN_CLIP))?, OPEN_CLIP),
+        },
+        answer => (answer.map_err(at(CONFIG))?, CONFIG),
+    };
+    let commit = answer.commit().map_err(at(config))?;
     let get = |file: &str, progress: &mut dyn Progress| -> Result<(), HubReason> {
         if store.has(&commit, file) {
             return Ok(());
@@ -110,46 +129,86 @@ fn download(
             progress,
         )
     };
-    if !store.has(&commit, CONFIG) {
+    if !store.has(&commit, config) {
         store
-            .save(client, &commit, CONFIG, answer, progress)
-            .map_err(at(CONFIG))?;
+            .save(client, &commit, config, answer, progress)
+            .map_err(at(config))?;
     }
-    match get(PREPROCESSOR, progress) {
-        Err(HubReason::NoSuchFile) => get(PROCESSOR, progress).map_err(|reason| match reason {
-            HubReason::NoSuchFile => (PREPROCESSOR.into(), reason),
-            other => (PROCESSOR.into(), other),
-        })?,
-        other => other.map_err(at(PREPROCESSOR))?,
+    // timm's own configuration lies beside open_clip's, and says nothing of a model of two towers.
+    let snapshot = store.snapshot(&commit);
+    let is_open_clips = match whose(&snapshot.join(config)) {
+        Whose::OpenClips => true,
+        Whose::Transformers => false,
+        Whose::Timms => match get(OPEN_CLIP, progress) {
+            Err(HubReason::NoSuchFile) => false,
+            other => other.map(|()| true).map_err(at(OPEN_CLIP))?,
+        },
+    };
+    if !is_open_clips {
+        match get(PREPROCESSOR, progress) {
+            Err(HubReason::NoSuchFile) => {
+                get(PROCESSOR, progress).map_err(|reason| match reason {
+                    HubReason::NoSuchFile => (PREPROCESSOR.into(), reason),
+                    other => (PROCESSOR.into(), other),
+                })?
+            }
+            other => other.map_err(at(PREPROCESSOR))?,
+        }
     }
-    get(TOKENIZER, progress).map_err(at(TOKENIZER))?;
+    match get(TOKENIZER, progress) {
+        // What it is made of will do.
+        Err(HubReason::NoSuchFile) => {
+            for file in VOCABULARY {
+                get(file, progress).map_err(|reason| match reason {
+                    HubReason::NoSuchFile => (TOKENIZER.into(), reason),
+                    other => (file.into(), other),
+                })?;
+            }
+        }
+        other => other.map_err(at(TOKENIZER))?,
+    }
     // For the padding token; not every model has it.
     match get(TOKENIZER_CONFIG, progress) {
         Ok(()) | Err(HubReason::NoSuchFile) => {}
         Err(other) => return Err((TOKENIZER_CONFIG.into(), other)),
     }
-    match get(WEIGHTS, progress) {
-        Err(HubReason::NoSuchFile) => {
-            get(INDEX, progress).map_err(|reason| match reason {
-                HubReason::NoSuchFile => (WEIGHTS.into(), without_weights(client, &commit)),
-                other => (INDEX.into(), other),
-            })?;
-            let shards = shards(&store.snapshot(&commit)).map_err(at(INDEX))?;
-            for shard in shards {
-                get(&shard, progress).map_err(at(&shard))?;
+    let names: &[&str] = match is_open_clips {
+        true => &OPEN_CLIP_WEIGHTS,
+        false => &WEIGHTS,
+    };
+    let mut found = false;
+    // The first there is, whole or in shards; no second copy in another format.
+    for name in names {
+        let index = format!("{name}.index.json");
+        match get(name, progress) {
+            Err(HubReason::NoSuchFile) => match get(&index, progress) {
+                Err(HubReason::NoSuchFile) => continue,
+                other => other.map_err(at(&index))?,
+            },
+            other => {
+                other.map_err(at(name))?;
+                found = true;
+                break;
             }
         }
-        other => other.map_err(at(WEIGHTS))?,
+        for shard in shards(&snapshot.join(&index)).map_err(at(&index))? {
+            get(&shard, progress).map_err(at(&shard))?;
+        }
+        found = true;
+        break;
+    }
+    if !found {
+        return Err((names[0].into(), HubReason::NoSuchFile));
     }
     store.finish(&commit).map_err(at(CONFIG))?;
     Ok(commit)
 }
 
 /// The shards an index lists; only plain names, since they become paths in the cache.
-fn shards(snapshot: &Path) -> Result<BTreeSet<String>, HubReason> {
+fn shards(index: &Path) -> Result<BTreeSet<String>, HubReason> {
     let malformed = |detail: String| HubReason::Answer { detail };
-    let path = snapshot.join(INDEX);
-    let bytes = m2ib_files::read(&path, MAX_FILE);
+    let bytes = m2ib_files::read(index, MAX_FILE);
+    let path = index.to_owned();
     let bytes = bytes.map_err(|reason| HubReason::Cache { path, reason })?;
     let index: serde_json::Value =
         serde_json::from_slice(&bytes).map_err(|error| malformed(error.to_string()))?;
@@ -166,16 +225,26 @@ fn shards(snapshot: &Path) -> Result<BTreeSet<String>, HubReason> {
         .collect()
 }
 
-fn without_weights(client: &Client, commit: &str) -> HubReason {
-    match client.get(PICKLE, Some(commit), 0) {
-        Ok(Answer { .. }) => HubReason::OnlyPickle,
-        Err(_) => HubReason::NoSuchFile,
+/// Whose configuration a file is.
+enum Whose {
+    Transformers,
+    OpenClips,
+    Timms,
+}
+
+fn whose(config: &Path) -> Whose {
+    let bytes = m2ib_files::read(config, MAX_FILE).unwrap_or_default();
+    let config: serde_json::Value = serde_json::from_slice(&bytes).unwrap_or_default();
+    if config["model_cfg"].is_object() {
+        Whose::OpenClips
+    } else if config["architecture"].is_string() && config["model_type"].is_null() {
+        Whose::Timms
+    } else {
+        Whose::Transformers
     }
 }
 
-fn named(files: ModelFiles, id: &str) -> ModelFiles {
-    ModelFiles {
-        name: id.into(),
-        ..files
-    }
+fn named(mut files: ModelFiles, id: &str) -> ModelFiles {
+    files.name = id.into();
+    files
 }

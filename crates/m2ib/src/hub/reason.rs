@@ -29,14 +29,9 @@ pub enum HubReason {
     },
     /// The model exists, the file does not.
     #[error(
-        "the model has no such file; is it a CLIP model in the format of transformers, with config.json, preprocessor_config.json (or processor_config.json), tokenizer.json and model.safetensors?"
+        "the model has no such file; is it an image-text model in the format of transformers, with config.json, preprocessor_config.json (or processor_config.json), tokenizer.json and model.safetensors, or of open_clip, with open_clip_config.json?"
     )]
     NoSuchFile,
-    /// The weights exist as a pickle alone.
-    #[error(
-        "the model has only pytorch_model.bin, which is not read; try a pull request of the model with the converted file, \"owner/name@refs/pr/NUMBER\", or convert it with transformers: CLIPModel.from_pretrained(name).save_pretrained(folder, safe_serialization=True), and load the folder"
-    )]
-    OnlyPickle,
     /// Not allowed without a token.
     #[error(
         "{endpoint} wants to know who asks (HTTP {status}), or there is no such model; check the name, or set HF_TOKEN to a token that may read it"

@@ -1,0 +1,313 @@
+//! An image tower as most families have it: a square of patches, with or without a class token before
+//! them, through blocks; a class token, the mean of the patches or an attention reads it out.
+
+use std::sync::Arc;
+
+use burn::module::{Module, Param};
+use burn::tensor::{Tensor, module::conv2d, ops::ConvOptions};
+use clip_input::{Digest, Layout, Read, Role, Sight};
+
+use crate::block::BlockForm;
+use crate::clip::VisionConfig;
+use crate::layer_norm::LayerNorm;
+use crate::output::{Output, OutputShape, ProjectionShape};
+use crate::{
+    BlockShape, Encoder, Error, Head, ImageTower, MapHead, Precision, Result, Tower, Weights,
+};
+
+/// The tower. Its tensors go by the names of Hugging Face's CLIP and SigLIP.
+#[derive(Module, Debug)]
+pub(crate) struct PatchTower {
+    class_embedding: Option<Param<Tensor<1>>>,
+    patch_embedding: Param<Tensor<4>>,
+    patch_bias: Option<Param<Tensor<1>>>,
+    position_embedding: Param<Tensor<2>>,
+    pre_layernorm: Option<LayerNorm>,
+    encoder: Encoder,
+    /// Before or behind the pooling.
+    post_layernorm: Option<LayerNorm>,
+    attention: Option<MapHead>,
+    output: Output,
+    #[module(skip)]
+    shape: PatchShape,
+    #[module(skip)]
+    digest: Digest,
+}
+
+/// Its dimensions, and which parts it has.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct PatchShape {
+    /// Sides of the input in pixels, `[height, width]`.
+    pub(crate) image_size: [usize; 2],
+    /// Side of a patch in pixels.
+    pub(crate) patch_size: usize,
+    pub(crate) depth: usize,
+    pub(crate) block: BlockShape,
+    pub(crate) form: BlockForm,
+    pub(crate) class_token: bool,
+    /// Whether patches have a bias of their own.
+    pub(crate) patch_bias: bool,
+    /// Whether tokens are normed before the blocks.
+    pub(crate) pre_norm: bool,
+    pub(crate) pool: PatchPool,
+    /// Whether there is a norm behind the blocks, and on which side of the pooling.
+    pub(crate) norm: OutputNorm,
+    pub(crate) output: OutputShape,
+}
+
+/// What an image tower's embedding is read out of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum PatchPool {
+    Class,
+    /// The mean of the patches.
+    Mean,
+    /// An attention over all tokens, whose inner layer is so wide.
+    Attention {
+        inner: usize,
+    },
+}
+
+/// Where the norm behind the blocks is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum OutputNorm {
+    None,
+    BeforePooling,
+    BehindPooling,
+}
+
+impl PatchShape {
+    /// CLIP's, with a projection to so many numbers.
+    pub(crate) fn of_clip(config: &VisionConfig, output: usize) -> Self {
+        Self {
+            image_size: [config.image_size; 2],
+            patch_size: config.patch_size,
+            depth: config.num_hidden_layers,
+            block: BlockShape {
+                width: config.hidden_size,
+                inner: config.intermediate_size,
+                heads: config.num_attention_heads,
+                activation: config.hidden_act,
+                epsilon: config.layer_norm_eps,
+            },
+            form: BlockForm::default(),
+            class_token: true,
+            patch_bias: false,
+            pre_norm: true,
+            pool: PatchPool::Class,
+            norm: OutputNorm::BehindPooling,
+            output: OutputShape::projection(ProjectionShape::Linear {
+                output,
+                bias: false,
+            }),
+        }
+    }
+
+    /// Rows and columns of patches; what is left over at the right and the bottom is not seen.
+    pub(crate) fn grid(&self) -> [usize; 2] {
+        self.image_size.map(|side| side / self.patch_size)
+    }
+
+    /// Tokens before the patches.
+    fn prefix(&self) -> usize {
+        usize::from(self.class_token)
+    }
+
+    pub(crate) fn tokens(&self) -> usize {
+        let [rows, columns] = self.grid();
+        rows * columns + self.prefix()
+    }
+}
+
+impl PatchTower {
+    pub(crate) fn load(weights: &mut Weights, shape: &PatchShape) -> Self {
+        let (block, patch) = (shape.block, shape.patch_size);
+        let width = block.width;
+        let embedding = |name: &str| format!("vision_model.embeddings.{name}");
+        let mut vector = |name: &str| Param::from_tensor(weights.tensor(&embedding(name), [width]));
+        let class_embedding = shape.class_token.then(|| vector("class_embedding"));
+        let patch_bias = shape.patch_bias.then(|| vector("patch_embedding.bias"));
+        let patch_embedding = weights.tensor(
+            &embedding("patch_embedding.weight"),
+            [width, 3, patch, patch],
+        );
+        let positions = [shape.tokens(), width];
+        let positions = weights.tensor(&embedding("position_embedding.weight"), positions);
+        let mut norm = |name: &str, there: bool| {
+            there.then(|| weights.layer_norm(&format!("vision_model.{name}"), width, block.epsilon))
+        };
+        // The key is really spelt so, in every CLIP checkpoint.
+        let pre_layernorm = norm("pre_layrnorm", shape.pre_norm);
+        let post_layernorm = norm("post_layernorm", shape.norm != OutputNorm::None);
+        let attention = match shape.pool {
+            PatchPool::Attention { inner } => {
+                let block = BlockShape { inner, ..block };
+                Some(MapHead::load(weights, "vision_model.head", block))
+            }
+            _ => None,
+        };
+        let mut tower = Self {
+            class_embedding,
+            patch_embedding: Param::from_tensor(patch_embedding),
+            patch_bias,
+            position_embedding: Param::from_tensor(positions),
+            pre_layernorm,
+            encoder: Encoder::load_as(
+                weights,
+                "vision_model.encoder",
+                shape.depth,
+                block,
+                shape.form,
+            ),
+            post_layernorm,
+            attention,
+            output: Output::load(weights, "visual_projection", width, &shape.output),
+            shape: shape.clone(),
+            digest: Digest::of([]),
+        };
+        tower.digest = weights.digest();
+        tower
+    }
+
+    fn read(&self) -> Read {
+        let tokens = self.shape.tokens();
+        match self.shape.pool {
+            PatchPool::Class => Read::Row(0),
+            PatchPool::Mean => Read::Mean((self.shape.prefix()..tokens).collect()),
+            PatchPool::Attention { .. } => Read::Attention((0..tokens).collect()),
+        }
+    }
+}
+
+impl Tower for PatchTower {
+    fn encoder(&self) -> &Encoder {
+        &self.encoder
+    }
+
+    fn head(&self) -> Head<'_> {
+        let norm = self.post_layernorm.as_ref();
+        let before = self.shape.norm == OutputNorm::BeforePooling;
+        Head {
+            before: norm.filter(|_| before),
+            attention: self.attention.as_ref(),
+            after: norm.filter(|_| !before),
+            ..self.output.head()
+        }
+    }
+
+    fn digest(&self) -> Digest {
+        self.digest
+    }
+
+    fn describe(&self) -> String {
+        let PatchShape {
+            image_size: [height, width],
+            patch_size: patch,
+            ..
+        } = self.shape;
+        let [rows, columns] = self.shape.grid();
+        let class = match self.shape.class_token {
+            true => " behind a class token",
+            false => "",
+        };
+        let read = match self.shape.pool {
+            PatchPool::Class => "the class token is read out".into(),
+            PatchPool::Mean => "the mean of the patches is read out".into(),
+            PatchPool::Attention { .. } => {
+                format!(
+                    "an attention of {} heads reads them out",
+                    self.shape.block.heads
+                )
+            }
+        };
+        let norm = match self.shape.norm {
+            OutputNorm::None => "no norm",
+            OutputNorm::BeforePooling => "a norm before it",
+            OutputNorm::BehindPooling => "a norm behind it",
+        };
+        format!(
+            "{width}×{height} pixels, {columns}×{rows} patches of {patch}×{patch}{class}; {read}, {norm}"
+        )
+    }
+
+    fn parameters(&self) -> usize {
+        self.num_params()
+    }
+}
+
+impl ImageTower for PatchTower {
+    fn layout(&self, size: [usize; 2]) -> Result<Layout> {
+        self.check(1, 3, size)?;
+        let [rows, columns] = self.shape.grid();
+        let class = self.shape.class_token.then_some(Role::Class);
+        let patches = (0..rows).flat_map(|row| (0..columns).map(move |column| (row, column)));
+        let patches = patches.map(|(row, column)| Role::Patch { row, column });
+        Ok(Layout {
+            tokens: class.into_iter().chain(patches).collect(),
+            grid: Some([rows, columns]),
+            read: self.read(),
+            sight: Sight::All,
+        })
+    }
+
+    fn patch(&self) -> [usize; 2] {
+        [self.shape.patch_size; 2]
+    }
+
+    fn embed(&self, pixels: Tensor<4>) -> Result<Tensor<3>> {
+        let patch = self.shape.patch_size;
+        let [batch, channels, height, width] = pixels.dims();
+        self.check(batch, channels, [height, width])?;
+        // What is left over beyond the last whole patch is left out.
+        let [rows, columns] = self.shape.grid();
+        let pixels = pixels.slice([0..batch, 0..channels, 0..rows * patch, 0..columns * patch]);
+        let options = ConvOptions::new([patch, patch], [0, 0], [1, 1], 1);
+        let bias = self.patch_bias.as_ref().map(Param::val);
+        let patches = conv2d(pixels, self.patch_embedding.val(), bias, options);
+        let patches = patches.flatten::<3>(2, 3).swap_dims(1, 2);
+        let tokens = match &self.class_embedding {
+            Some(class) => {
+                let class = class.val();
+                let [width] = class.dims();
+                let class = class.reshape([1, 1, width]).expand([batch, 1, width]);
+                Tensor::cat(vec![class, patches], 1)
+            }
+            None => patches,
+        };
+        let tokens = tokens + self.position_embedding.val().unsqueeze();
+        Ok(match &self.pre_layernorm {
+            Some(norm) => norm.forward(tokens),
+            None => tokens,
+        })
+    }
+
+    fn with_encoder(&self, encoder: Encoder) -> Arc<dyn ImageTower> {
+        Arc::new(Self {
+            encoder,
+            ..self.clone()
+        })
+    }
+
+    fn with_precision(&self, precision: Precision) -> Arc<dyn ImageTower> {
+        let mut changed = self.clone();
+        changed.encoder = changed.encoder.with_precision(precision);
+        changed.output.set_precision(precision);
+        if let Some(attention) = &mut changed.attention {
+            attention.set_precision(precision);
+        }
+        Arc::new(changed)
+    }
+}
+
+impl PatchTower {
+    fn check(&self, batch: usize, channels: usize, [height, width]: [usize; 2]) -> Result<()> {
+        let (found, [rows, columns]) = ([batch, channels, height, width], self.shape.image_size);
+        let expected = [batch, 3, rows, columns];
+        if found == expected {
+            return Ok(());
+        }
+        Err(Error::PixelShape {
+            found: found.to_vec(),
+            expected: expected.to_vec(),
+        })
+    }
+}

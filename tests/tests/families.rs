@@ -1,0 +1,234 @@
+//! Every family's own files against its own library: hidden states, embeddings, and what the bottleneck
+//! makes of them with recorded noise.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use clip_input::Role;
+use clip_model::{DualEncoder, Towers};
+use m2ib::image::{DynamicImage, Rgb, RgbImage};
+use m2ib::{Backend, Explainer, Layer, Preset};
+use m2ib_methods::{Registry, Subject};
+use m2ib_tests::case::Case;
+use m2ib_tests::parity;
+use rstest::rstest;
+use serde_json::{Value, json};
+
+fn folder(case: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("data/families")
+        .join(case)
+}
+
+#[rstest]
+fn our_numbers_are_the_librarys(
+    #[values(
+        "siglip",
+        "siglip2",
+        "metaclip2",
+        "clip-lora",
+        "clip-split",
+        "chinese-clip",
+        "openai-state-dict",
+        "openclip-gelu",
+        "openclip-quickgelu",
+        "openclip-custom-text",
+        "openclip-clipa",
+        "openclip-siglip",
+        "openclip-siglip2",
+        "openclip-bert-mean",
+        "openclip-xlm-roberta",
+        "biomedclip"
+    )]
+    case: &str,
+    #[values(1, 2)] lanes: usize,
+) {
+    let case = Case::open(folder(case)).unwrap();
+    let device = Backend::Cpu.device().unwrap();
+    let checks = parity::run(&case, &device, lanes).unwrap();
+    let broken: Vec<_> = checks.iter().filter(|check| !check.holds()).collect();
+    assert!(broken.is_empty(), "{broken:#?}");
+    // Both sides' hidden states, embeddings in one go and in two, losses, capacity, maps; the cosine.
+    assert!(checks.len() >= 17, "{checks:#?}");
+}
+
+/// Words, with the ids of padding, and of a start and an end token where captions have one.
+fn tokenizer([padding, start, end]: [Option<u32>; 3]) -> Value {
+    let words = ["a", "photo", "of", "red", "cat"];
+    let special = [(padding, "<pad>"), (start, "<s>"), (end, "</s>")];
+    let special: BTreeMap<u32, &str> = special
+        .into_iter()
+        .filter_map(|(id, name)| Some((id?, name)))
+        .collect();
+    let mut vocabulary: BTreeMap<&str, u32> =
+        special.iter().map(|(&id, &name)| (name, id)).collect();
+    let free = (4..).filter(|id| !special.contains_key(id));
+    vocabulary.extend(words.into_iter().zip(free));
+    let added = special.iter().map(|(id, name)| {
+        json!({"id": id, "content": name, "single_word": false, "lstrip": false, "rstrip": false,
+            "normalized": false, "special": true})
+    });
+    let around = |id: Option<u32>| {
+        let name = id.map(|id| special[&id]);
+        name.map(|name| json!({"SpecialToken": {"id": name, "type_id": 0}}))
+    };
+    let caption = json!({"Sequence": {"id": "A", "type_id": 0}});
+    let single = around(start)
+        .into_iter()
+        .chain([caption])
+        .chain(around(end));
+    let single: Vec<Value> = single.collect();
+    let tokens = special.iter().map(|(&id, &name)| {
+        let token = json!({"id": name, "ids": [id], "tokens": [name]});
+        (name.to_owned(), token)
+    });
+    let tokens: serde_json::Map<String, Value> = tokens.collect();
+    json!({
+        "version": "1.0",
+        "added_tokens": added.collect::<Vec<_>>(),
+        "pre_tokenizer": {"type": "Whitespace"},
+        "post_processor": {"type": "TemplateProcessing", "single": single,
+            "pair": [{"Sequence": {"id": "A", "type_id": 0}}, {"Sequence": {"id": "B", "type_id": 0}}],
+            "special_tokens": tokens},
+        "model": {"type": "WordLevel", "unk_token": "a", "vocab": vocabulary},
+    })
+}
+
+/// A case's model with a tokenizer beside its files.
+fn model(case: &str, special: [Option<u32>; 3]) -> (tempfile::TempDir, DualEncoder) {
+    let place = tempfile::tempdir().unwrap();
+    copy(&folder(case).join("model"), place.path());
+    let json = tokenizer(special).to_string();
+    std::fs::write(place.path().join("tokenizer.json"), json).unwrap();
+    let model = DualEncoder::load(place.path(), &Backend::Cpu.device().unwrap()).unwrap();
+    (place, model)
+}
+
+fn copy(from: &Path, to: &Path) {
+    for entry in std::fs::read_dir(from).unwrap() {
+        let path = entry.unwrap().path();
+        let to = to.join(path.file_name().unwrap());
+        if path.is_dir() {
+            std::fs::create_dir(&to).unwrap();
+            copy(&path, &to);
+        } else {
+            std::fs::copy(&path, &to).unwrap();
+        }
+    }
+}
+
+fn picture() -> DynamicImage {
+    let pixel = |x: u32, y: u32| Rgb([(x * 7) as u8, (y * 11) as u8, (x * y) as u8]);
+    RgbImage::from_fn(50, 40, pixel).into()
+}
+
+const CAPTION: &str = "A photo of a red cat";
+
+const METHODS: [&str; 10] = [
+    "m2ib-released:steps=3:samples=2",
+    "grad-cam",
+    "grad-eclip",
+    "chefer",
+    "rollout",
+    "saliency",
+    "integrated-gradients:steps=4",
+    "rise:masks=40:cells=3",
+    "kernel-shap:samples=40",
+    "occlusion",
+];
+
+#[rstest]
+#[case::siglip("siglip", [None, None, Some(1)])]
+#[case::siglip2("siglip2", [Some(0), None, Some(1)])]
+#[case::of_timm("openclip-siglip", [Some(0), None, Some(1)])]
+#[case::clipa("openclip-clipa", [Some(0), Some(1), Some(2)])]
+#[case::openclip("openclip-gelu", [None, Some(95), Some(96)])]
+#[case::biomedclip("biomedclip", [Some(0), Some(2), Some(3)])]
+#[case::xlm_roberta("openclip-xlm-roberta", [Some(1), Some(0), Some(2)])]
+#[case::chinese("chinese-clip", [Some(0), Some(2), Some(3)])]
+#[case::split("clip-split", [None, Some(88), Some(89)])]
+#[case::openai("openai-state-dict", [None, Some(58), Some(59)])]
+fn every_method_explains_every_family(#[case] case: &str, #[case] special: [Option<u32>; 3]) {
+    let (_place, model) = model(case, special);
+    let picture = picture();
+    let subject = Subject::new(&model, &picture, CAPTION).unwrap();
+    let registry = Registry::standard();
+    for name in METHODS {
+        let factory = registry.parse(name).unwrap();
+        // What a tower has no place for is refused before the work: a single block has no layer.
+        if case == "openai-state-dict" && factory.check(&model, None).is_err() {
+            continue;
+        }
+        let method = factory.build(&model, None).unwrap();
+        let attribution = method.attribute(&subject).unwrap();
+        let map = attribution.image.saliency();
+        assert_eq!(map.shape(), subject.grid(), "{name}");
+        assert!(map.iter().all(|value| value.is_finite()), "{name}");
+        // Grad-CAM keeps what speaks for the pair alone, which untrained weights may have none of.
+        assert!(name == "grad-cam" || !attribution.image.is_flat(), "{name}");
+        let words: Vec<String> = attribution
+            .text
+            .words()
+            .into_iter()
+            .map(|it| it.text)
+            .collect();
+        assert_eq!(words.join(" "), CAPTION, "{name}");
+        assert_eq!(
+            attribution.probability,
+            model.probability(attribution.similarity)
+        );
+    }
+    assert_eq!(model.bias().is_some(), case.contains("siglip"));
+}
+
+/// At the embedding, padding holds nothing of a caption and is left as it is; behind a block it does.
+#[test]
+fn padding_passes_nothing_at_the_embedding_and_something_behind_a_block() {
+    for (layer, noisy) in [(Layer::Embedding, false), (Layer::Block(0), true)] {
+        let (_place, model) = model("siglip", [None, None, Some(1)]);
+        let explainer = Explainer::builder(model)
+            .preset(Preset::Released)
+            .text_layer(layer)
+            .steps(3)
+            .samples(2)
+            .build()
+            .unwrap();
+        let image = explainer.encode_image(&picture()).unwrap();
+        let captions = [CAPTION, "a cat", "a red cat"];
+        let texts = captions.map(|caption| explainer.encode_text(caption).unwrap());
+        let pairs: Vec<_> = texts.iter().map(|text| (&image, text)).collect();
+        for (attribution, (image, text)) in explainer.attribute_many(&pairs).into_iter().zip(&pairs)
+        {
+            let attribution = attribution.unwrap();
+            let alone = explainer.attribute_encoded(image, text).unwrap();
+            let text = &attribution.text;
+            let padding = text
+                .others()
+                .into_iter()
+                .find(|it| it.role == Role::Padding);
+            assert_eq!(padding.unwrap().saliency != 0.0, noisy);
+            assert!(text.words().iter().any(|word| word.saliency > 0.0));
+            for (found, expected) in text.saliency.iter().zip(&alone.text.saliency) {
+                assert!((found - expected).abs() < 1e-3 * expected.abs().max(1.0));
+            }
+        }
+    }
+}
+
+#[test]
+fn an_adapters_folder_is_the_model_that_it_makes_of_its_base() {
+    let device = Backend::Cpu.device().unwrap();
+    let base = folder("clip-lora").join("model");
+    let adapter = folder("clip-lora").join("adapter");
+    let [alone, given, named] = [
+        Towers::load(&base, &device),
+        Towers::load_adapted(&base, &adapter, &device),
+        // Its base is ../model.
+        Towers::load(&adapter, &device),
+    ]
+    .map(|towers| towers.unwrap().image.digest());
+    assert_eq!(given, named);
+    assert_ne!(given, alone);
+}
