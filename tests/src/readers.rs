@@ -12,7 +12,7 @@ use std::sync::LazyLock;
 
 use clip_input::{CaptionTokenizer, Content, ImageProcessor, decode_image};
 use clip_model::clip::ClipConfig;
-use clip_model::{ModelFiles, Weights};
+use clip_model::{ModelFiles, Towers, Weights};
 use m2ib::{Backend, Calibration, Config, Device};
 use m2ib_data::{DataFormat, Source};
 use m2ib_eval::comparison::Finding;
@@ -27,12 +27,20 @@ pub type Refusal = Result<(), Box<dyn Error>>;
 pub type Reader = fn(&[u8]) -> Refusal;
 
 /// All readers by their names, which are those of the folders in `fuzz/corpus`.
-pub const READERS: [(&str, Reader); 23] = [
+pub const READERS: [(&str, Reader); 31] = [
     ("config", config),
     ("preprocessor", preprocessor),
     ("tokenizer", tokenizer),
     ("tokenizer-config", tokenizer_config),
+    ("vocabulary", vocabulary),
+    ("merges", merges),
+    ("siglip-config", siglip_config),
+    ("open-clip-config", open_clip_config),
+    ("bert-config", bert_config),
+    ("adapter-config", adapter_config),
+    ("adapter", adapter),
     ("safetensors", safetensors),
+    ("pickle", pickle),
     ("index", index),
     ("calibration-json", calibration_json),
     ("calibration-safetensors", calibration_safetensors),
@@ -141,6 +149,128 @@ fn tokenizer_config(bytes: &[u8]) -> Refusal {
     let path = written("mutated-tokenizer/tokenizer.json", tokenizer)?;
     written("mutated-tokenizer/tokenizer_config.json", bytes)?;
     CaptionTokenizer::load(&Content::Path(path), 16)?.pad_id();
+    Ok(())
+}
+
+/// CLIP's older tokenizers in their two files.
+fn byte_pair_files(vocabulary: &[u8], merges: &[u8]) -> Refusal {
+    let vocabulary = Content::Path(written("mutated-pairs/vocab.json", vocabulary)?);
+    let merges = Content::Path(written("mutated-pairs/merges.txt", merges)?);
+    let made = clip_input::byte_pairs(&vocabulary, &merges)?;
+    let _ = CaptionTokenizer::load(&made, 16)?.encode("a cat");
+    Ok(())
+}
+
+const VOCABULARY: &[u8] = include_bytes!("../data/byte_pairs/vocab.json");
+const MERGES: &[u8] = include_bytes!("../data/byte_pairs/merges.txt");
+
+fn vocabulary(bytes: &[u8]) -> Refusal {
+    byte_pair_files(bytes, MERGES)
+}
+
+fn merges(bytes: &[u8]) -> Refusal {
+    byte_pair_files(VOCABULARY, bytes)
+}
+
+/// Loads both towers of a folder with these files.
+fn towers(folder: &str, files: &[(&str, &[u8])]) -> Refusal {
+    let mut path = PathBuf::new();
+    for (name, bytes) in files {
+        path = written(&format!("{folder}/{name}"), bytes)?;
+        // Back to the folder, from however deep.
+        for _ in name.split('/') {
+            path.pop();
+        }
+    }
+    Towers::load(path, &DEVICE)?;
+    Ok(())
+}
+
+/// A file of a case's model.
+macro_rules! of_case {
+    ($path:literal) => {
+        include_bytes!(concat!("../data/families/", $path))
+    };
+}
+
+fn siglip_config(bytes: &[u8]) -> Refusal {
+    let weights = of_case!("siglip/model/model.safetensors");
+    towers(
+        "mutated-siglip",
+        &[("config.json", bytes), ("model.safetensors", weights)],
+    )
+}
+
+fn open_clip(config: &[u8], text: &[u8]) -> Refusal {
+    towers(
+        "mutated-open-clip",
+        &[
+            ("open_clip_config.json", config),
+            (
+                "config.json",
+                of_case!("openclip-bert-mean/model/config.json"),
+            ),
+            (
+                "microsoft/BiomedNLP-BiomedBERT-base-uncased-abstract/config.json",
+                text,
+            ),
+            (
+                "open_clip_model.safetensors",
+                of_case!("openclip-bert-mean/model/open_clip_model.safetensors"),
+            ),
+        ],
+    )
+}
+
+fn open_clip_config(bytes: &[u8]) -> Refusal {
+    let text = of_case!(
+        "openclip-bert-mean/model/microsoft/BiomedNLP-BiomedBERT-base-uncased-abstract/config.json"
+    );
+    open_clip(bytes, text)
+}
+
+fn bert_config(bytes: &[u8]) -> Refusal {
+    open_clip(
+        of_case!("openclip-bert-mean/model/open_clip_config.json"),
+        bytes,
+    )
+}
+
+fn adapted(config: &[u8], weights: &[u8]) -> Refusal {
+    let base = "mutated-adapter/model";
+    written(
+        &format!("{base}/config.json"),
+        of_case!("clip-lora/model/config.json"),
+    )?;
+    let path = written(
+        &format!("{base}/model.safetensors"),
+        of_case!("clip-lora/model/model.safetensors"),
+    )?;
+    let adapter = written("mutated-adapter/adapter/adapter_config.json", config)?;
+    written("mutated-adapter/adapter/adapter_model.safetensors", weights)?;
+    let [base, adapter] = [&path, &adapter].map(|path| path.parent().unwrap_or(path));
+    Towers::load_adapted(base, adapter, &DEVICE)?;
+    Ok(())
+}
+
+fn adapter_config(bytes: &[u8]) -> Refusal {
+    adapted(
+        bytes,
+        of_case!("clip-lora/adapter/adapter_model.safetensors"),
+    )
+}
+
+fn adapter(bytes: &[u8]) -> Refusal {
+    adapted(of_case!("clip-lora/adapter/adapter_config.json"), bytes)
+}
+
+fn pickle(bytes: &[u8]) -> Refusal {
+    let path = written("mutated.pt", bytes)?;
+    let mut weights = Weights::open(&[Content::Path(path)], &DEVICE)?;
+    weights.tensor("visual.proj", [7, 5]);
+    weights.tensor("token_embedding.weight", [6, 5]);
+    weights.digest();
+    weights.finish()?;
     Ok(())
 }
 

@@ -183,6 +183,29 @@ fn every_method_explains_every_family(#[case] case: &str, #[case] special: [Opti
     assert_eq!(model.bias().is_some(), case.contains("siglip"));
 }
 
+#[test]
+fn the_second_siglip_keeps_punctuation_and_the_first_does_not() {
+    let cleaning = |class: &str| {
+        let place = tempfile::tempdir().unwrap();
+        copy(&folder("siglip").join("model"), place.path());
+        let json = tokenizer([None, None, Some(1)]).to_string();
+        std::fs::write(place.path().join("tokenizer.json"), json).unwrap();
+        let json = json!({"tokenizer_class": class, "pad_token": "</s>"}).to_string();
+        std::fs::write(place.path().join("tokenizer_config.json"), json).unwrap();
+        let model = DualEncoder::load(place.path(), &Backend::Cpu.device().unwrap()).unwrap();
+        let pieces = |caption: &str| {
+            let caption = model.tokenizer().encode(caption).unwrap();
+            let pieces = caption.tokens.iter().filter(|it| it.role == Role::Piece);
+            pieces.map(|it| it.id).collect::<Vec<_>>()
+        };
+        // What is unknown is an "a" to this tokenizer.
+        assert_eq!(pieces("A PHOTO"), pieces("a photo"));
+        pieces("a photo!") == pieces("a photo")
+    };
+    assert!(cleaning("SiglipTokenizer"));
+    assert!(!cleaning("GemmaTokenizer"));
+}
+
 /// At the embedding, padding holds nothing of a caption and is left as it is; behind a block it does.
 #[test]
 fn padding_passes_nothing_at_the_embedding_and_something_behind_a_block() {

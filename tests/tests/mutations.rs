@@ -31,6 +31,18 @@ fn corpus(name: &str) -> Vec<Vec<u8>> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let elsewhere = match name {
         "tokenizer" => Some("crates/m2ib-emoji/model/tokenizer.json"),
+        "vocabulary" => Some("tests/data/byte_pairs/vocab.json"),
+        "merges" => Some("tests/data/byte_pairs/merges.txt"),
+        "siglip-config" => Some("tests/data/families/siglip/model/config.json"),
+        "open-clip-config" => {
+            Some("tests/data/families/openclip-bert-mean/model/open_clip_config.json")
+        }
+        "bert-config" => Some(
+            "tests/data/families/openclip-bert-mean/model/microsoft/BiomedNLP-BiomedBERT-base-uncased-abstract/config.json",
+        ),
+        "adapter-config" => Some("tests/data/families/clip-lora/adapter/adapter_config.json"),
+        "adapter" => Some("tests/data/families/clip-lora/adapter/adapter_model.safetensors"),
+        "pickle" => Some("tests/data/containers/plain.pt"),
         "calibration-safetensors" => Some("crates/m2ib-emoji/model/calibration.safetensors"),
         _ => None,
     };
@@ -70,6 +82,14 @@ fn journal() -> Vec<u8> {
 #[case("preprocessor")]
 #[case("tokenizer")]
 #[case("tokenizer-config")]
+#[case("vocabulary")]
+#[case("merges")]
+#[case("siglip-config")]
+#[case("open-clip-config")]
+#[case("bert-config")]
+#[case("adapter-config")]
+#[case("adapter")]
+#[case("pickle")]
 #[case("safetensors")]
 #[case("index")]
 #[case("calibration-json")]

@@ -14,7 +14,9 @@ pub enum Cleaning {
     /// As the tokenizer's file says.
     #[default]
     None,
-    /// Lower case, no ASCII punctuation, single spaces: SigLIP's. Its tokenizer's file does not do it.
+    /// Lower case: SigLIP 2's. Its tokenizer's file does not do it.
+    Lower,
+    /// Lower case, no ASCII punctuation, single spaces: SigLIP's. Nor does its tokenizer's.
     Siglip,
     /// Typographic quotes, ligatures and full-width letters as plain ones, HTML unescaped, control
     /// characters out, single spaces: OpenAI's and open_clip's, as far as it goes without guessing at
@@ -62,7 +64,7 @@ impl Cleaning {
     /// A caption as the tokenizer is to see it.
     pub(crate) fn clean(self, caption: &str) -> Cleaned {
         match self {
-            Self::None | Self::Siglip => Cleaned {
+            Self::None | Self::Lower | Self::Siglip => Cleaned {
                 text: caption.into(),
                 origins: None,
             },
@@ -92,6 +94,10 @@ impl Cleaning {
     ) -> Result<Option<NormalizerWrapper>, String> {
         if matches!(self, Self::None | Self::OpenClip) {
             return Ok(own);
+        }
+        if self == Self::Lower {
+            let steps = [Lowercase.into()].into_iter().chain(own).collect();
+            return Ok(Some(Sequence::new(steps).into()));
         }
         let replace = |pattern: &str, content: &str| {
             let pattern = ReplacePattern::Regex(pattern.into());

@@ -179,7 +179,10 @@ impl Checkpoint {
                 found: format!("{:?}", tensor.dtype),
             });
         }
-        let data = bridge::to_data(tensor).map_err(|error| {
+        // A reader of damaged files may take them for a mistake of its own.
+        let data =
+            m2ib_files::caught(|| bridge::to_data(tensor).map_err(|error| error.to_string()));
+        let data = data.and_then(|data| data).map_err(|error| {
             DataProblem::Failed(Error::Weights {
                 file: self.name(),
                 reason: format!("{stored}: {error}"),

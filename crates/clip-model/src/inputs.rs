@@ -1,7 +1,8 @@
 //! How a family wants images and captions: which steps prepare them, and what its configuration and
 //! the two files about them must have in common.
 
-use clip_input::{CaptionTokenizer, Cleaning, Content, ImageProcessor, Recipe};
+use clip_input::{CaptionTokenizer, Cleaning, Content, ImageProcessor, Recipe, json_object};
+use serde::Deserialize;
 
 use crate::chinese_clip::ChineseClipConfig;
 use crate::clip::{self, ClipConfig};
@@ -17,6 +18,12 @@ enum Steps {
     File(Recipe),
     /// open_clip's configuration, or nobody: OpenAI's models are all alike.
     OpenClip(Vec<u8>),
+}
+
+/// `tokenizer_config.json`, as far as it tells tokenizers apart.
+#[derive(Deserialize)]
+struct TokenizerClass {
+    tokenizer_class: Option<String>,
 }
 
 /// What captions are filled up with.
@@ -162,10 +169,36 @@ impl Inputs {
         }
     }
 
+    /// Whether captions are those of SigLIP 2, which have the same `model_type`: by the name of the
+    /// tokenizer, else by Gemma's vocabulary.
+    fn is_second_siglip(&self, tokenizer: &Content) -> Result<bool> {
+        const GEMMA: usize = 256_000;
+        let beside = match tokenizer {
+            Content::Path(path) => Some(path.with_file_name("tokenizer_config.json")),
+            Content::Bytes(..) => None,
+        };
+        let class = match beside.filter(|beside| beside.is_file()).map(Content::Path) {
+            Some(beside) => {
+                let TokenizerClass { tokenizer_class } =
+                    json_object(&beside.read()?, &beside.name())?;
+                tokenizer_class
+            }
+            None => None,
+        };
+        Ok(match class {
+            Some(class) => class.contains("Gemma") || class.contains("Siglip2"),
+            None => self.vocabulary == Some(GEMMA),
+        })
+    }
+
     pub(crate) fn tokenizer(&self, files: &ModelFiles) -> Result<CaptionTokenizer> {
         let content: &Content = &files.tokenizer;
         let tokenizer = CaptionTokenizer::load(content, self.positions)?;
-        let tokenizer = tokenizer.with_cleaning(self.cleaning)?;
+        let cleaning = match self.cleaning {
+            Cleaning::Siglip if self.is_second_siglip(content)? => Cleaning::Lower,
+            cleaning => cleaning,
+        };
+        let tokenizer = tokenizer.with_cleaning(cleaning)?;
         let unfit = |reason: String| {
             Err(clip_input::Error::Tokenizer {
                 file: content.name(),

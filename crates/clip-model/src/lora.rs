@@ -192,7 +192,11 @@ impl Lora {
         ) {
             return Err(self.broken(format!("{} holds {:?}", tensor.name, tensor.dtype)));
         }
-        let data = bridge::to_data(tensor).map_err(|error| self.broken(error.to_string()))?;
+        let data =
+            m2ib_files::caught(|| bridge::to_data(tensor).map_err(|error| error.to_string()));
+        let data = data
+            .and_then(|data| data)
+            .map_err(|reason| self.broken(reason))?;
         Ok(data.convert::<f32>().iter::<f32>().collect())
     }
 
