@@ -135,7 +135,7 @@ const METHODS: [&str; 10] = [
     "saliency",
     "integrated-gradients:steps=4",
     "rise:masks=40:cells=3",
-    "kernel-shap:samples=40",
+    "kernel-shap:samples=80",
     "occlusion",
 ];
 
