@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
-use clap::Args;
+use clap::{Args, ValueEnum};
 use m2ib::clip_input::PictureFacts;
 use m2ib::picture_warnings;
-use m2ib_data::{DataFormat, Dataset, Scenes, Source};
+use m2ib_data::{DataFormat, Dataset, Scenes, Source, Split, pointing_grid};
 use m2ib_metrics::TokenFill;
 
 use crate::picture::PictureArguments;
@@ -19,6 +19,12 @@ pub(crate) struct Pairs {
     /// shrink with the root of it.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(2..=10_000))]
     pub(crate) scenes: Option<u64>,
+    /// Which scenes: "validation" to choose by, "test" to report.
+    #[arg(long, requires = "scenes", default_value = "test", value_parser = split)]
+    split: Split,
+    /// What is asked of them.
+    #[arg(long, requires = "scenes", value_enum, default_value = "object")]
+    ask: Ask,
     /// Pairs to explain: a TSV or CSV file (caption, path), JSON lines (image, caption, boxes or
     /// masks), a folder of images with .txt captions, COCO, Flickr30k, RefCOCO or MS-CXR files.
     #[arg(long, value_name = "PATH", conflicts_with = "scenes")]
@@ -34,6 +40,17 @@ pub(crate) struct Pairs {
     sample: Option<usize>,
     #[command(flatten)]
     picture: PictureArguments,
+}
+
+/// What is asked of scenes.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Ask {
+    /// Where is the object that the caption names, and which word names it?
+    Object,
+    /// The caption names something else as well, which is not there: is its noun below the true one?
+    HalfTrue,
+    /// Four scenes are tiles of one picture: on which of them is what the caption names?
+    Tiles,
 }
 
 impl Pairs {
@@ -95,7 +112,12 @@ impl Pairs {
         let Some(path) = &self.data else {
             let none = "give --data PATH or --scenes N: the pairs to explain";
             let count = self.scenes.context(none)?;
-            return Ok(Scenes::new(count as usize, seed)?.dataset());
+            let scenes = || Scenes::of(self.split, 0..count, seed);
+            return Ok(match self.ask {
+                Ask::Object => scenes()?.dataset(),
+                Ask::HalfTrue => scenes()?.half_true(seed).dataset(),
+                Ask::Tiles => pointing_grid(self.split, 0..count, seed)?,
+            });
         };
         let mut source = Source::new(path).adjustment(self.picture.adjustment());
         if let Some(format) = self.format {
@@ -135,6 +157,13 @@ pub(crate) fn count(text: &str) -> Result<usize, String> {
     let count = text.parse().ok().filter(|count| (1..=MOST).contains(count));
     let expected = format!("expected a whole number, at least 1 and at most {MOST}");
     count.ok_or_else(|| format!("found \"{text}\", {expected}"))
+}
+
+/// Reads which scenes are explained: never those that models were trained on.
+fn split(text: &str) -> Result<Split, String> {
+    let mut splits = [Split::Validation, Split::Test].into_iter();
+    let found = splits.find(|split| split.to_string() == text);
+    found.ok_or_else(|| format!("found \"{text}\", expected validation or test"))
 }
 
 /// Reads what a masked token becomes.

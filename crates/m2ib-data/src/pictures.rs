@@ -122,6 +122,7 @@ mod tests {
             others: Vec::new(),
             strangers: Vec::new(),
             name: None,
+            absent: None,
             annotated: None,
             adjustment: Default::default(),
         }

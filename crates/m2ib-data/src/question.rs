@@ -2,13 +2,13 @@
 
 use std::ops::Range;
 
-use m2ib_scenes::{Object, Scene, classes};
+use m2ib_scenes::{Caption, Object, Scene, classes};
 use ndarray::Array2;
 
 /// What an explanation is asked: where is the named object, and which word names it?
 #[derive(Debug, Clone, PartialEq)]
 pub struct Question {
-    /// The scene's number in the test split.
+    /// The scene's number in its split.
     pub number: u64,
     /// The scene.
     pub scene: Scene,
@@ -18,6 +18,16 @@ pub struct Question {
     pub other: usize,
     /// "a photo of a piano".
     pub caption: String,
+    /// Something else that the caption names, which the scene does not show.
+    absent: Option<Absent>,
+}
+
+/// A class that a caption names beside the object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Absent {
+    class: usize,
+    /// Whether it comes before the object.
+    first: bool,
 }
 
 impl Question {
@@ -34,6 +44,26 @@ impl Question {
             named,
             other,
             caption,
+            absent: None,
+        }
+    }
+
+    /// The same question with a caption that is half true: "a photo of a piano and a taxi" where there
+    /// is no taxi, or the other way round.
+    ///
+    /// # Panics
+    /// If the scene shows the class, or there is none of this index.
+    pub fn half_true(&self, class: usize, first: bool) -> Self {
+        let shown = |object: &Object| object.class == class;
+        assert!(!self.scene.objects.iter().any(shown));
+        let mut classes = [self.scene.objects[self.named].class, class];
+        if first {
+            classes.reverse();
+        }
+        Self {
+            caption: Caption::photo(&classes).text,
+            absent: Some(Absent { class, first }),
+            ..self.clone()
         }
     }
 
@@ -52,9 +82,24 @@ impl Question {
         noun(&self.scene.objects[self.other])
     }
 
-    /// The noun's bytes in the caption, its article left out: captions end with it.
+    /// The noun's bytes in the caption, its article left out.
     pub fn name_span(&self) -> Range<usize> {
-        self.caption.len() - self.name().len()..self.caption.len()
+        self.span(self.name(), self.absent.is_some_and(|absent| !absent.first))
+    }
+
+    /// Those of the noun of what is absent.
+    pub fn absent_span(&self) -> Option<Range<usize>> {
+        let Absent { class, first } = self.absent?;
+        Some(self.span(classes()[class].name, first))
+    }
+
+    /// A noun's place: at the caption's end, or before "and" and the noun there.
+    fn span(&self, noun: &str, first: bool) -> Range<usize> {
+        let end = match first {
+            true => self.caption.rfind(AND).expect("captions of two nouns"),
+            false => self.caption.len(),
+        };
+        end - noun.len()..end
     }
 
     /// Where the named object is seen, `[row, column]`.
@@ -67,6 +112,9 @@ impl Question {
         &self.scene.objects[self.other].mask
     }
 }
+
+/// What is between two nouns; no name has it.
+const AND: &str = " and ";
 
 fn noun(object: &Object) -> &'static str {
     classes()[object.class].name
@@ -85,6 +133,25 @@ mod tests {
             let scene = generator.scene_with(Split::Test, number, 2).unwrap();
             let question = Question::new(number, scene, 0, 1);
             assert_eq!(&question.caption[question.name_span()], question.name());
+        }
+    }
+
+    #[test]
+    fn both_names_of_a_half_true_caption_are_found() {
+        let generator = Generator::new();
+        for class in 0..classes().len() {
+            let scene = generator.scene_with(Split::Test, 3, 2).unwrap();
+            if scene.objects.iter().any(|object| object.class == class) {
+                continue;
+            }
+            let question = Question::new(3, scene, 0, 1);
+            for first in [true, false] {
+                let half = question.half_true(class, first);
+                assert_eq!(&half.caption[half.name_span()], half.name());
+                let absent = half.absent_span().unwrap();
+                assert_eq!(&half.caption[absent.clone()], classes()[class].name);
+                assert_eq!(absent.start < half.name_span().start, first);
+            }
         }
     }
 

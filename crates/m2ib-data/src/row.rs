@@ -34,6 +34,8 @@ pub struct Row {
     pub strangers: Vec<Region>,
     /// The bytes of the caption that name what is in the regions, where that is known.
     pub name: Option<Range<usize>>,
+    /// The bytes that name something that the picture does not show, where there is such a thing.
+    pub absent: Option<Range<usize>>,
     /// What is done to the image when it is opened.
     pub adjustment: Adjustment,
     /// Width and height of the image that the regions were drawn on, where the annotation says them:
@@ -167,6 +169,9 @@ impl Row {
         }
         if let Some(name) = &self.name {
             parts.push(format!("{}..{}", name.start, name.end).into_bytes());
+        }
+        if let Some(absent) = &self.absent {
+            parts.push(format!("not {}..{}", absent.start, absent.end).into_bytes());
         }
         if !self.adjustment.is_none() {
             parts.push(format!("{:?}", self.adjustment).into_bytes());

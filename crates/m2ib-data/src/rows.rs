@@ -154,6 +154,7 @@ impl<'a> Rows<'a> {
             others: Vec::new(),
             strangers: Vec::new(),
             name: None,
+            absent: None,
             adjustment: Adjustment::default(),
             annotated: draft.annotated,
         });

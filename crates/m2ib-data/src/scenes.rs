@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use m2ib_scenes::{Generator, Split};
+use m2ib_scenes::{Generator, Split, classes};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -15,24 +15,25 @@ const STRANGERS: usize = 16;
 /// Scenes with one object named in each.
 #[derive(Debug, Clone)]
 pub struct Scenes {
+    split: Split,
     questions: Vec<Question>,
 }
 
 impl Scenes {
-    /// The first scenes of the test split, of two and three objects in turn. Which object the
-    /// caption names, and whose share counts as the other's, is drawn from the seed.
+    /// The first scenes of the test split, as [`of`](Self::of) has them.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn new(scenes: usize, seed: u64) -> DataResult<Self> {
+        Self::of(Split::Test, 0..scenes as u64, seed)
+    }
+
+    /// Scenes of a split, of two and three objects in turn. Which object the caption names, and
+    /// whose share counts as the other's, is drawn from the seed.
     ///
     /// # Errors
     /// [`DataError::TooFewScenes`] for fewer than two.
-    pub fn new(scenes: usize, seed: u64) -> DataResult<Self> {
-        Self::over(0..scenes as u64, seed)
-    }
-
-    /// The same over other scenes of the test split.
-    ///
-    /// # Errors
-    /// As [`new`](Self::new).
-    pub fn over(scenes: Range<u64>, seed: u64) -> DataResult<Self> {
+    pub fn of(split: Split, scenes: Range<u64>, seed: u64) -> DataResult<Self> {
         let found = scenes.end.saturating_sub(scenes.start) as usize;
         if found < 2 {
             return Err(DataError::TooFewScenes { found });
@@ -40,7 +41,7 @@ impl Scenes {
         let generator = Generator::new();
         let questions = scenes.map(|number| {
             let objects = 2 + (number % 2) as usize;
-            let scene = generator.scene_with(Split::Test, number, objects)?;
+            let scene = generator.scene_with(split, number, objects)?;
             // A stream for each scene: more scenes leave the first ones' questions as they were.
             let mut rng = ChaCha8Rng::seed_from_u64(seed);
             rng.set_stream(number);
@@ -50,6 +51,7 @@ impl Scenes {
             Ok(Question::new(number, scene, named, other))
         });
         Ok(Self {
+            split,
             questions: questions.collect::<DataResult<_>>()?,
         })
     }
@@ -57,7 +59,32 @@ impl Scenes {
     /// The same scenes, with the other object named.
     pub fn swapped(&self) -> Self {
         Self {
+            split: self.split,
             questions: self.questions.iter().map(Question::swapped).collect(),
+        }
+    }
+
+    /// The same scenes, with captions of which half is true: each names another thing as well, drawn
+    /// from the seed, which the scene does not show, before or after the object.
+    pub fn half_true(&self, seed: u64) -> Self {
+        let half_true = |question: &Question| {
+            let mut rng = ChaCha8Rng::seed_from_u64(seed);
+            rng.set_stream(question.number);
+            let shown = |class: usize| {
+                let mut objects = question.scene.objects.iter();
+                objects.any(|object| object.class == class)
+            };
+            let class = loop {
+                let class = rng.random_range(0..classes().len() as u32) as usize;
+                if !shown(class) {
+                    break class;
+                }
+            };
+            question.half_true(class, rng.random())
+        };
+        Self {
+            split: self.split,
+            questions: self.questions.iter().map(half_true).collect(),
         }
     }
 
@@ -69,6 +96,7 @@ impl Scenes {
     /// A row a scene: its region is the named object's, the other's is held against it, and so are
     /// those of other scenes' named objects.
     pub fn dataset(&self) -> Dataset {
+        let split = self.split;
         let questions = self.questions.iter();
         let masks: Vec<Region> = questions
             .map(|question| Region::Mask(Arc::new(question.mask().clone())))
@@ -77,22 +105,30 @@ impl Scenes {
             let strangers = strangers(&self.questions, place).into_iter();
             Row {
                 // The same scene may be asked about another of its objects.
-                key: format!("scenes:test-{}-{}", question.number, question.named),
+                key: match question.absent_span() {
+                    None => format!("scenes:{split}-{}-{}", question.number, question.named),
+                    Some(_) => {
+                        format!("scenes:{split}-{}-{}-half", question.number, question.named)
+                    }
+                },
                 caption: question.caption.clone(),
                 regions: vec![masks[place].clone()],
                 others: vec![Region::Mask(Arc::new(question.other_mask().clone()))],
                 strangers: strangers.map(|place| masks[place].clone()).collect(),
                 name: Some(question.name_span()),
+                absent: question.absent_span(),
                 adjustment: clip_input::Adjustment::default(),
                 annotated: None,
                 image: RowImage::Picture {
-                    name: format!("scenes:test-{}", question.number),
+                    name: format!("scenes:{split}-{}", question.number),
                     pixels: Arc::new(question.scene.image.clone()),
                 },
             }
         });
+        let half = self.questions.iter().any(|it| it.absent_span().is_some());
+        let captions = if half { ", half-true captions" } else { "" };
         Dataset {
-            name: "emoji scenes (test)".into(),
+            name: format!("emoji scenes ({split}{captions})"),
             rows: rows.collect(),
             failures: Vec::new(),
             notes: Vec::new(),
@@ -126,6 +162,24 @@ mod tests {
     use super::*;
 
     #[test]
+    fn half_true_captions_name_what_no_scene_shows_on_either_side() {
+        let scenes = Scenes::new(40, 0).unwrap();
+        let half = scenes.half_true(0);
+        let mut before = 0;
+        for (row, question) in half.dataset().rows.iter().zip(half.questions()) {
+            let (name, absent) = (row.name.clone().unwrap(), row.absent.clone().unwrap());
+            let noun = &row.caption[absent.clone()];
+            let objects = question.scene.objects.iter();
+            let shown: Vec<_> = objects.map(|object| classes()[object.class].name).collect();
+            assert!(shown.contains(&&row.caption[name.clone()]) && !shown.contains(&noun));
+            before += usize::from(absent.start < name.start);
+        }
+        assert!((10..=30).contains(&before), "{before}");
+        assert_eq!(half.questions(), scenes.half_true(0).questions());
+        assert_ne!(half.questions(), scenes.half_true(1).questions());
+    }
+
+    #[test]
     fn a_seed_draws_the_questions_and_more_scenes_change_none() {
         let few = Scenes::new(4, 1).unwrap();
         let many = Scenes::new(9, 1).unwrap();
@@ -139,6 +193,10 @@ mod tests {
         };
         let other = Scenes::new(9, 2).unwrap();
         assert_ne!(captions(&many), captions(&other));
+        let other = Scenes::of(Split::Validation, 0..9, 1).unwrap();
+        assert_ne!(captions(&many), captions(&other));
+        let key = &other.dataset().rows[0].key;
+        assert!(key.starts_with("scenes:validation-0-"), "{key}");
         let error = Scenes::new(1, 0).unwrap_err().to_string();
         assert!(
             error.contains("at least 2") && error.contains("found 1"),

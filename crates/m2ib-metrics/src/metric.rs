@@ -95,6 +95,11 @@ pub enum Metric {
     TextWord,
     /// [`token_on_top`](crate::words::token_on_top), 0 or 1. Needs the same.
     TextToken,
+    /// [`above_absent`](crate::words::above_absent), 0 or 1. Needs to be known what names the object,
+    /// and what names something that the picture does not show.
+    TextAbsent,
+    /// [`balance`](crate::words::balance), 0..1. Needs a name of two words.
+    TextBalance,
     /// [`pooled_share`](m2ib_attribution::TextAttribution::pooled_share), 0..1.
     TextEndToken,
     /// [`text_sensitivity`](super::text_sensitivity), 0 and up.
@@ -111,7 +116,7 @@ pub enum Metric {
 
 impl Metric {
     /// Those that are asked of pairs of which the truth is known, in the order of tables.
-    pub const TRUTH: [Self; 8] = [
+    pub const TRUTH: [Self; 10] = [
         Self::Pointing,
         Self::Energy,
         Self::OtherEnergy,
@@ -119,11 +124,13 @@ impl Metric {
         Self::IouBest,
         Self::TextWord,
         Self::TextToken,
+        Self::TextAbsent,
+        Self::TextBalance,
         Self::TextEndToken,
     ];
 
     /// All, in the order of tables.
-    pub const ALL: [Self; 32] = [
+    pub const ALL: [Self; 34] = [
         Self::ImageDrop,
         Self::ImageIncrease,
         Self::ImageAverageDrop,
@@ -150,6 +157,8 @@ impl Metric {
         Self::TextInsertion,
         Self::TextWord,
         Self::TextToken,
+        Self::TextAbsent,
+        Self::TextBalance,
         Self::TextEndToken,
         Self::TextSensitivity,
         Self::TextInfidelity,
@@ -183,6 +192,8 @@ impl Metric {
             | Self::TextInsertion
             | Self::TextWord
             | Self::TextToken
+            | Self::TextAbsent
+            | Self::TextBalance
             | Self::TextEndToken
             | Self::TextSensitivity
             | Self::TextInfidelity
@@ -218,7 +229,10 @@ impl Metric {
 
     /// Whether it is of a pair's name for the object: which words of the caption that is.
     pub fn needs_name(self) -> bool {
-        matches!(self, Self::TextWord | Self::TextToken)
+        matches!(
+            self,
+            Self::TextWord | Self::TextToken | Self::TextAbsent | Self::TextBalance
+        )
     }
 
     /// Whether it explains a pair again and again: taken of the first pairs only.
@@ -269,6 +283,8 @@ impl Metric {
             Self::TextInsertion => ("text_insertion", "insertion", Higher),
             Self::TextWord => ("text_word", "word on top", Higher),
             Self::TextToken => ("text_token", "token on top", Higher),
+            Self::TextAbsent => ("text_absent", "above what is absent", Higher),
+            Self::TextBalance => ("text_balance", "weaker of two words", Higher),
             Self::TextEndToken => ("text_end_token", "pooled token", Lower),
             Self::TextSensitivity => ("text_sensitivity", "sensitivity", Lower),
             Self::TextInfidelity => ("text_infidelity", "infidelity × 10³", Lower),

@@ -31,6 +31,31 @@ pub fn token_on_top(text: &TextAttribution, name: &Range<usize>) -> (bool, f64) 
     )
 }
 
+/// Whether the strongest word of a name is above the strongest of another, which names something that
+/// the picture does not show. Chance is a half; a tie is no hit.
+pub fn above_absent(text: &TextAttribution, name: &Range<usize>, absent: &Range<usize>) -> bool {
+    let words = text.words();
+    let strongest = |name: &Range<usize>| {
+        let words = words.iter().filter(|word| within(&word.span, name));
+        let saliency = words.map(|word| word.saliency);
+        saliency.fold(f32::NEG_INFINITY, f32::max)
+    };
+    strongest(name) > strongest(absent)
+}
+
+/// The weaker word of a name of two over the stronger, 0..1; none for other names, and where neither
+/// word counts. Where one word alone tells what is meant, it may well have all.
+pub fn balance(text: &TextAttribution, name: &Range<usize>) -> Option<f64> {
+    let words = text.words().into_iter();
+    let words = words.filter(|word| within(&word.span, name));
+    let saliency: Vec<f64> = words.map(|word| word.saliency.into()).collect();
+    let &[first, second] = &saliency[..] else {
+        return None;
+    };
+    let (weaker, stronger) = (first.min(second), first.max(second));
+    (stronger > 0.0).then(|| weaker.max(0.0) / stronger)
+}
+
 /// Start and end tokens span no bytes and so belong to nothing.
 fn within(span: &Range<usize>, name: &Range<usize>) -> bool {
     span.start < name.end && name.start < span.end
@@ -93,6 +118,20 @@ mod tests {
         let text = text([0.0, 5.0, 3.0, 3.0, 1.0, 4.0]);
         assert_eq!(word_on_top(&text, &NAME), (true, 2.0 / 3.0));
         assert_eq!(token_on_top(&text, &NAME), (false, 3.0 / 6.0));
+    }
+
+    #[test]
+    fn a_name_is_held_against_what_is_absent_and_its_words_against_each_other() {
+        let text = text([9.0, 1.0, 2.0, 1.0, 0.75, 9.0]);
+        assert_eq!(balance(&text, &NAME), Some(0.25));
+        assert_eq!(balance(&text, &(2..7)), None, "one word");
+        assert_eq!(balance(&text, &(0..11)), None, "three");
+        assert!(above_absent(&text, &(2..7), &(8..11)));
+        assert!(!above_absent(&text, &(8..11), &(2..7)));
+        assert!(!above_absent(&text, &(8..11), &(8..11)), "a tie");
+        let mut below = text;
+        below.saliency = vec![-1.0; 6];
+        assert_eq!(balance(&below, &NAME), None);
     }
 
     #[test]

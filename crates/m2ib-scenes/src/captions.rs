@@ -65,6 +65,14 @@ impl Caption {
         }
     }
 
+    /// "a photo of a piano and a taxi": names classes, one to three of them, in their order.
+    ///
+    /// # Panics
+    /// If there are none or more, or not such classes.
+    pub fn photo(named: &[usize]) -> Self {
+        Self::fill(PHOTO[named.len() - 1], named)
+    }
+
     /// With a random template, or as a bare noun.
     fn draw(named: &[usize], rng: &mut impl Rng) -> Self {
         if let &[class] = named
@@ -114,12 +122,12 @@ impl Scene {
     /// # Panics
     /// If there is no object of this index.
     pub fn caption_naming(&self, object: usize) -> Caption {
-        Caption::fill(PHOTO[0], &[self.objects[object].class])
+        Caption::photo(&[self.objects[object].class])
     }
 
     /// "a photo of a piano, a taxi and dice": names all objects, in their order.
     pub fn caption_naming_all(&self) -> Caption {
-        Caption::fill(PHOTO[self.objects.len() - 1], &self.classes())
+        Caption::photo(&self.classes())
     }
 
     fn classes(&self) -> Vec<usize> {

@@ -1,5 +1,7 @@
 //! Random numbers: a stream of its own for every scene and purpose.
 
+use std::fmt;
+
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
@@ -18,6 +20,16 @@ pub enum Split {
     Validation,
     /// For figures that are reported.
     Test,
+}
+
+impl fmt::Display for Split {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Train => "train",
+            Self::Validation => "validation",
+            Self::Test => "test",
+        })
+    }
 }
 
 /// What random numbers are for. Captions do not depend on how many numbers a picture took.

@@ -9,7 +9,7 @@ use m2ib_data::{Region, Row};
 use m2ib_metrics::localisation::{
     Ranking, TOLERANCE, area, dilated, energy, iou_at, pointing, pointing_within,
 };
-use m2ib_metrics::words::{token_on_top, word_on_top};
+use m2ib_metrics::words::{above_absent, balance, token_on_top, word_on_top};
 use m2ib_metrics::{Metric, mean};
 use ndarray::Array2;
 
@@ -26,6 +26,7 @@ pub(super) struct Truth {
     other: Option<Array2<bool>>,
     strangers: Vec<Array2<bool>>,
     name: Option<Range<usize>>,
+    absent: Option<Range<usize>>,
 }
 
 impl Truth {
@@ -48,6 +49,7 @@ impl Truth {
             other: all(&row.others)?,
             strangers: strangers.iter().map(seen).collect(),
             name: row.name.clone(),
+            absent: row.absent.clone(),
         })
     }
 
@@ -101,6 +103,19 @@ impl Truth {
                     chance: Some(chance),
                 };
                 found.insert(metric, measured);
+            }
+            let balance = Measured {
+                value: balance(text, name),
+                chance: None,
+            };
+            found.insert(Metric::TextBalance, balance);
+            if let Some(absent) = &self.absent {
+                let hit = above_absent(text, name, absent);
+                let measured = Measured {
+                    value: Some(f64::from(u8::from(hit))),
+                    chance: Some(0.5),
+                };
+                found.insert(Metric::TextAbsent, measured);
             }
         }
         found
@@ -159,6 +174,7 @@ mod tests {
                 array![[false, false], [true, true]],
             ],
             name: None,
+            absent: None,
         };
         let found = truth.image(&array![[3.0, 1.0], [0.0, 0.0]]);
         let measured = |value, chance| Measured {
