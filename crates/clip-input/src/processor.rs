@@ -110,6 +110,28 @@ pub struct Pixels {
     pub facts: PictureFacts,
 }
 
+impl Pixels {
+    /// What is seen when the frame moves down and to the right by so many pixels; what lies beyond
+    /// the border is as the border is.
+    pub fn moved(&self, down: isize, right: isize) -> Self {
+        let Self { height, width, .. } = *self;
+        let at = |place: usize, by: isize, size: usize| {
+            place.saturating_add_signed(by).min(size.saturating_sub(1))
+        };
+        let mut values = Vec::with_capacity(self.values.len());
+        for plane in self.values.chunks_exact(height * width) {
+            for y in 0..height {
+                let row = &plane[at(y, down, height) * width..][..width];
+                values.extend((0..width).map(|x| row[at(x, right, width)]));
+            }
+        }
+        Self {
+            values,
+            ..self.clone()
+        }
+    }
+}
+
 /// Whether the same is done to images, whatever file said so.
 impl PartialEq for ImageProcessor {
     fn eq(&self, other: &Self) -> bool {

@@ -1,7 +1,7 @@
 //! What an explanation says: plain numbers on the host, serialisable both ways.
 
 use clip_input::{Caption, Read, Role, Token, View};
-use m2ib_settings::Step;
+use m2ib_settings::{Shifts, Step};
 use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 
@@ -32,6 +32,9 @@ pub struct Attribution {
 pub struct ImageAttribution {
     #[serde(with = "rows")]
     saliency: Array2<f32>,
+    /// How many times finer than the grid of patches the map is, along each side.
+    #[serde(default)]
+    pub shifts: Shifts,
     /// The tokens that are no patch, in order; empty where a method gives them nothing.
     pub others: Vec<RoleScore>,
     /// What saliency is measured in.
@@ -49,6 +52,7 @@ impl ImageAttribution {
     pub fn new(saliency: Array2<f32>, unit: Unit, input_size: [usize; 2], view: View) -> Self {
         Self {
             saliency,
+            shifts: Shifts::ONE,
             others: Vec::new(),
             unit,
             input_size,
@@ -57,7 +61,8 @@ impl ImageAttribution {
         }
     }
 
-    /// Saliency per patch, `[rows, columns]`: M2IB's is the information in nats.
+    /// Saliency per patch, `[rows, columns]`: M2IB's is the information in nats. A map over
+    /// [shifted](Self::shifts) grids is finer, and says at each cell what a patch there would carry.
     pub fn saliency(&self) -> &Array2<f32> {
         &self.saliency
     }
@@ -67,7 +72,8 @@ impl ImageAttribution {
     pub fn others_share(&self) -> f32 {
         let size = |values: &mut dyn Iterator<Item = f32>| values.map(f32::abs).sum::<f32>();
         let others = size(&mut self.others.iter().map(|other| other.saliency));
-        let patches = size(&mut self.saliency.iter().copied());
+        // Patches of shifted grids overlap.
+        let patches = size(&mut self.saliency.iter().copied()) / self.shifts.count() as f32;
         match others + patches {
             all if all > 0.0 => others / all,
             _ => 0.0,
@@ -79,7 +85,7 @@ impl ImageAttribution {
         heat_map::normalize(&self.saliency).1
     }
 
-    /// The patches' saliency scaled to 0..1, `[rows, columns]`; zeros if [flat](Self::is_flat).
+    /// The saliency scaled to 0..1, `[rows, columns]`; zeros if [flat](Self::is_flat).
     pub fn normalized(&self) -> Array2<f32> {
         heat_map::normalize(&self.saliency).0
     }
@@ -186,7 +192,8 @@ pub struct TokenScore<'a> {
     pub score: f32,
 }
 
-/// One word with its score: its tokens' saliency summed.
+/// One word with its score: its tokens' saliency summed, or the mean of it where it is a
+/// [share](Unit::Share).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct WordScore {
     /// The word as the caption spells it.
@@ -224,13 +231,23 @@ impl TextAttribution {
     /// The words with their scores.
     pub fn words(&self) -> Vec<WordScore> {
         let mut words: Vec<(Option<usize>, WordScore)> = Vec::new();
+        // Pieces of the last word.
+        let mut pieces = 0;
         for (token, saliency) in self.pairs().filter(|(token, _)| token.role == Role::Piece) {
             match words.last_mut() {
                 Some((word, score)) if *word == token.word && word.is_some() => {
+                    pieces += 1;
                     score.span.end = token.span.end;
-                    score.saliency += saliency;
+                    match self.unit {
+                        // The mean of shares is one.
+                        Unit::Share => {
+                            score.saliency += (saliency - score.saliency) / pieces as f32;
+                        }
+                        _ => score.saliency += saliency,
+                    }
                 }
                 _ => {
+                    pieces = 1;
                     let span = token.span.clone();
                     let score = WordScore {
                         text: String::new(),
@@ -470,6 +487,9 @@ mod tests {
         assert_eq!((words[0].saliency, words[0].score), (1.0, 0.2));
         let scores: Vec<f32> = text.tokens().iter().map(|token| token.score).collect();
         assert_eq!(scores, [0.0, 1.0 / 3.0, 2.0 / 3.0, 1.0, 0.0]);
+        let mut shares = text.clone();
+        shares.unit = Unit::Share;
+        assert_eq!(shares.words()[1].saliency, 2.5);
         assert_eq!(text.pooled_share(), Some((Role::End, 0.5)));
         let others = text.others();
         let others: Vec<_> = others.iter().map(|it| (it.role, it.saliency)).collect();

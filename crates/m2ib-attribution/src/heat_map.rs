@@ -45,6 +45,36 @@ pub fn upsample(map: &Array2<f32>, height: usize, width: usize) -> Array2<f32> {
     })
 }
 
+/// One map from several over grids that lie a part of a patch apart, as many times finer: each cell has
+/// the mean of what they say at its centre.
+///
+/// `maps` come row by row, one for each pair of `offsets` (in patches, down and across), which lie as far
+/// apart as the cells.
+///
+/// # Panics
+/// If there are not as many maps as pairs, or none.
+pub fn interleave(maps: &[Array2<f32>], offsets: &[f64]) -> Array2<f32> {
+    let along = offsets.len();
+    assert_eq!(
+        maps.len(),
+        along * along,
+        "one map for each pair of offsets"
+    );
+    let (rows, columns) = maps[0].dim();
+    let centre = |cell: usize| (cell as f64 + 0.5) / along as f64 - 0.5;
+    Array2::from_shape_fn((rows * along, columns * along), |(row, column)| {
+        let maps = maps.iter().enumerate();
+        let sum: f64 = maps
+            .map(|(place, map)| {
+                let down = centre(row) - offsets[place / along];
+                let across = centre(column) - offsets[place % along];
+                f64::from(sample(map, down, across))
+            })
+            .sum();
+        (sum / (along * along) as f64) as f32
+    })
+}
+
 /// Min–max to 0..1; zeros, and `true`, for a map that is constant.
 pub fn normalize(map: &Array2<f32>) -> (Array2<f32>, bool) {
     match Range::of(map.iter().copied()) {
@@ -143,6 +173,28 @@ mod tests {
     use super::*;
     use ndarray::array;
     use proptest::prelude::*;
+
+    #[test]
+    fn interleaved_maps_have_their_own_values_at_their_centres() {
+        let one = array![[1.0, 2.0], [3.0, 4.0]];
+        assert_eq!(interleave(std::slice::from_ref(&one), &[0.0]), one);
+        // A ramp from left to right, seen by four grids, stays one.
+        let ramp = |offset: f64| {
+            let at = |(_, column): (usize, usize)| (column as f64 + offset) as f32;
+            Array2::from_shape_fn((3, 5), at)
+        };
+        let offsets = [-0.25, 0.25];
+        let maps: Vec<_> = (0..4).map(|place| ramp(offsets[place % 2])).collect();
+        let fine = interleave(&maps, &offsets);
+        assert_eq!(fine.dim(), (6, 10));
+        for ((_, column), value) in fine.indexed_iter() {
+            let expected = (column as f32 + 0.5) / 2.0 - 0.5;
+            // At the border there is no neighbour to mix with.
+            if (1..9).contains(&column) {
+                assert!((value - expected).abs() < 1e-6, "{column}: {value}");
+            }
+        }
+    }
 
     #[test]
     fn upsampling_holds_the_border_and_mixes_between() {

@@ -12,6 +12,6 @@ mod warning;
 pub use attribution::{
     Attribution, ImageAttribution, RoleScore, TextAttribution, TokenScore, WordScore,
 };
-pub use heat_map::{HeatMap, Rect, normalize, upsample};
+pub use heat_map::{HeatMap, Rect, interleave, normalize, upsample};
 pub use provenance::{Bottlenecks, FitRecord, Method, Provenance, Unit};
 pub use warning::Warning;

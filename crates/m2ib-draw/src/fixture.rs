@@ -7,7 +7,7 @@ use m2ib_attribution::{
     Attribution, Bottlenecks, FitRecord, ImageAttribution, Method, Provenance, RoleScore,
     TextAttribution, Unit,
 };
-use m2ib_settings::{Layer, ModalitySettings, Noise, Preset, Sampling, Settings, Step};
+use m2ib_settings::{Layer, ModalitySettings, Noise, Preset, Sampling, Settings, Shifts, Step};
 
 /// An explanation of an image of this size, the square in its middle seen.
 pub(crate) fn attribution(width: u32, height: u32) -> Attribution {
@@ -25,6 +25,7 @@ pub(crate) fn attribution(width: u32, height: u32) -> Attribution {
         layer: Layer::Block(2),
         noise: Noise::Matched,
         sampling: Sampling::Independent,
+        shifts: Shifts::ONE,
         bottleneck: Settings::default(),
     };
     let mut image = ImageAttribution::new(nats, Unit::Nats, [96, 96], view);

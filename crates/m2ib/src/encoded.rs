@@ -7,14 +7,15 @@ use image::DynamicImage;
 use m2ib_core::{Readout, cosine_similarity};
 
 use crate::readout::TowerReadout;
-use crate::{Error, Explainer, Layer, Modality, Result};
+use crate::{Error, Explainer, Layer, Modality, ModalitySettings, Result, Shifts, shifts};
 
 /// An image that went through its tower once, ready to be explained against many captions.
 #[derive(Debug, Clone)]
 pub struct EncodedImage {
     /// The projected embedding, `[1, embedding]`, not normalised.
     pub embedding: Tensor<2>,
-    pub(crate) latent: Tensor<3>,
+    /// One for each shift, `[1, tokens, width]`.
+    pub(crate) latents: Vec<Tensor<3>>,
     origin: Origin,
     pub(crate) layout: Layout,
     pub(crate) input_size: [usize; 2],
@@ -45,6 +46,7 @@ impl EncodedText {
 struct Origin {
     identity: String,
     layer: Layer,
+    shifts: Shifts,
     precision: Precision,
     device: Device,
 }
@@ -65,17 +67,27 @@ impl Explainer {
     pub fn encode_pixels(&self, pixels: Pixels) -> Result<EncodedImage> {
         let facts = pixels.facts;
         let tower = self.model.image();
-        let start = self.image.settings.layer.next_block();
+        let ModalitySettings { layer, shifts, .. } = self.image.settings;
+        let start = layer.next_block();
         let layout = self.model.image_layout(&pixels)?;
-        let (latent, embedding) = self.pair_lanes.together(|| {
+        let moved = shifts::moved(&pixels, &layout, shifts)?;
+        let (latents, embedding) = self.pair_lanes.together(|| {
             let embedded = tower.embed(self.model.pixels(&pixels)?)?;
-            Ok::<_, Error>(begin(tower, start, embedded, &layout))
+            let (latent, embedding) = begin(tower, start, embedded, &layout);
+            if moved.is_empty() {
+                return Ok((vec![latent], embedding));
+            }
+            let latents = moved.iter().map(|pixels| {
+                let embedded = tower.embed(self.model.pixels(pixels)?)?;
+                Ok::<_, Error>(tower.blocks(0..start, embedded, &layout))
+            });
+            Ok::<_, Error>((latents.collect::<Result<_>>()?, embedding))
         })?;
         let origin = self.origin(Modality::Image);
         let (input_size, view) = self.model.covered(&pixels, &layout);
         Ok(EncodedImage {
             embedding,
-            latent,
+            latents,
             origin,
             layout,
             input_size,
@@ -161,6 +173,7 @@ impl Explainer {
         Origin {
             identity,
             layer: self.settings(modality).layer,
+            shifts: self.settings(modality).shifts,
             precision: self.model.precision(),
             device: self.model.device(),
         }
@@ -175,11 +188,16 @@ impl Explainer {
             let Origin {
                 identity,
                 layer,
+                shifts,
                 precision,
                 device,
             } = origin;
+            let shifts = match *shifts {
+                Shifts::ONE => String::new(),
+                shifts => format!(" with {shifts} shifts"),
+            };
             format!(
-                "model {identity} in {precision} at {layer} on {:?}",
+                "model {identity} in {precision} at {layer}{shifts} on {:?}",
                 device.as_dispatch()
             )
         };

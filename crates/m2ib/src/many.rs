@@ -104,7 +104,8 @@ impl Explainer {
         let tokens = pairs.iter().map(|(image, _)| image.layout.tokens.len());
         let reads = |side: &Side| {
             let settings = side.settings.bottleneck;
-            settings.samples * (1 + usize::from(settings.two_sided()))
+            let reads = settings.samples * (1 + usize::from(settings.two_sided()));
+            reads * side.settings.shifts.count()
         };
         let image = tokens.max().unwrap_or(1) * reads(&self.image);
         let text = self.model.text().positions() * reads(&self.text);
@@ -131,7 +132,7 @@ impl Explainer {
         let cosine = |embedding: &Tensor<2>| Arc::new(Cosine::new(embedding.clone()));
         let problem = |index: usize| {
             let (image, text) = pairs[index];
-            self.image_problem(image, cosine(&text.embedding))
+            self.image_problems(image, cosine(&text.embedding))
         };
         let layout = |index: usize| &pairs[index].0.layout;
         let readout = |group: &[usize]| -> Box<dyn Readout + '_> {
@@ -140,7 +141,7 @@ impl Explainer {
         let mut by_image = self.solve_by_layout(Modality::Image, &fit, layout, problem, readout);
         let problem = |index: usize| {
             let (image, text) = pairs[index];
-            self.text_problem(text, cosine(&image.embedding))
+            Ok(vec![self.text_problem(text, cosine(&image.embedding))?])
         };
         let layout = |index: usize| &pairs[index].1.layout;
         let readout = |group: &[usize]| {
@@ -153,34 +154,35 @@ impl Explainer {
             let similarity = similarity?;
             let missing = "every pair that fits was solved";
             let by_image = by_image.remove(&index).expect(missing)?;
-            let by_text = by_text.remove(&index).expect(missing)?;
+            let by_text = by_text.remove(&index).expect(missing)?.remove(0);
             let (image, text) = pairs[index];
             self.attribution(image, text, similarity, by_image, by_text)
         };
         similarities.into_iter().enumerate().map(result).collect()
     }
 
-    /// The solutions of pairs' problems, batch by batch: a batch needs one layout.
+    /// The solutions of pairs' problems, of which each has as many, batch by batch: a batch needs one
+    /// layout.
     fn solve_by_layout<'a>(
         &self,
         modality: Modality,
         pairs: &[usize],
         layout: impl Fn(usize) -> &'a Layout,
-        problem: impl Fn(usize) -> Result<Problem>,
+        problems: impl Fn(usize) -> Result<Vec<Problem>>,
         readout: impl Fn(&[usize]) -> Box<dyn Readout + 'a>,
-    ) -> BTreeMap<usize, Result<Solution>> {
+    ) -> BTreeMap<usize, Result<Vec<Solution>>> {
         let mut groups = BTreeMap::<_, Vec<usize>>::new();
         for &index in pairs {
             groups.entry(layout(index)).or_default().push(index);
         }
         let mut solved = BTreeMap::new();
         for group in groups.into_values() {
-            let problems: Vec<_> = group.iter().map(|&index| problem(index)).collect();
+            let problems: Vec<_> = group.iter().map(|&index| problems(index)).collect();
             // Of those that can be stated.
             let stated = group
                 .iter()
                 .zip(&problems)
-                .filter(|(_, problem)| problem.is_ok());
+                .filter(|(_, problems)| problems.is_ok());
             let stated: Vec<usize> = stated.map(|(&index, _)| index).collect();
             let readout = match stated.is_empty() {
                 true => readout(&group),
@@ -192,26 +194,15 @@ impl Explainer {
         solved
     }
 
-    /// One result a problem: those that could not be stated keep their error, and an error of the
-    /// batch as a whole is everyone's.
+    /// One result a pair: those whose problems could not be stated keep their error, and an error of
+    /// the batch as a whole is everyone's.
     fn solve_batch(
         &self,
         modality: Modality,
-        problems: Vec<Result<Problem>>,
+        pairs: Vec<Result<Vec<Problem>>>,
         readout: &dyn Readout,
-    ) -> Vec<Result<Solution>> {
-        let mut errors = Vec::new();
-        let stated: Vec<_> = problems
-            .into_iter()
-            .enumerate()
-            .filter_map(|(index, problem)| match problem {
-                Ok(problem) => Some(problem),
-                Err(error) => {
-                    errors.push((index, error));
-                    None
-                }
-            })
-            .collect();
+    ) -> Vec<Result<Vec<Solution>>> {
+        let stated: Vec<Problem> = pairs.iter().flatten().flatten().cloned().collect();
         let bottleneck = &self.side(modality).bottleneck;
         let solved = match stated.as_slice() {
             [] => Vec::new(),
@@ -220,15 +211,16 @@ impl Explainer {
                 .unwrap_or_else(|error| stated.iter().map(|_| Err(error.clone())).collect()),
         };
         let failed = |source| Error::Bottleneck { modality, source };
-        let mut results: Vec<_> = solved
+        let mut solved = solved.into_iter();
+        // In the order they came in.
+        pairs
             .into_iter()
-            .map(|solution| solution.map_err(failed))
-            .collect();
-        // In the order they came in, so each index counts the ones before it.
-        for (index, error) in errors {
-            results.insert(index, Err(error));
-        }
-        results
+            .map(|problems| {
+                let own: Vec<_> = solved.by_ref().take(problems?.len()).collect();
+                let own = own.into_iter();
+                own.map(|solution| solution.map_err(failed)).collect()
+            })
+            .collect()
     }
 }
 
@@ -273,7 +265,7 @@ mod tests {
 
     #[test]
     fn many_pairs_are_explained_as_each_would_be_alone() {
-        for preset in [Preset::Released, Preset::Matched] {
+        for preset in [Preset::Fine, Preset::Released, Preset::Matched] {
             let explainer = explainer(preset);
             let images: Vec<_> = explainer
                 .encode_images(&scenes(2))

@@ -1,7 +1,7 @@
 //! The numbers beside the picture, and how the explanation was made.
 
 use m2ib_attribution::{Attribution, Method, Provenance, RoleScore, Unit};
-use m2ib_settings::{ModalitySettings, Noise};
+use m2ib_settings::{ModalitySettings, Noise, Shifts};
 use maud::{Markup, Render, html};
 
 use crate::number_format::NumberFormat;
@@ -108,6 +108,10 @@ fn bottleneck(name: &str, settings: &ModalitySettings) -> Markup {
                 (entry("Learning rate", bottleneck.learning_rate.to_string()))
                 (entry("Steps", bottleneck.steps))
                 (entry("Samples", format!("{}, {}", bottleneck.samples, settings.sampling)))
+                (entry("Shown", bottleneck.quantity.to_string()))
+                @if settings.shifts != Shifts::ONE {
+                    (entry("Shifted grids", settings.shifts.count()))
+                }
             }
         }
     }
