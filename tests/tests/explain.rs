@@ -15,8 +15,8 @@ use m2ib::{
 };
 use rstest::rstest;
 
-/// Pixels along a patch's side.
-const PATCH: u32 = 12;
+/// Pixels along a scene's side.
+const SIZE: u32 = 96;
 
 static EXPLAINER: LazyLock<Explainer> = LazyLock::new(|| Explainer::emoji().unwrap());
 
@@ -24,30 +24,30 @@ fn picture(scene: &Scene) -> DynamicImage {
     decode_image(scene.png, scene.name).unwrap()
 }
 
-/// The share of every patch that an object covers.
-fn coverage(scene: &Scene, object: usize) -> Array2<f64> {
+/// The share of every cell of a map that an object covers, `[rows, columns]`.
+fn coverage(scene: &Scene, object: usize, (rows, columns): (usize, usize)) -> Array2<f64> {
     let mask: GrayImage = decode_image(scene.objects[object].mask, "mask")
         .unwrap()
         .to_luma8();
-    Array2::from_shape_fn((8, 8), |(row, column)| {
-        let (left, top) = (column as u32 * PATCH, row as u32 * PATCH);
-        let covered = (0..PATCH * PATCH)
-            .filter(|i| mask.get_pixel(left + i % PATCH, top + i / PATCH)[0] > 127)
-            .count();
-        covered as f64 / f64::from(PATCH * PATCH)
+    let size = [SIZE / rows as u32, SIZE / columns as u32];
+    Array2::from_shape_fn((rows, columns), |(row, column)| {
+        let (top, left) = (row as u32 * size[0], column as u32 * size[1]);
+        let pixels = (0..size[0]).flat_map(|y| (0..size[1]).map(move |x| (left + x, top + y)));
+        let covered = pixels.filter(|&(x, y)| mask.get_pixel(x, y)[0] > 127);
+        covered.count() as f64 / f64::from(size[0] * size[1])
     })
 }
 
-/// The patch with the most nats.
+/// The hottest cell.
 fn hottest(attribution: &Attribution) -> (usize, usize) {
-    let nats = attribution.image.saliency().indexed_iter();
-    nats.max_by(|a, b| a.1.total_cmp(b.1)).unwrap().0
+    let map = attribution.image.saliency().indexed_iter();
+    map.max_by(|a, b| a.1.total_cmp(b.1)).unwrap().0
 }
 
-/// The share of the image's nats that lies on an object.
+/// The share of the map, scaled to 0..1, that lies on an object.
 fn energy(attribution: &Attribution, coverage: &Array2<f64>) -> f64 {
-    let nats = attribution.image.saliency().mapv(f64::from);
-    (&nats * coverage).sum() / nats.sum()
+    let map = attribution.image.normalized().mapv(f64::from);
+    (&map * coverage).sum() / map.sum()
 }
 
 /// The one object of sixteen that is missed: the model sees the raccoon's face as a monkey's, so
@@ -69,7 +69,7 @@ fn the_object_named_is_the_hot_spot_and_its_noun_the_strongest_word(
     });
     for (index, object) in scene.objects.iter().enumerate() {
         let (named, unnamed) = (&pair[index], &pair[1 - index]);
-        let coverage = coverage(scene, index);
+        let coverage = coverage(scene, index, named.image.saliency().dim());
         let on_object = coverage[hottest(named)] > 0.2;
         assert!(
             on_object || object.name == MISSED,

@@ -330,13 +330,13 @@ const CAPTION: &str = "a photo of a red cat";
 
 #[test]
 fn the_bottleneck_explains_it() {
-    for preset in [Preset::Released, Preset::Matched] {
+    for preset in Preset::ALL {
         let builder = Explainer::builder(model())
             .preset(preset)
             .steps(4)
             .samples(3);
         let explainer = match preset {
-            Preset::Released => builder.build().unwrap(),
+            Preset::Fine | Preset::Fast | Preset::Released => builder.build().unwrap(),
             Preset::Matched => {
                 let plain = Explainer::builder(model()).build().unwrap();
                 let images = [picture(0), picture(9)];
@@ -346,7 +346,10 @@ fn the_bottleneck_explains_it() {
             }
         };
         let attribution = explainer.attribute(&picture(0), CAPTION).unwrap();
-        assert_eq!(attribution.image.saliency().shape(), GRID);
+        let finer = attribution.image.shifts.along();
+        assert_eq!(finer, if preset == Preset::Fine { 2 } else { 1 });
+        let shape = GRID.map(|side| side * finer);
+        assert_eq!(attribution.image.saliency().shape(), shape);
         assert!(!attribution.image.is_flat());
         assert!(attribution.image.others.is_empty());
         assert_eq!(attribution.image.input_heat_map().shape(), SIZE);

@@ -11,26 +11,36 @@ use crate::model::ModelArguments;
 
 /// Scenes that a model's statistics are taken over where it comes without.
 const SCENES: u64 = 512;
+/// In place of a file: no statistics.
+const NONE: &str = "none";
 /// Their name in a folder.
 const FILE: &str = "calibration.safetensors";
 
 #[derive(Args)]
 pub(crate) struct CalibrationArguments {
     /// Feature statistics for matched noise, from `m2ib calibrate`. If not given, those in the
-    /// model's folder (calibration.safetensors); to evaluate and sweep, else statistics over 512
-    /// scenes that are not explained.
-    #[arg(long, value_name = "FILE")]
+    /// model's folder (calibration.safetensors); to evaluate and sweep with methods that need some,
+    /// else statistics over 512 scenes that are not explained. "none": an image's own patches and the
+    /// vocabulary, even where there are some.
+    #[arg(long, value_name = "FILE|none")]
     calibration: Option<PathBuf>,
 }
 
 impl CalibrationArguments {
     /// What is read of them.
     pub(crate) fn inputs(&self) -> Option<PathBuf> {
-        self.calibration.clone()
+        self.calibration.clone().filter(|_| !self.is_none())
+    }
+
+    fn is_none(&self) -> bool {
+        self.calibration.as_deref() == Some(Path::new(NONE))
     }
 
     /// Those given, or those that came with the model.
     pub(crate) fn known(&self, arguments: &ModelArguments) -> Result<Option<Calibration>> {
+        if self.is_none() {
+            return Ok(None);
+        }
         let beside = Path::new(&arguments.model).join(FILE);
         Ok(match &self.calibration {
             Some(file) => {
@@ -51,6 +61,7 @@ impl CalibrationArguments {
         model: &DualEncoder,
     ) -> Result<Option<Calibration>> {
         let known = self.known(arguments)?;
+        let needed = needed && !self.is_none();
         Ok(known.or_else(|| needed.then(|| Calibration::standard(model))))
     }
 
@@ -64,7 +75,7 @@ impl CalibrationArguments {
         folder: &Path,
     ) -> Result<Option<Calibration>> {
         let known = self.known(arguments)?;
-        if known.is_some() || !needed {
+        if known.is_some() || !needed || self.is_none() {
             return Ok(known);
         }
         let made = folder.join(FILE);

@@ -26,7 +26,7 @@ pub(crate) struct Evaluate {
     /// have seeds of their own), and the resamples of the intervals.
     #[arg(long, default_value_t = 0)]
     seed: u64,
-    /// M2IB's presets to compare, separated by commas [default: released,matched, if neither
+    /// M2IB's presets to compare, separated by commas [default: all, if neither
     /// --methods nor --data asks for more].
     #[arg(long, value_name = "PRESET", value_delimiter = ',')]
     preset: Vec<Preset>,
@@ -82,7 +82,7 @@ impl Evaluate {
     fn methods(&self) -> Result<Vec<Chosen>> {
         let mut methods = self.compare.methods()?;
         let usual = match self.is_of_scenes_alone() {
-            true => vec![Preset::Released, Preset::Matched],
+            true => Preset::ALL.to_vec(),
             false => Vec::new(),
         };
         let presets = if self.preset.is_empty() {
@@ -97,7 +97,7 @@ impl Evaluate {
         );
         for file in &self.config {
             let config = Config::load(file).context("--config")?;
-            let preset = config.preset.or(Some(self.model.usual_preset()));
+            let preset = config.preset.or(Some(Preset::default()));
             methods.push(Arc::new(Configured {
                 name: self.name(file),
                 config: Config { preset, ..config },

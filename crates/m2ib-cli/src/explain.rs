@@ -11,7 +11,7 @@ use m2ib::image::{DynamicImage, ImageFormat};
 use m2ib::ndarray::Array1;
 use m2ib::{
     Attribution, Beta, Config, Explainer, Fits, Gates, Layer, Modality, Noise, Overrides, Preset,
-    Quantity, Sampling, Warning,
+    Quantity, Sampling, Shifts, Warning,
 };
 use m2ib_methods::{MethodFactory, Subject};
 use ndarray_npy::WriteNpyExt;
@@ -63,8 +63,9 @@ struct M2ib {
     /// Settings in a TOML file, as `m2ib sweep` writes them; the options below come before them.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Where the settings start from: "released" is the paper's (the default), "matched" is sharper
-    /// and better with a calibration (the default of the embedded model, which has one).
+    /// Where the settings start from: "fine" shows the object (the default), "fast" takes a fifth of
+    /// its time, "matched" is the paper's one side with noise matched to the model, "released" the
+    /// paper's.
     #[arg(long)]
     preset: Option<Preset>,
     /// Layer to mask in the image tower: "embedding", or a block counted from 0.
@@ -103,6 +104,10 @@ struct M2ib {
     /// "antithetic", in pairs of opposite sign.
     #[arg(long)]
     sampling: Option<Sampling>,
+    /// Average the image's map over grids moved by parts of a patch, so many along each side: it is
+    /// as many times finer, and takes as many times squared as long.
+    #[arg(long)]
+    shifts: Option<Shifts>,
     /// What the map shows: "nats" (the paper's), the "share" of a token that passes, or
     /// "mean-share", its mean over the steps.
     #[arg(long)]
@@ -210,9 +215,9 @@ impl Explain {
             Some(file) => Config::load(file).context("--config")?,
             None => Config::default(),
         };
-        let usual = self.model.usual_preset();
-        let overrides = |layer| Overrides {
+        let overrides = |layer, shifts| Overrides {
             layer,
+            shifts,
             noise: method.sigma.map(|sigma| Noise::Isotropic { sigma }),
             sampling: method.sampling,
             beta: method.beta,
@@ -226,10 +231,12 @@ impl Explain {
         };
         let calibration = self.calibration.known(&self.model)?;
         let mut builder = Explainer::builder(self.model.load()?)
-            .preset(usual)
             .config(config)
-            .overrides(Modality::Image, overrides(method.layer_image))
-            .overrides(Modality::Text, overrides(method.layer_text))
+            .overrides(
+                Modality::Image,
+                overrides(method.layer_image, method.shifts),
+            )
+            .overrides(Modality::Text, overrides(method.layer_text, None))
             .seed(method.seed);
         if let Some(preset) = method.preset {
             builder = builder.preset(preset);

@@ -58,9 +58,11 @@ impl Inspect {
                 depth => format!(", 0 to {}", depth - 2),
             };
             print(format_args!(
-                "      layers    embedding{last}; released preset: {}, matched: {}",
-                layer(Preset::Released),
-                layer(Preset::Matched)
+                "      layers    embedding{last}; masked by the preset {}: {}, by {}: {}",
+                Preset::default(),
+                layer(Preset::default()),
+                Preset::Released,
+                layer(Preset::Released)
             ))?;
         }
         print("")?;

@@ -9,7 +9,7 @@ use clap::Args;
 use m2ib::clip_input::Content;
 use m2ib::clip_model::ModelFiles;
 use m2ib::m2ib_core::{self, Lanes};
-use m2ib::{Backend, DeviceChoice, DualEncoder, Precision, Preset};
+use m2ib::{Backend, DeviceChoice, DualEncoder, Precision};
 
 /// The embedded model's name.
 pub(crate) const EMOJI: &str = "emoji";
@@ -33,14 +33,6 @@ impl ModelArguments {
     /// Whether the embedded model is meant (a folder of that name comes first).
     pub(crate) fn is_emoji(&self) -> bool {
         self.model == EMOJI && !Path::new(EMOJI).is_dir()
-    }
-
-    /// Where settings start from if nothing else is said: the embedded model has a calibration.
-    pub(crate) fn usual_preset(&self) -> Preset {
-        match self.is_emoji() {
-            true => Preset::Matched,
-            false => Preset::Released,
-        }
     }
 
     /// The files of a folder that are read of it, as far as they are there.

@@ -297,7 +297,7 @@ impl Sweep {
             }
         }
         if presets.is_empty() {
-            presets.push(self.model.usual_preset());
+            presets.push(Preset::default());
         }
         presets
     }

@@ -55,7 +55,7 @@ fn what_a_sweep_chooses_is_what_explain_takes_and_the_same_command_does_nothing_
     let chosen = chosen["method"].as_str().unwrap();
     assert!(chosen.ends_with("steps=20"), "{chosen}");
     assert_eq!(search["held_out"][0]["method"], chosen);
-    assert_eq!(search["held_out"][1]["method"], "m2ib-matched");
+    assert_eq!(search["held_out"][1]["method"], "m2ib-fine");
     for name in ["sweep.md", "sweep.csv", "sweep.svg"] {
         assert!(out.join(name).is_file(), "{name} is missing");
     }
@@ -81,7 +81,7 @@ fn what_a_sweep_chooses_is_what_explain_takes_and_the_same_command_does_nothing_
     assert!(chosen.contains(&layer), "{chosen}");
     assert_eq!(made.image.bottleneck.steps, 20);
     // The metric says nothing of the text, so its settings stay.
-    assert_eq!(made.text.bottleneck.steps, 40);
+    assert_eq!(made.text.bottleneck.steps, 10);
 
     let journal = std::fs::read(out.join("journal.jsonl")).unwrap();
     assert_eq!(succeeded(&sweep(&out, &arguments)), printed);

@@ -31,6 +31,8 @@ impl Registry {
     pub fn standard() -> Self {
         Self {
             methods: vec![
+                Arc::new(M2ibSettings::new(Preset::Fine)),
+                Arc::new(M2ibSettings::new(Preset::Fast)),
                 Arc::new(M2ibSettings::new(Preset::Matched)),
                 Arc::new(M2ibSettings::new(Preset::Released)),
                 Arc::new(Nib::default()),
@@ -188,6 +190,9 @@ mod tests {
     fn what_is_the_default_is_the_same_method() {
         for (given, key) in [
             ("m2ib-matched:beta=1:steps=40:sigma=matched", "m2ib-matched"),
+            // What is one side's alone is more than the default.
+            ("m2ib-fine:gates=8/token:shifts=2", "m2ib-fine"),
+            ("m2ib-fine:gates=8", "m2ib-fine:gates=8"),
             ("grad-cam:layer=auto:form=pooled", "grad-cam"),
             ("grad-cam:layer=2", "grad-cam:layer=block.2"),
             ("rise:keep=0.50", "rise"),
@@ -201,6 +206,8 @@ mod tests {
         for usual in Registry::standard().methods() {
             let name = usual.name();
             let random = [
+                "m2ib-fine",
+                "m2ib-fast",
                 "m2ib-matched",
                 "m2ib-released",
                 "rise",
@@ -216,7 +223,8 @@ mod tests {
     fn statistics_are_needed_where_the_noise_is_matched() {
         let needs = |text: &str| parse(text).unwrap().needs_calibration();
         assert!(needs("m2ib-matched"));
-        assert!(!needs("m2ib-matched:sigma=0.5"));
+        assert!(!needs("m2ib-matched:sigma=0.5") && !needs("m2ib-matched:gamma=1"));
+        assert!(!needs("m2ib-fine") && needs("m2ib-fine:text-layer=0"));
         assert!(!needs("m2ib-released") && !needs("rise"));
     }
 

@@ -121,7 +121,7 @@ impl Settings {
         name: &'static str,
         limit: Limit<T>,
         current: Option<T>,
-        usual: T,
+        usual: impl Display,
     ) -> Option<T> {
         self.optional(name, limit.expected, limit.takes, current, usual)
     }

@@ -16,6 +16,7 @@ mod noise;
 mod overrides;
 mod preset;
 mod quantity;
+mod shifts;
 
 pub use beta::Beta;
 pub use bottleneck::{Sampling, Settings, Step};
@@ -28,3 +29,4 @@ pub use noise::Noise;
 pub use overrides::Overrides;
 pub use preset::Preset;
 pub use quantity::Quantity;
+pub use shifts::Shifts;

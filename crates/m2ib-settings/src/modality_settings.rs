@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Layer, Modality, Noise, Preset, Sampling, Settings};
+use crate::{Gates, Layer, Modality, Noise, Preset, Quantity, Sampling, Settings, Shifts};
 
 /// Everything that is set for one modality.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -14,6 +14,9 @@ pub struct ModalitySettings {
     /// How the noise samples of a step relate to each other.
     #[serde(default)]
     pub sampling: Sampling,
+    /// Shifted grids that a map is averaged over; captions have none.
+    #[serde(default)]
+    pub shifts: Shifts,
     /// Objective and optimisation.
     #[serde(flatten)]
     pub bottleneck: Settings,
@@ -26,30 +29,62 @@ impl ModalitySettings {
             // Behind the only block lies none.
             _ if depth < 2 => Layer::Embedding,
             (Preset::Released, _) => Layer::Block(depth.saturating_sub(3)),
-            (Preset::Matched, Modality::Image) => Layer::Block(depth / 2 - 1),
-            (Preset::Matched, Modality::Text) => Layer::Embedding,
+            (_, Modality::Image) => Layer::Block(depth / 2 - 1),
+            // Behind a block, the token that is read out holds the whole caption.
+            (_, Modality::Text) => Layer::Embedding,
         };
         let papers = Settings::default();
-        let (noise, sampling, bottleneck) = match preset {
-            Preset::Released => {
-                let noise = Noise::Isotropic { sigma: 1.0 };
-                (noise, Sampling::Independent, papers)
-            }
+        let bottleneck = match (preset, modality) {
+            (Preset::Released, _) => papers,
+            (Preset::Matched, _) => Settings {
+                beta: 1.0.into(),
+                steps: 40,
+                ..papers
+            },
+            (Preset::Fine, Modality::Image) => Settings {
+                beta: 1.0.into(),
+                gamma: 1.0,
+                gates: Gates::EIGHT,
+                start: 2.0,
+                samples: 2,
+                quantity: Quantity::MeanShare,
+                ..papers
+            },
+            (Preset::Fast, Modality::Image) => Settings {
+                beta: 2.0.into(),
+                gamma: 1.0,
+                gates: Gates::TOKEN,
+                start: 2.0,
+                learning_rate: 1.5,
+                steps: 7,
+                samples: 2,
+                ..papers
+            },
+            (Preset::Fine | Preset::Fast, Modality::Text) => Settings {
+                beta: 1.0.into(),
+                gamma: 1.0,
+                gates: Gates::TOKEN,
+                start: 2.0,
+                samples: 4,
+                quantity: Quantity::MeanShare,
+                ..papers
+            },
+        };
+        let (noise, sampling) = match preset {
+            Preset::Released => (Noise::Isotropic { sigma: 1.0 }, Sampling::Independent),
             // In pairs, since at equal cost the map then depends less on the seed
             // (docs/performance.md).
-            Preset::Matched => {
-                let bottleneck = Settings {
-                    beta: 1.0.into(),
-                    steps: 40,
-                    ..papers
-                };
-                (Noise::Matched, Sampling::Antithetic, bottleneck)
-            }
+            _ => (Noise::Matched, Sampling::Antithetic),
+        };
+        let shifts = match (preset, modality) {
+            (Preset::Fine, Modality::Image) => Shifts::TWO,
+            _ => Shifts::ONE,
         };
         Self {
             layer,
             noise,
             sampling,
+            shifts,
             bottleneck,
         }
     }
@@ -58,7 +93,6 @@ impl ModalitySettings {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Gates, Quantity};
 
     #[test]
     fn the_released_preset_is_the_papers() {

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Beta, Gates, Layer, ModalitySettings, Noise, Quantity, Sampling, Settings};
+use crate::{Beta, Gates, Layer, ModalitySettings, Noise, Quantity, Sampling, Settings, Shifts};
 
 /// Changes to a preset for one modality; what is `None` stays.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
@@ -17,6 +17,9 @@ pub struct Overrides {
     /// How samples relate to each other.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sampling: Option<Sampling>,
+    /// Shifted grids that the image's map is averaged over.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shifts: Option<Shifts>,
     /// β.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub beta: Option<Beta>,
@@ -50,6 +53,7 @@ impl Overrides {
             layer: self.layer.or(other.layer),
             noise: self.noise.or(other.noise),
             sampling: self.sampling.or(other.sampling),
+            shifts: self.shifts.or(other.shifts),
             beta: self.beta.or(other.beta),
             gamma: self.gamma.or(other.gamma),
             gates: self.gates.or(other.gates),
@@ -68,6 +72,7 @@ impl Overrides {
             layer: self.layer.unwrap_or(settings.layer),
             noise: self.noise.unwrap_or(settings.noise),
             sampling: self.sampling.unwrap_or(settings.sampling),
+            shifts: self.shifts.unwrap_or(settings.shifts),
             bottleneck: Settings {
                 beta: self.beta.unwrap_or(base.beta),
                 gamma: self.gamma.unwrap_or(base.gamma),

@@ -6,7 +6,7 @@ use m2ib_core::{Bottleneck, NoiseModel};
 use crate::vocabulary;
 use crate::{
     Backend, Beta, Bottlenecks, Calibration, Config, Error, Explainer, Gates, Layer, Method,
-    Modality, ModalitySettings, Noise, Overrides, Preset, Quantity, Result, Sampling,
+    Modality, ModalitySettings, Noise, Overrides, Preset, Quantity, Result, Sampling, Shifts,
 };
 
 /// Settings of an explainer in the making. Setters may come in any order; the preset fills in
@@ -42,7 +42,7 @@ impl ExplainerBuilder {
         }
     }
 
-    /// Where the settings start from; [`Preset::Released`] unless said otherwise.
+    /// Where the settings start from; the default [`Preset`] unless said otherwise.
     pub fn preset(mut self, preset: Preset) -> Self {
         self.preset = preset;
         self
@@ -111,6 +111,12 @@ impl ExplainerBuilder {
         self.both(|side| side.sampling = Some(sampling))
     }
 
+    /// Shifted grids that the image's map is averaged over, along each side.
+    pub fn shifts(mut self, shifts: Shifts) -> Self {
+        self.image.shifts = Some(shifts);
+        self
+    }
+
     /// Adam's learning rate, for both.
     pub fn learning_rate(self, learning_rate: f64) -> Self {
         self.both(|side| side.learning_rate = Some(learning_rate))
@@ -148,8 +154,8 @@ impl ExplainerBuilder {
     /// Checks everything.
     ///
     /// # Errors
-    /// [`Error::Layer`], [`Error::Bottleneck`] for a number out of range, [`Error::Calibration`]
-    /// for one that does not fit the model, [`Error::CalibrationNeeded`].
+    /// [`Error::Layer`], [`Error::Bottleneck`] for a number out of range, [`Error::TextShifts`],
+    /// [`Error::Calibration`] for one that does not fit the model, [`Error::CalibrationNeeded`].
     pub fn build(mut self) -> Result<Explainer> {
         // Also where no noise uses it: giving another model's is a mistake all the same.
         if let Some(calibration) = &self.calibration {
@@ -157,6 +163,10 @@ impl ExplainerBuilder {
         }
         let image = self.side(Modality::Image)?;
         let text = self.side(Modality::Text)?;
+        if text.settings.shifts != Shifts::ONE {
+            let found = text.settings.shifts;
+            return Err(Error::TextShifts { found });
+        }
         let own = [
             (&image, "the image's own patches"),
             (&text, "the vocabulary"),

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, Overrides, Preset, Result};
+use crate::{Error, Layer, Modality, ModalitySettings, Noise, Overrides, Preset, Result};
 
 /// A preset with changes, as files have it.
 ///
@@ -57,6 +57,21 @@ impl Config {
         toml::from_str(&text).map_err(|error| failed(path, error))
     }
 
+    /// Whether explanations by these settings are meant for a model's feature statistics: matched noise
+    /// with one side, or on the text behind a block. Two sides do as well by the image's own patches
+    /// and the vocabulary.
+    pub fn needs_calibration(&self) -> bool {
+        let preset = self.preset.unwrap_or_default();
+        let sides = [(Modality::Image, self.image), (Modality::Text, self.text)];
+        sides.into_iter().any(|(side, overrides)| {
+            // Of no depth: whatever the tower's is, the preset's text layer is the embedding.
+            let settings = overrides.apply(ModalitySettings::preset(preset, side, 0));
+            let behind = side == Modality::Text && settings.layer != Layer::Embedding;
+            let one_sided = !settings.bottleneck.two_sided();
+            settings.noise == Noise::Matched && (one_sided || behind)
+        })
+    }
+
     /// The text of a file.
     pub fn to_toml(&self) -> String {
         toml::to_string(self).expect("names, numbers and tables can be written")
@@ -97,7 +112,7 @@ fn is_empty(overrides: &Overrides) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Layer, Noise, Sampling};
+    use crate::Sampling;
 
     #[test]
     fn what_is_written_is_read_again() {

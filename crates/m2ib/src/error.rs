@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::Modality;
+use crate::{Modality, Shifts};
 
 /// Result of this crate's fallible functions.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -52,6 +52,23 @@ pub enum Error {
         "matched noise behind a block of the text tower needs its feature statistics: give a calibration (`m2ib calibrate` makes one), mask the text at the embedding, or choose isotropic noise for the text"
     )]
     CalibrationNeeded,
+    /// Shifts of a caption, which has no grid.
+    #[error("the text has {found} shifts, expected 1: a caption has no grid that could be moved")]
+    TextShifts {
+        /// What was asked for.
+        found: Shifts,
+    },
+    /// More shifts than a patch has pixels.
+    #[error(
+        "{shifts} shifts along each side of a patch of {} × {} pixels, expected at most one a pixel",
+        patch[0], patch[1]
+    )]
+    Shifts {
+        /// What was asked for.
+        shifts: Shifts,
+        /// Pixels of a patch, height and width.
+        patch: [usize; 2],
+    },
     /// A calibration of another model or without the layer.
     #[error(
         "the calibration does not fit: {reason}; make one for this model with `m2ib calibrate`"

@@ -8,12 +8,12 @@ use clip_input::Layout;
 use clip_model::DualEncoder;
 use image::DynamicImage;
 use m2ib_core::{Fit, Lanes, NoiseModel, Problem, Readout, SeededNoise, Solution, Step};
-use ndarray::Array2;
 
 use crate::builder::{ExplainerBuilder, Side};
 use crate::calibration::Statistics;
 use crate::encoded::{EncodedImage, EncodedText, host};
 use crate::readout::{PaddedReadout, TowerReadout};
+use crate::shifts::{self, Shifted};
 use crate::warnings::{Explained, chance, of_picture, warnings};
 use crate::{
     Attribution, Backend, Calibration, Calibrator, Error, Fits, ImageAttribution, Layer, Modality,
@@ -53,7 +53,7 @@ impl Explainer {
         ExplainerBuilder::new(model)
     }
 
-    /// Loads a Hugging Face folder on the preferred backend, with the released preset.
+    /// Loads a Hugging Face folder on the preferred backend.
     ///
     /// # Errors
     /// [`Error::Model`] for whatever is wrong with the folder, by file.
@@ -63,7 +63,7 @@ impl Explainer {
     }
 
     /// Downloads a model from the Hugging Face hub, or finds it in the cache, and loads it on the
-    /// preferred backend with the released preset. `id` is `owner/name`, or
+    /// preferred backend. `id` is `owner/name`, or
     /// `owner/name@revision`.
     ///
     /// The environment is heeded as by Hugging Face's own tools: `HF_ENDPOINT`, `HF_HOME`,
@@ -79,8 +79,7 @@ impl Explainer {
         Self::builder(DualEncoder::from_files(&files, &device)?).build()
     }
 
-    /// The embedded emoji model on the preferred backend, with the matched preset and its
-    /// calibration.
+    /// The embedded emoji model on the preferred backend, with its calibration.
     ///
     /// # Errors
     /// [`Error::Backend`] if no backend is compiled in.
@@ -88,7 +87,6 @@ impl Explainer {
     pub fn emoji() -> Result<Self> {
         let device = Backend::preferred()?.device()?;
         Self::builder(crate::emoji::pretrained(&device)?)
-            .preset(crate::Preset::Matched)
             .calibration(crate::emoji::calibration()?)
             .build()
     }
@@ -167,8 +165,8 @@ impl Explainer {
         fit: Arc<dyn Fit>,
     ) -> Result<ImageAttribution> {
         self.check_image(image)?;
-        let solution = self.solve_image(image, fit, self.sample_lanes, &mut |_| {})?;
-        Ok(self.image_attribution(image, solution))
+        let solutions = self.solve_image(image, fit, self.sample_lanes, &mut |_| {})?;
+        Ok(self.image_attribution(image, solutions))
     }
 
     /// Which tokens carry what `fit` wants of the caption's embedding.
@@ -230,10 +228,10 @@ impl Explainer {
         fit: Arc<dyn Fit>,
         lanes: Lanes,
         progress: &mut dyn FnMut(Progress),
-    ) -> Result<Solution> {
-        let problem = self.image_problem(image, fit)?;
+    ) -> Result<Vec<Solution>> {
+        let problems = self.image_problems(image, fit)?;
         let readout = self.readout(Modality::Image, &image.layout);
-        self.solve(Modality::Image, &problem, &readout, lanes, progress)
+        self.solve(Modality::Image, &problems, &readout, lanes, progress)
     }
 
     fn solve_text(
@@ -243,9 +241,10 @@ impl Explainer {
         lanes: Lanes,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Solution> {
-        let problem = self.text_problem(text, fit)?;
+        let problems = [self.text_problem(text, fit)?];
         let readout = self.text_readout(&[text]);
-        self.solve(Modality::Text, &problem, &*readout, lanes, progress)
+        let mut solutions = self.solve(Modality::Text, &problems, &*readout, lanes, progress)?;
+        Ok(solutions.remove(0))
     }
 
     /// How many of a caption's tokens, from the first on, are masked. Padding is none of them at the
@@ -288,16 +287,22 @@ impl Explainer {
         }
     }
 
-    pub(crate) fn image_problem(&self, image: &EncodedImage, fit: Arc<dyn Fit>) -> Result<Problem> {
+    /// One for each of the image's grids.
+    pub(crate) fn image_problems(
+        &self,
+        image: &EncodedImage,
+        fit: Arc<dyn Fit>,
+    ) -> Result<Vec<Problem>> {
         let noise_model = match &self.image.noise {
             Some(noise) => noise.clone(),
             None => own_statistics(image)?,
         };
-        Ok(Problem {
-            latent: image.latent.clone(),
-            noise_model,
-            fit,
-        })
+        let problem = |latent: &Tensor<3>| Problem {
+            latent: latent.clone(),
+            noise_model: noise_model.clone(),
+            fit: fit.clone(),
+        };
+        Ok(image.latents.iter().map(problem).collect())
     }
 
     pub(crate) fn text_problem(&self, text: &EncodedText, fit: Arc<dyn Fit>) -> Result<Problem> {
@@ -317,26 +322,37 @@ impl Explainer {
     fn solve(
         &self,
         modality: Modality,
-        problem: &Problem,
+        problems: &[Problem],
         readout: &dyn Readout,
         lanes: Lanes,
         progress: &mut dyn FnMut(Progress),
-    ) -> Result<Solution> {
+    ) -> Result<Vec<Solution>> {
         let bottleneck = self.side(modality).bottleneck.clone();
         let (mut step, steps) = (0, bottleneck.settings().steps);
-        let mut on_step = |report: &Step| {
+        let mut reports = Vec::with_capacity(problems.len());
+        let mut on_step = |_: usize, report: &Step| {
+            reports.push(*report);
+            if reports.len() < problems.len() {
+                return;
+            }
             step += 1;
             progress(Progress {
                 modality,
                 step,
                 steps,
-                report: *report,
+                report: shifts::mean(reports.iter().copied()),
             });
+            reports.clear();
         };
-        bottleneck
+        let failed = |source| Error::Bottleneck { modality, source };
+        let solutions = bottleneck
             .with_lanes(lanes)
-            .solve(problem, readout, &self.noise(modality), &mut on_step)
-            .map_err(|source| Error::Bottleneck { modality, source })
+            .solve_many(problems, readout, &self.noise(modality), &mut on_step)
+            .map_err(failed)?;
+        solutions
+            .into_iter()
+            .map(|solution| solution.map_err(failed))
+            .collect()
     }
 
     /// The solutions as maps over patches and tokens.
@@ -345,7 +361,7 @@ impl Explainer {
         image: &EncodedImage,
         text: &EncodedText,
         similarity: f32,
-        by_image: Solution,
+        by_image: Vec<Solution>,
         by_text: Solution,
     ) -> Result<Attribution> {
         let encoded = image;
@@ -359,7 +375,9 @@ impl Explainer {
             image: &image,
             text: &text,
         })?;
-        let own = self.image.noise.is_none();
+        // With two sides it makes next to no difference.
+        let two_sided = self.image.settings.bottleneck.two_sided();
+        let own = self.image.noise.is_none() && !two_sided;
         warnings.extend(own.then_some(Warning::OwnStatistics));
         Ok(Attribution {
             image,
@@ -386,24 +404,22 @@ impl Explainer {
         of_picture(&self.model, &image.facts)
     }
 
-    fn image_attribution(&self, image: &EncodedImage, solution: Solution) -> ImageAttribution {
-        let quantity = self.settings(Modality::Image).bottleneck.quantity;
-        let saliency = solution.saliency(quantity);
-        let grid = image.layout.grid.unwrap_or_default();
-        let others = image.layout.tokens.iter().zip(&saliency);
-        let others = others.filter(|(role, _)| !role.is_input());
-        let others = others.map(|(&role, &saliency)| RoleScore { role, saliency });
-        let others = others.collect();
-        let patches = image.layout.on_grid(&saliency.to_vec());
-        let patches = Array2::from_shape_vec(grid, patches).expect("one value a patch");
-        let mut image = ImageAttribution::new(
-            patches,
-            self.unit(Modality::Image),
-            image.input_size,
-            image.view,
-        );
-        image.others = others;
-        image.trace = solution.trace;
+    fn image_attribution(
+        &self,
+        image: &EncodedImage,
+        solutions: Vec<Solution>,
+    ) -> ImageAttribution {
+        let settings = self.settings(Modality::Image);
+        let shifted = Shifted::new(settings.shifts, solutions);
+        let (map, others) = shifted.saliency(&image.layout, settings.bottleneck.quantity);
+        let roles = image.layout.tokens.iter().filter(|role| !role.is_input());
+        let others = roles.zip(others);
+        let others = others.map(|(&role, saliency)| RoleScore { role, saliency });
+        let unit = self.unit(Modality::Image);
+        let mut image = ImageAttribution::new(map, unit, image.input_size, image.view);
+        image.shifts = settings.shifts;
+        image.others = others.collect();
+        image.trace = shifted.trace();
         image
     }
 
@@ -422,11 +438,13 @@ impl Explainer {
     }
 }
 
-/// Noise matched to an image's own patches, where there is no calibration.
+/// Noise matched to an image's own patches, those of all its grids, where there is no calibration.
 fn own_statistics(image: &EncodedImage) -> Result<NoiseModel> {
-    let [_, _, width] = image.latent.dims();
-    let values = host(image.latent.clone(), "the image's hidden state")?;
-    let patches = image.layout.inputs().into_iter();
-    let patches = patches.map(|token| &values[token * width..(token + 1) * width]);
-    Ok(Statistics::of_rows(patches, width).noise_model())
+    let latents = Tensor::cat(image.latents.clone(), 0);
+    let [grids, tokens, width] = latents.dims();
+    let values = host(latents, "the image's hidden state")?;
+    let inputs = image.layout.inputs();
+    let rows = (0..grids).flat_map(|grid| inputs.iter().map(move |input| grid * tokens + input));
+    let rows = rows.map(|row| &values[row * width..(row + 1) * width]);
+    Ok(Statistics::of_rows(rows, width).noise_model())
 }

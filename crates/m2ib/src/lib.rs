@@ -23,6 +23,7 @@ pub mod hub;
 mod many;
 mod provenance;
 mod readout;
+mod shifts;
 mod vocabulary;
 mod warnings;
 
@@ -48,7 +49,7 @@ pub use m2ib_core;
 pub use m2ib_draw as draw;
 pub use m2ib_settings::{
     Beta, Gates, Layer, LayerError, Limit, Modality, ModalitySettings, Noise, Overrides, Preset,
-    Quantity, Sampling,
+    Quantity, Sampling, Shifts,
 };
 pub use ndarray;
 pub use provenance::provenance;

@@ -19,10 +19,11 @@ fn methods_are_listed_with_their_settings_and_controls_are_marked() {
             .take_while(|line| !line.is_empty())
             .collect::<Vec<_>>()
     };
-    assert_eq!(names().len(), 14, "{listed}");
+    assert_eq!(names().len(), 16, "{listed}");
     for (name, setting, default) in [
         ("grad-cam", "form", "pooled"),
         ("rise", "masks", "2000"),
+        ("m2ib-fine", "shifts", "2"),
         ("m2ib-matched", "beta", "1"),
         ("m2ib-released", "sigma", "1"),
         ("nib", "block", "auto"),
@@ -49,7 +50,7 @@ fn every_method_explains_with_its_own_unit() {
         let (method, unit) = match &name[..] {
             "rise" => ("rise:masks=20:text-masks=8:seed=3".into(), "saliency"),
             "kernel-shap" => ("kernel-shap:samples=80".into(), "cosine"),
-            "m2ib-matched" | "m2ib-released" => (format!("{name}:steps=2"), "nats"),
+            m2ib if m2ib.starts_with("m2ib") => (format!("{name}:steps=2"), "nats"),
             "nib" | "integrated-gradients" => (format!("{name}:steps=3"), "cosine"),
             "occlusion" => (name.clone(), "cosine"),
             _ => (name.clone(), "saliency"),
@@ -161,7 +162,7 @@ fn all_methods_share_one_set_of_threads() {
         .map(|name| match &name[..] {
             "rise" => "rise:masks=8:text-masks=8".into(),
             "kernel-shap" => "kernel-shap:samples=80".into(),
-            "m2ib-matched" | "m2ib-released" => format!("{name}:steps=2"),
+            m2ib if m2ib.starts_with("m2ib") => format!("{name}:steps=2"),
             _ => name,
         })
         .collect();

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use m2ib::{Calibration, Config, DualEncoder, Explainer, Modality, ModalitySettings, Noise};
+use m2ib::{Calibration, Config, DualEncoder, Explainer};
 use m2ib_files::digest;
 
 use super::M2ib;
@@ -69,16 +69,7 @@ impl MethodFactory for Configured {
     }
 
     fn needs_calibration(&self) -> bool {
-        let preset = self.config.preset.unwrap_or_default();
-        let sides = [
-            (Modality::Image, self.config.image.noise),
-            (Modality::Text, self.config.text.noise),
-        ];
-        // A side's own noise takes the place of the preset's.
-        sides.into_iter().any(|(side, noise)| {
-            let usual = ModalitySettings::preset(preset, side, 0).noise;
-            noise.unwrap_or(usual) == Noise::Matched
-        })
+        self.config.needs_calibration()
     }
 
     fn config(&self) -> Option<Config> {
@@ -93,7 +84,7 @@ impl MethodFactory for Configured {
 
 #[cfg(test)]
 mod tests {
-    use m2ib::{Overrides, Preset};
+    use m2ib::{Noise, Overrides, Preset};
 
     use super::*;
     use crate::subject::fixture;

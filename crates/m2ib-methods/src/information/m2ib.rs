@@ -49,16 +49,21 @@ impl M2ibSettings {
 
     /// The same with what is given changed.
     pub fn configured(&self, settings: &mut Settings) -> Self {
-        // What is not the layer is one for all towers and both sides.
-        let usual = ModalitySettings::preset(self.preset, Modality::Image, 0);
-        let (bottleneck, both) = (usual.bottleneck, self.both);
+        // What is not the layer is one for all towers.
+        let sides = [Modality::Image, Modality::Text]
+            .map(|side| ModalitySettings::preset(self.preset, side, 0));
+        let usual = |read: fn(&ModalitySettings) -> String| match sides.each_ref().map(read) {
+            [image, text] if image == text => image,
+            [image, text] => format!("{image}/{text}"),
+        };
+        let both = self.both;
         let layer = "embedding, a block's number, or auto for the preset's";
         let mut layer_of =
             |name, current| settings.optional(name, layer, |_| true, current, "auto");
         let image_layer = layer_of("image-layer", self.image_layer);
         let text_layer = layer_of("text-layer", self.text_layer);
 
-        let (sigmas, usual_sigma) = match usual.noise {
+        let (sigmas, usual_sigma) = match sides[0].noise {
             Noise::Isotropic { sigma } => ("a number above 0, at most 3e38", sigma.to_string()),
             Noise::Matched => (
                 "a number above 0, at most 3e38, or matched",
@@ -78,29 +83,57 @@ impl M2ibSettings {
             samplings,
             |_| true,
             both.sampling,
-            usual.sampling,
+            usual(|side| side.sampling.to_string()),
         );
-        let beta = settings.limited("beta", Bottleneck::BETA, both.beta, bottleneck.beta);
-        let gamma = settings.limited("gamma", Bottleneck::GAMMA, both.gamma, bottleneck.gamma);
+        let along = "a whole number from 1 to 16: places of the image's grid along each side";
+        let shifts = settings.optional("shifts", along, |_| true, both.shifts, sides[0].shifts);
+        let beta = settings.limited(
+            "beta",
+            Bottleneck::BETA,
+            both.beta,
+            usual(|side| side.bottleneck.beta.to_string()),
+        );
+        let gamma = settings.limited(
+            "gamma",
+            Bottleneck::GAMMA,
+            both.gamma,
+            usual(|side| side.bottleneck.gamma.to_string()),
+        );
         let kinds = "unit, token or a number of groups, at most 65536";
         let few = |gates: &Gates| match gates {
             Gates::Unit => true,
             Gates::Groups(groups) => groups.get() <= 1 << 16,
         };
-        let gates = settings.optional("gates", kinds, few, both.gates, bottleneck.gates);
-        let start = settings.limited("start", Bottleneck::START, both.start, bottleneck.start);
+        let gates = settings.optional(
+            "gates",
+            kinds,
+            few,
+            both.gates,
+            usual(|side| side.bottleneck.gates.to_string()),
+        );
+        let start = settings.limited(
+            "start",
+            Bottleneck::START,
+            both.start,
+            usual(|side| side.bottleneck.start.to_string()),
+        );
         let learning_rate = settings.limited(
             "learning-rate",
             Bottleneck::LEARNING_RATE,
             both.learning_rate,
-            bottleneck.learning_rate,
+            usual(|side| side.bottleneck.learning_rate.to_string()),
         );
-        let steps = settings.limited("steps", Bottleneck::STEPS, both.steps, bottleneck.steps);
+        let steps = settings.limited(
+            "steps",
+            Bottleneck::STEPS,
+            both.steps,
+            usual(|side| side.bottleneck.steps.to_string()),
+        );
         let samples = settings.limited(
             "samples",
             Bottleneck::SAMPLES,
             both.samples,
-            bottleneck.samples,
+            usual(|side| side.bottleneck.samples.to_string()),
         );
         let quantities = "nats, share or mean-share";
         let quantity = settings.optional(
@@ -108,7 +141,7 @@ impl M2ibSettings {
             quantities,
             |_| true,
             both.quantity,
-            bottleneck.quantity,
+            usual(|side| side.bottleneck.quantity.to_string()),
         );
         Self {
             preset: self.preset,
@@ -118,6 +151,7 @@ impl M2ibSettings {
                 layer: None,
                 noise: sigma.map(|sigma| Noise::Isotropic { sigma }),
                 sampling,
+                shifts,
                 beta,
                 gamma,
                 gates,
@@ -163,6 +197,8 @@ impl M2ibSettings {
 impl MethodFactory for M2ibSettings {
     fn name(&self) -> &str {
         match self.preset {
+            Preset::Fine => "m2ib-fine",
+            Preset::Fast => "m2ib-fast",
             Preset::Matched => "m2ib-matched",
             Preset::Released => "m2ib-released",
         }
@@ -170,6 +206,8 @@ impl MethodFactory for M2ibSettings {
 
     fn description(&self) -> &str {
         match self.preset {
+            Preset::Fine => "M2IB with two sides and few gates, averaged over shifted grids",
+            Preset::Fast => "M2IB with two sides and few gates, in few passes",
             Preset::Matched => "M2IB with noise matched to the model's features",
             Preset::Released => "M2IB with the paper's settings (Wang, Rudner and Wilson 2023)",
         }
@@ -194,15 +232,21 @@ impl MethodFactory for M2ibSettings {
 
     fn config(&self) -> Option<Config> {
         let side = |layer| Overrides { layer, ..self.both };
+        // A caption has no grid.
+        let text = Overrides {
+            shifts: None,
+            ..side(self.text_layer)
+        };
         Some(Config {
             preset: Some(self.preset),
             image: side(self.image_layer),
-            text: side(self.text_layer),
+            text,
         })
     }
 
     fn needs_calibration(&self) -> bool {
-        self.both.noise.is_none() && self.preset == Preset::Matched
+        self.config()
+            .is_some_and(|config| config.needs_calibration())
     }
 }
 
