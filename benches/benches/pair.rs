@@ -1,7 +1,7 @@
-//! One pair, 12 tokens, all defaults: both maps, model loading apart.
+//! One pair, 12 tokens, the released preset: both maps, model loading apart.
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use m2ib::Explainer;
+use m2ib::{Explainer, Preset};
 use m2ib_benches::{CAPTION, Shape, device, picture};
 
 #[global_allocator]
@@ -12,6 +12,7 @@ fn pair(criterion: &mut Criterion) {
     let picture = picture();
     for shape in Shape::ALL {
         let explainer = Explainer::builder(shape.model(&device))
+            .preset(Preset::Released)
             .build()
             .expect("valid settings");
         let mut group = criterion.benchmark_group(shape.to_string());

@@ -10,7 +10,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
-use m2ib::{Attribution, DualEncoder, Explainer, ExplainerBuilder, Layer};
+use m2ib::{Attribution, DualEncoder, Explainer, ExplainerBuilder, Layer, Preset};
 use m2ib_benches::{CAPTION, Shape, device, picture};
 
 #[global_allocator]
@@ -37,6 +37,8 @@ enum What {
         #[arg(long, default_value_t = 32)]
         many: usize,
     },
+    /// One pair by each preset, in turns.
+    Presets,
     /// One pair against each setting in turn.
     Settings,
     /// Explains a pair for every line read and answers with its seconds, for comparisons.
@@ -48,6 +50,7 @@ fn main() -> Result<()> {
     let model = arguments.shape.model(&device());
     match arguments.what {
         What::Pairs { many } => arguments.pairs(model, many),
+        What::Presets => arguments.presets(&model),
         What::Settings => arguments.settings(&model),
         What::Serve => serve(model),
     }
@@ -55,7 +58,7 @@ fn main() -> Result<()> {
 
 impl Arguments {
     fn pairs(&self, model: DualEncoder, many: usize) -> Result<()> {
-        let explainer = Explainer::builder(model).build()?;
+        let explainer = released(model).build()?;
         let picture = picture();
         self.row("one pair", 1, || {
             explainer.attribute(&picture, CAPTION)?;
@@ -87,8 +90,31 @@ impl Arguments {
         Ok(())
     }
 
+    /// In turns, so that what else the machine does falls on all of them.
+    fn presets(&self, model: &DualEncoder) -> Result<()> {
+        let picture = picture();
+        let mut seconds = vec![Vec::new(); Preset::ALL.len()];
+        for turn in 0..=self.runs {
+            for (preset, seconds) in Preset::ALL.into_iter().zip(&mut seconds) {
+                let explainer = Explainer::builder(model.clone()).preset(preset).build()?;
+                let start = Instant::now();
+                explainer.attribute(&picture, CAPTION)?;
+                if turn > 0 {
+                    seconds.push(start.elapsed().as_secs_f64());
+                }
+            }
+        }
+        for (preset, mut seconds) in Preset::ALL.into_iter().zip(seconds) {
+            seconds.sort_by(f64::total_cmp);
+            let [least, most] = [seconds[0], seconds[seconds.len() - 1]];
+            let median = seconds[seconds.len() / 2];
+            println!("| {preset} | {median:.2} s | {least:.2}–{most:.2} s |");
+        }
+        Ok(())
+    }
+
     fn settings(&self, model: &DualEncoder) -> Result<()> {
-        let builder = || Explainer::builder(model.clone());
+        let builder = || released(model.clone());
         for steps in [1, 5, 10, 20, 40] {
             self.pair(&format!("{steps} steps"), builder().steps(steps), CAPTION)?;
         }
@@ -163,8 +189,13 @@ fn peak_memory() -> Option<f64> {
     Some(kibibytes * 1024.0 / 1e9)
 }
 
+/// What the figures are of, where nothing else is said.
+fn released(model: DualEncoder) -> ExplainerBuilder {
+    Explainer::builder(model).preset(Preset::Released)
+}
+
 fn serve(model: DualEncoder) -> Result<()> {
-    let explainer = Explainer::builder(model).build()?;
+    let explainer = released(model).build()?;
     let picture = picture();
     for line in std::io::stdin().lock().lines() {
         line.context("cannot read the next request")?;
