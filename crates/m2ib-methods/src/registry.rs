@@ -191,8 +191,8 @@ mod tests {
         for (given, key) in [
             ("m2ib-matched:beta=1:steps=40:sigma=matched", "m2ib-matched"),
             // What is one side's alone is more than the default.
-            ("m2ib-fine:gates=8/token:shifts=2", "m2ib-fine"),
-            ("m2ib-fine:gates=8", "m2ib-fine:gates=8"),
+            ("m2ib-fine:beta=1/2:shifts=2", "m2ib-fine"),
+            ("m2ib-fine:beta=1", "m2ib-fine:beta=1"),
             ("grad-cam:layer=auto:form=pooled", "grad-cam"),
             ("grad-cam:layer=2", "grad-cam:layer=block.2"),
             ("rise:keep=0.50", "rise"),

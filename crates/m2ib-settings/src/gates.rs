@@ -22,9 +22,6 @@ impl Gates {
     /// One gate a token.
     pub const TOKEN: Self = Self::Groups(NonZeroUsize::MIN);
 
-    /// Eight a token: a number that the widths of towers divide by.
-    pub const EIGHT: Self = Self::Groups(NonZeroUsize::new(8).unwrap());
-
     /// Gates a token of so many features.
     ///
     /// # Errors

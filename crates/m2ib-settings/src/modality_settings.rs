@@ -29,11 +29,23 @@ impl ModalitySettings {
             // Behind the only block lies none.
             _ if depth < 2 => Layer::Embedding,
             (Preset::Released, _) => Layer::Block(depth.saturating_sub(3)),
-            (_, Modality::Image) => Layer::Block(depth / 2 - 1),
             // Behind a block, the token that is read out holds the whole caption.
             (_, Modality::Text) => Layer::Embedding,
+            (Preset::Fine, Modality::Image) => Layer::Block((depth / 3).saturating_sub(1)),
+            (Preset::Fast | Preset::Matched, Modality::Image) => Layer::Block(depth / 2 - 1),
         };
         let papers = Settings::default();
+        // One gate a token, 28 passes: two sides of 7 steps of 2 samples.
+        let two_sided = Settings {
+            beta: 2.0.into(),
+            gamma: 1.0,
+            gates: Gates::TOKEN,
+            start: 2.0,
+            learning_rate: 1.5,
+            steps: 7,
+            samples: 2,
+            quantity: Quantity::MeanShare,
+        };
         let bottleneck = match (preset, modality) {
             (Preset::Released, _) => papers,
             (Preset::Matched, _) => Settings {
@@ -43,32 +55,13 @@ impl ModalitySettings {
             },
             (Preset::Fine, Modality::Image) => Settings {
                 beta: 1.0.into(),
-                gamma: 1.0,
-                gates: Gates::EIGHT,
-                start: 2.0,
-                samples: 2,
-                quantity: Quantity::MeanShare,
-                ..papers
+                ..two_sided
             },
             (Preset::Fast, Modality::Image) => Settings {
-                beta: 2.0.into(),
-                gamma: 1.0,
-                gates: Gates::TOKEN,
-                start: 2.0,
-                learning_rate: 1.5,
-                steps: 7,
-                samples: 2,
-                ..papers
+                quantity: Quantity::Nats,
+                ..two_sided
             },
-            (Preset::Fine | Preset::Fast, Modality::Text) => Settings {
-                beta: 1.0.into(),
-                gamma: 1.0,
-                gates: Gates::TOKEN,
-                start: 2.0,
-                samples: 4,
-                quantity: Quantity::MeanShare,
-                ..papers
-            },
+            (Preset::Fine | Preset::Fast, Modality::Text) => two_sided,
         };
         let (noise, sampling) = match preset {
             Preset::Released => (Noise::Isotropic { sigma: 1.0 }, Sampling::Independent),

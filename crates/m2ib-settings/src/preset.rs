@@ -9,16 +9,17 @@ use crate::names::chosen;
 
 /// A named set of settings.
 ///
-/// `Fine` and `Fast` bring a second side and few gates (`m2ib_core::objective` has the formulas). They
-/// need no calibration, which only betters them; `docs/settings.md` has what they were chosen by.
+/// `Fine` and `Fast` have two sides and one gate a token (`m2ib_core::objective` has the formulas), and
+/// mask the text at its embedding. They need no calibration; `docs/settings.md` has what they were
+/// chosen by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Preset {
-    /// Shows the object: 8 gates a patch, and the map averaged over four grids that lie half a patch
-    /// apart, so that it is twice as fine. 160 passes.
+    /// Shows the object: the share of each patch that passes, image block depth/3 − 1, averaged over
+    /// four grids that lie half a patch apart, so that the map is twice as fine. 112 passes.
     #[default]
     Fine,
-    /// Finds the object: one gate a patch, 28 passes.
+    /// Finds the object: nats, image block depth/2 − 1, the model's own grid. 28 passes.
     Fast,
     /// One side with a gate a unit, as in the paper, but matched noise, image block depth/2 − 1, text at
     /// the embedding, β = 1 and 40 steps of 10 antithetic samples: 400 passes.
