@@ -137,8 +137,9 @@ mod tests {
             let method = factory.build(&model, Some(&calibration)).unwrap();
             assert_eq!(method.factory().key(), factory.key());
             let attribution = method.attribute(&subject).unwrap();
-            let grid = subject.grid();
-            assert_eq!(attribution.image.saliency().shape(), grid, "{name}");
+            let finer = attribution.image.shifts.along();
+            let shape = subject.grid().map(|side| side * finer);
+            assert_eq!(attribution.image.saliency().shape(), shape, "{name}");
             let tokens = subject.caption().tokens.len();
             assert_eq!(attribution.text.saliency.len(), tokens, "{name}");
             let image = attribution.image.saliency().iter();
@@ -191,7 +192,7 @@ mod tests {
         for (given, key) in [
             ("m2ib-matched:beta=1:steps=40:sigma=matched", "m2ib-matched"),
             // What is one side's alone is more than the default.
-            ("m2ib-fine:beta=1/2:shifts=2", "m2ib-fine"),
+            ("m2ib-fine:beta=1/0.7:shifts=2", "m2ib-fine"),
             ("m2ib-fine:beta=1", "m2ib-fine:beta=1"),
             ("grad-cam:layer=auto:form=pooled", "grad-cam"),
             ("grad-cam:layer=2", "grad-cam:layer=block.2"),

@@ -43,17 +43,21 @@ pub fn above_absent(text: &TextAttribution, name: &Range<usize>, absent: &Range<
     strongest(name) > strongest(absent)
 }
 
-/// The weaker word of a name of two over the stronger, 0..1; none for other names, and where neither
-/// word counts. Where one word alone tells what is meant, it may well have all.
+/// The weaker word of a name of two over the stronger, 0..1, both less the weakest of the caption's
+/// other words: what all have tells nothing. None for names that are not of two words, and where neither
+/// has more. Where one word alone tells what is meant, it may well have all.
 pub fn balance(text: &TextAttribution, name: &Range<usize>) -> Option<f64> {
-    let words = text.words().into_iter();
-    let words = words.filter(|word| within(&word.span, name));
-    let saliency: Vec<f64> = words.map(|word| word.saliency.into()).collect();
-    let &[first, second] = &saliency[..] else {
+    let words = text.words();
+    let (named, others): (Vec<_>, Vec<_>) = words.iter().partition(|word| within(&word.span, name));
+    let others = others.iter().map(|word| f64::from(word.saliency));
+    let least = others.reduce(f64::min).unwrap_or(0.0).max(0.0);
+    let above = |saliency: f32| (f64::from(saliency) - least).max(0.0);
+    let named: Vec<f64> = named.iter().map(|word| above(word.saliency)).collect();
+    let &[first, second] = &named[..] else {
         return None;
     };
     let (weaker, stronger) = (first.min(second), first.max(second));
-    (stronger > 0.0).then(|| weaker.max(0.0) / stronger)
+    (stronger > 0.0).then(|| weaker / stronger)
 }
 
 /// Start and end tokens span no bytes and so belong to nothing.
@@ -122,7 +126,7 @@ mod tests {
 
     #[test]
     fn a_name_is_held_against_what_is_absent_and_its_words_against_each_other() {
-        let text = text([9.0, 1.0, 2.0, 1.0, 0.75, 9.0]);
+        let text = text([9.0, 1.0, 3.0, 2.0, 2.0, 9.0]);
         assert_eq!(balance(&text, &NAME), Some(0.25));
         assert_eq!(balance(&text, &(2..7)), None, "one word");
         assert_eq!(balance(&text, &(0..11)), None, "three");

@@ -37,14 +37,13 @@ impl ModalitySettings {
         let papers = Settings::default();
         // One gate a token, 28 passes: two sides of 7 steps of 2 samples.
         let two_sided = Settings {
-            beta: 2.0.into(),
             gamma: 1.0,
             gates: Gates::TOKEN,
             start: 2.0,
             learning_rate: 1.5,
             steps: 7,
             samples: 2,
-            quantity: Quantity::MeanShare,
+            ..papers
         };
         let bottleneck = match (preset, modality) {
             (Preset::Released, _) => papers,
@@ -55,13 +54,18 @@ impl ModalitySettings {
             },
             (Preset::Fine, Modality::Image) => Settings {
                 beta: 1.0.into(),
+                quantity: Quantity::MeanShare,
                 ..two_sided
             },
             (Preset::Fast, Modality::Image) => Settings {
-                quantity: Quantity::Nats,
+                beta: 2.0.into(),
                 ..two_sided
             },
-            (Preset::Fine | Preset::Fast, Modality::Text) => two_sided,
+            // At larger prices, one word of a name has all.
+            (Preset::Fine | Preset::Fast, Modality::Text) => Settings {
+                beta: 0.7.into(),
+                ..two_sided
+            },
         };
         let (noise, sampling) = match preset {
             Preset::Released => (Noise::Isotropic { sigma: 1.0 }, Sampling::Independent),

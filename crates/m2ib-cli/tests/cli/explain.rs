@@ -7,7 +7,7 @@ fn explain_prints_the_words_and_writes_every_format() {
     let (_folder, out, output) = explain(&["--format", "png,html,json,npy", "--steps", "12"]);
     let printed = stdout(&output);
     assert!(
-        printed.contains("piano") && printed.contains("passed"),
+        printed.contains("piano") && printed.contains("nats"),
         "{printed}"
     );
     for ending in ["png", "html", "json", "patches.npy", "tokens.npy"] {

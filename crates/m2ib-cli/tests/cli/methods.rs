@@ -24,7 +24,7 @@ fn methods_are_listed_with_their_settings_and_controls_are_marked() {
         ("grad-cam", "form", "pooled"),
         ("rise", "masks", "2000"),
         ("m2ib-fine", "shifts", "2"),
-        ("m2ib-fine", "beta", "1/2"),
+        ("m2ib-fine", "beta", "1/0.7"),
         ("m2ib-matched", "beta", "1"),
         ("m2ib-released", "sigma", "1"),
         ("nib", "block", "auto"),
@@ -51,7 +51,6 @@ fn every_method_explains_with_its_own_unit() {
         let (method, unit) = match &name[..] {
             "rise" => ("rise:masks=20:text-masks=8:seed=3".into(), "saliency"),
             "kernel-shap" => ("kernel-shap:samples=80".into(), "cosine"),
-            "m2ib-fine" => (format!("{name}:steps=2"), "passed"),
             m2ib if m2ib.starts_with("m2ib") => (format!("{name}:steps=2"), "nats"),
             "nib" | "integrated-gradients" => (format!("{name}:steps=3"), "cosine"),
             "occlusion" => (name.clone(), "cosine"),

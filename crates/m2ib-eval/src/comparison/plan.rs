@@ -121,6 +121,8 @@ impl Plan {
             | Metric::IouBest
             | Metric::TextWord
             | Metric::TextToken
+            | Metric::TextAbsent
+            | Metric::TextBalance
             | Metric::TextEndToken
             | Metric::ImageDrop
             | Metric::ImageIncrease
