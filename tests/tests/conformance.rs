@@ -205,7 +205,11 @@ fn the_way_back_agrees_with_automatic_differentiation_and_with_the_cpu() {
 }
 
 fn quick(device: &Device) -> ExplainerBuilder {
-    Explainer::builder(toy(device)).steps(4).samples(3).seed(5)
+    Explainer::builder(toy(device))
+        .preset(Preset::Released)
+        .steps(4)
+        .samples(3)
+        .seed(5)
 }
 
 fn maps(attribution: &Attribution) -> [Vec<f32>; 2] {
@@ -303,7 +307,8 @@ fn matrices_of_16_bits_explain_nearly_the_same() {
     let explain = |device: &Device, precision| {
         let mut model = toy(device);
         model.set_precision(precision)?;
-        let explainer = Explainer::builder(model).steps(4).samples(3).seed(5);
+        let explainer = Explainer::builder(model).preset(Preset::Released);
+        let explainer = explainer.steps(4).samples(3).seed(5);
         let explainer = explainer.build().unwrap();
         let image = explainer.encode_image(&picture()).unwrap();
         let text = explainer.encode_text(CAPTION).unwrap();
