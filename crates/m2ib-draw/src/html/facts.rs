@@ -10,26 +10,31 @@ use crate::visible::visible;
 
 /// Similarity and what belongs to no patch and no word.
 pub(crate) fn summary(attribution: &Attribution) -> Markup {
-    let text = &attribution.text;
-    let value = |value: f32| text.unit.after(&NumberFormat::column([value]).write(value));
-    let image = RoleScore::by_role(attribution.image.others.iter().copied());
-    let others = image.into_iter().chain(text.others());
+    let (image, text) = (&attribution.image, &attribution.text);
+    let value = |unit: Unit, value| unit.after(&NumberFormat::column([value]).write(value));
+    let of_image = RoleScore::by_role(image.others.iter().copied());
+    let of_image = of_image.into_iter().map(|other| (image.unit, other));
+    let of_text = text.others().into_iter().map(|other| (text.unit, other));
+    let units = [image.unit, text.unit];
     html! {
         dl.summary {
             (entry("Cosine similarity", format!("{:.4}", attribution.similarity)))
             @if let Some(probability) = attribution.probability {
                 (entry("Probability", percent(probability)))
             }
-            @for other in others {
-                (entry(capitalized(other.role.name()), value(other.saliency)))
+            @for (unit, other) in of_image.chain(of_text) {
+                (entry(capitalized(other.role.name()), value(unit, other.saliency)))
             }
             @if let (Some((_, share)), Some(name)) = (text.pooled_share(), text.read_name()) {
                 (entry(visible(&format!("{}'s share", capitalized(&name))), format!("{:.0} %", share * 100.0)))
             }
         }
         p.note {
-            @if text.unit == Unit::Nats {
+            @if units.contains(&Unit::Nats) {
                 "Nats measure how much information a patch or word had to pass on for the fit to hold. "
+            }
+            @if units.contains(&Unit::Share) {
+                "What passed is a share, 0 to 1, of a patch or word. "
             }
             "These tokens belong to no patch and no word."
         }

@@ -1,7 +1,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use image::{DynamicImage, GenericImageView, Rgb, RgbImage};
-use m2ib_attribution::Warning;
+use m2ib_attribution::{Unit, Warning};
 
 use crate::{Error, fixture, html};
 
@@ -28,6 +28,20 @@ fn embedded(page: &str) -> Vec<(&str, DynamicImage)> {
             )
         })
         .collect()
+}
+
+#[test]
+fn each_sides_tokens_have_its_own_unit() {
+    let mut attribution = fixture::attribution(96, 64);
+    attribution.image.unit = Unit::Share;
+    let page = html(&attribution, &gray(96, 64)).unwrap();
+    let value = |name: &str| {
+        let rest = page.split(&format!("<dt>{name}</dt>")).nth(1).unwrap();
+        rest.split("</dd>").next().unwrap()
+    };
+    assert!(value("Class token").ends_with(" passed"), "{page}");
+    assert!(value("End token").ends_with(" nats"), "{page}");
+    assert!(page.contains("Nats measure") && page.contains("What passed is a share"));
 }
 
 #[test]
