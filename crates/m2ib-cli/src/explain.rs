@@ -63,7 +63,7 @@ struct M2ib {
     /// Settings in a TOML file, as `m2ib sweep` writes them; the options below come before them.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Where the settings start from: "fine" shows the object (the default), "fast" takes a fifth of
+    /// Where the settings start from: "fine" shows the object (the default), "fast" takes a quarter of
     /// its time, "matched" is the paper's one side with noise matched to the model, "released" the
     /// paper's.
     #[arg(long)]
