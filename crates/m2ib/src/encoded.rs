@@ -55,15 +55,16 @@ impl Explainer {
     /// Runs an image through its tower.
     ///
     /// # Errors
-    /// [`Error::Model`] if the preprocessed image does not fit the tower.
+    /// As [`encode_pixels`](Self::encode_pixels).
     pub fn encode_image(&self, image: &DynamicImage) -> Result<EncodedImage> {
         self.encode_pixels(self.model.processor().process(image))
     }
 
-    /// Runs a preprocessed image through its tower.
+    /// Runs a preprocessed image through its tower, under each of the shifted grids.
     ///
     /// # Errors
-    /// [`Error::Model`] if it does not fit the tower.
+    /// [`Error::Model`] if it does not fit the tower, [`Error::Shifts`] where a patch has fewer pixels
+    /// than there are shifts along it.
     pub fn encode_pixels(&self, pixels: Pixels) -> Result<EncodedImage> {
         let facts = pixels.facts;
         let tower = self.model.image();
