@@ -63,6 +63,9 @@ pub enum Error {
         /// The system's reason.
         reason: String,
     },
+    /// Work that was told to [stop](crate::Stop).
+    #[error("stopped before it was done")]
+    Stopped,
     /// The device's memory is full, or one tensor outgrows what it takes as one piece.
     #[error(
         "the device is out of memory ({reason}); use another device, a smaller model, or a precision of 16 bits"

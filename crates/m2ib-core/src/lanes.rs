@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 
 use crate::workers::{Grouping, in_groups};
-use crate::{Result, workers};
+use crate::{Result, Scope, workers};
 
 const UNBROKEN: &str = "no job runs while a lock is held";
 
@@ -71,14 +71,17 @@ impl Lanes {
         }
         let queue = Mutex::new(shares.into_iter().enumerate());
         let results = Mutex::new(Vec::with_capacity(count));
+        let scope = Scope::here();
         let work = || {
-            loop {
-                // The lock is let go of before the job starts.
-                let next = queue.lock().expect(UNBROKEN).next();
-                let Some((index, share)) = next else { break };
-                let result = job(share);
-                results.lock().expect(UNBROKEN).push((index, result));
-            }
+            scope.resume(|| {
+                loop {
+                    // The lock is let go of before the job starts.
+                    let next = queue.lock().expect(UNBROKEN).next();
+                    let Some((index, share)) = next else { break };
+                    let result = job(share);
+                    results.lock().expect(UNBROKEN).push((index, result));
+                }
+            })
         };
         in_groups(self.grouping, |groups| spread(groups, count, &work));
         let mut results = results.into_inner().expect(UNBROKEN);
@@ -131,7 +134,10 @@ impl Lanes {
         };
         match self.is_here() {
             true => job(),
-            false => in_groups(grouping, |groups| groups[0].install(job)),
+            false => {
+                let scope = Scope::here();
+                in_groups(grouping, |groups| groups[0].install(|| scope.resume(job)))
+            }
         }
     }
 

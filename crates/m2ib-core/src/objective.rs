@@ -52,7 +52,7 @@ use burn::tensor::{Tensor, activation::sigmoid};
 
 use crate::problem::Batch;
 use crate::sharing::Sharing;
-use crate::{Lanes, NoiseSource, Readout, Result};
+use crate::{Lanes, NoiseSource, Readout, Result, Scope};
 
 /// Rows of hidden states, samples included, that go through a read-out at once. At 16,384 rows of
 /// width 1,024 the inner layer of one block takes 256 MB, and a handful of such tensors live at
@@ -234,6 +234,7 @@ impl Objective<'_> {
             width,
             ..
         } = self.batch;
+        Scope::check()?;
         let count = samples.len();
         let rows = sides.len() * count;
         let noise = self

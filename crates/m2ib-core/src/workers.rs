@@ -10,7 +10,7 @@ use std::sync::{Arc, LazyLock, Mutex, OnceLock, RwLock, RwLockWriteGuard};
 
 use rayon::{ThreadBuilder, ThreadPool, ThreadPoolBuilder};
 
-use crate::{Error, Result};
+use crate::{Error, Result, Scope};
 
 const UNBROKEN: &str = "no job runs while a lock is held";
 
@@ -22,9 +22,13 @@ pub(crate) struct Grouping {
     pub(crate) threads: usize,
 }
 
-/// Threads to compute with on this machine: the cores, unless `RAYON_NUM_THREADS` says otherwise.
+/// Threads to compute with on this machine: the cores, unless `RAYON_NUM_THREADS` or the caller's
+/// [`Scope`] says otherwise.
 pub fn threads() -> usize {
     static THREADS: OnceLock<usize> = OnceLock::new();
+    if let Some(threads) = Scope::threads_here() {
+        return threads.get();
+    }
     *THREADS.get_or_init(|| {
         // As rayon counts them; to ask it would start its own.
         let wanted = std::env::var("RAYON_NUM_THREADS").ok();

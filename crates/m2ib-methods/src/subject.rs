@@ -9,7 +9,7 @@ pub use scoring::Fill;
 use burn::tensor::{Tensor, TensorData};
 use m2ib::clip_input::{Caption, Layout, Pixels, View};
 use m2ib::image::DynamicImage;
-use m2ib::m2ib_core::{Fit, Fitted, cosine_similarity, fit_latent};
+use m2ib::m2ib_core::{Fit, Fitted, Scope, cosine_similarity, fit_latent};
 use m2ib::{Backend, DualEncoder, Fits, Modality, TowerReadout};
 use ndarray::Array2;
 
@@ -311,9 +311,10 @@ fn fit(
     wanted: &dyn Fit,
     modality: Modality,
 ) -> Result<Fitted<3>> {
-    fit_latent(&readout, latent, wanted).map_err(|source| failed(modality, source))
+    let checked = Scope::check().and_then(|()| fit_latent(&readout, latent, wanted));
+    checked.map_err(|source| failed(modality, source))
 }
 
 fn failed(modality: Modality, source: m2ib::m2ib_core::Error) -> Error {
-    Error::Explainer(m2ib::Error::Bottleneck { modality, source })
+    Error::Explainer(m2ib::Error::of_bottleneck(modality, source))
 }

@@ -4,7 +4,7 @@ use burn::tensor::{Device, Tensor};
 use clip_input::{Caption, Layout, PictureFacts, Pixels, View};
 use clip_model::{Precision, Tower};
 use image::DynamicImage;
-use m2ib_core::{Readout, cosine_similarity};
+use m2ib_core::{Readout, Scope, cosine_similarity};
 
 use crate::readout::TowerReadout;
 use crate::{Error, Explainer, Layer, Modality, ModalitySettings, Result, Shifts, shifts};
@@ -66,6 +66,7 @@ impl Explainer {
     /// [`Error::Model`] if it does not fit the tower, [`Error::Shifts`] where a patch has fewer pixels
     /// than there are shifts along it.
     pub fn encode_pixels(&self, pixels: Pixels) -> Result<EncodedImage> {
+        Scope::check().map_err(|source| Error::of_bottleneck(Modality::Image, source))?;
         let facts = pixels.facts;
         let tower = self.model.image();
         let ModalitySettings { layer, shifts, .. } = self.image.settings;
@@ -125,6 +126,7 @@ impl Explainer {
     /// As [`encode_caption`](Self::encode_caption), and [`Error::Bottleneck`] for embeddings of
     /// another shape.
     pub fn encode_embedded(&self, caption: Caption, embedded: Tensor<3>) -> Result<EncodedText> {
+        Scope::check().map_err(|source| Error::of_bottleneck(Modality::Text, source))?;
         let tower = self.model.text();
         let layout = tower.layout(&caption)?;
         let (found, expected) = (embedded.dims(), [1, layout.tokens.len(), tower.width()]);

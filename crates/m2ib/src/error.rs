@@ -22,6 +22,9 @@ pub enum Error {
         /// What it reports.
         source: m2ib_core::Error,
     },
+    /// Work that was told to [stop](m2ib_core::Stop).
+    #[error("stopped before it was done")]
+    Stopped,
     /// A NaN or an infinity, outside of the bottleneck.
     #[error(
         "{what} is not finite; the model's weights or the input hold numbers that are not, or that are too large for the precision"
@@ -136,6 +139,16 @@ pub enum Error {
         /// Why, and what to do.
         reason: crate::hub::HubReason,
     },
+}
+
+impl Error {
+    /// What a modality's bottleneck reports, or what its readout does.
+    pub fn of_bottleneck(modality: Modality, source: m2ib_core::Error) -> Self {
+        match source {
+            m2ib_core::Error::Stopped => Self::Stopped,
+            source => Self::Bottleneck { modality, source },
+        }
+    }
 }
 
 impl From<clip_input::Error> for Error {

@@ -344,7 +344,7 @@ impl Explainer {
             });
             reports.clear();
         };
-        let failed = |source| Error::Bottleneck { modality, source };
+        let failed = |source| Error::of_bottleneck(modality, source);
         let solutions = bottleneck
             .with_lanes(lanes)
             .solve_many(problems, readout, &self.noise(modality), &mut on_step)

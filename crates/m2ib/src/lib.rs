@@ -46,6 +46,7 @@ pub use m2ib_attribution::{
     RoleScore, TextAttribution, TokenScore, Unit, Warning, WordScore, normalize, upsample,
 };
 pub use m2ib_core;
+pub use m2ib_core::{Scope, Stop};
 pub use m2ib_draw as draw;
 pub use m2ib_settings::{
     Beta, Gates, Layer, LayerError, Limit, Modality, ModalitySettings, Noise, Overrides, Preset,

@@ -210,7 +210,7 @@ impl Explainer {
                 .solve_many(&stated, readout, &self.noise(modality), &mut |_, _| {})
                 .unwrap_or_else(|error| stated.iter().map(|_| Err(error.clone())).collect()),
         };
-        let failed = |source| Error::Bottleneck { modality, source };
+        let failed = |source| Error::of_bottleneck(modality, source);
         let mut solved = solved.into_iter();
         // In the order they came in.
         pairs

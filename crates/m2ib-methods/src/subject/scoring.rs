@@ -2,7 +2,10 @@
 
 use burn::tensor::{Int, Tensor, TensorData};
 
-use super::Subject;
+use m2ib::Modality;
+use m2ib::m2ib_core::Scope;
+
+use super::{Subject, failed};
 use crate::Result;
 use crate::host::host;
 
@@ -45,6 +48,7 @@ impl Subject<'_> {
             .into());
         }
         for batch in images.chunks(BATCH) {
+            Scope::check().map_err(|source| failed(Modality::Image, source))?;
             let values = batch.concat();
             let shape = [batch.len(), 3, height, width];
             let pixels = Tensor::<4>::from_data(TensorData::new(values, shape), &device);
@@ -75,6 +79,7 @@ impl Subject<'_> {
         let tokens = self.caption.tokens.len();
         let mut scores = Vec::with_capacity(kept.len());
         for batch in kept.chunks(BATCH) {
+            Scope::check().map_err(|source| failed(Modality::Text, source))?;
             let mask: Vec<f32> = batch.iter().flat_map(|kept| self.mask(kept)).collect();
             let mask = TensorData::new(mask, [batch.len(), tokens, 1]);
             let mask = Tensor::<3>::from_data(mask, &own.device());

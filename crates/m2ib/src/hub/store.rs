@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use clip_input::MAX_FILE;
 use hf_hub::{Cache, CacheRepo};
+use m2ib_core::Scope;
 use sha2::{Digest, Sha256};
 
 use super::client::{Answer, Client};
@@ -140,6 +141,10 @@ fn receive(
     let mut buffer = vec![0; 1 << 16];
     let mut problem = "the connection was closed".to_owned();
     loop {
+        if let Err(stopped) = Scope::check() {
+            problem = stopped.to_string();
+            break;
+        }
         match body.read(&mut buffer) {
             Ok(0) => break,
             Ok(count) => {
