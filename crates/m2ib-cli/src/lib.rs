@@ -1,0 +1,104 @@
+//! `m2ib`: explain CLIP from the command line.
+//!
+//! The program is a library with one function, [`run`], since it is also a part of the Python package.
+
+mod calibrate;
+mod calibration;
+mod compare;
+mod devices;
+#[cfg(feature = "hub")]
+mod download;
+mod evaluate;
+mod explain;
+mod inspect;
+mod methods;
+mod model;
+mod output;
+mod pairs;
+mod picture;
+mod score;
+mod sweep;
+mod terminal;
+mod trials;
+
+use std::ffi::OsString;
+
+use clap::{Parser, Subcommand};
+use rayon::ThreadPoolBuilder;
+use tracing_subscriber::EnvFilter;
+
+use terminal::Unheard;
+
+const SUCCESS: u8 = 0;
+const FAILURE: u8 = 1;
+
+/// What did a CLIP model look at, and which words mattered?
+#[derive(Parser)]
+#[command(name = "m2ib", version, arg_required_else_help = true)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    // Boxed: they have many more options than the others.
+    Explain(Box<explain::Explain>),
+    Score(score::Score),
+    Calibrate(calibrate::Calibrate),
+    Evaluate(Box<evaluate::Evaluate>),
+    Sweep(Box<sweep::Sweep>),
+    Methods(methods::Methods),
+    Inspect(inspect::Inspect),
+    Devices(devices::Devices),
+}
+
+/// Does what the arguments say, of which the first is the program's name, and returns the exit code:
+/// 0, or 1 for what failed. Arguments that are wrong, and questions about them, end the process.
+///
+/// It is the process's only use of this library: logs and threads are set up for all of it.
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
+    let filter = EnvFilter::try_from_env("M2IB_LOG").unwrap_or_else(|_| EnvFilter::new("off"));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .init();
+    // All work is done by the threads that lanes share; rayon's own would come on top of them.
+    if let Err(error) = ThreadPoolBuilder::new().num_threads(1).build_global() {
+        terminal::error(format_args!(
+            "the system starts no thread for the program: {error}; allow it more processes"
+        ));
+        return FAILURE;
+    }
+    let arguments = Arguments::try_parse_from(arguments).unwrap_or_else(|error| refuse(&error));
+    let result = match arguments.command {
+        Command::Explain(command) => command.run(),
+        Command::Score(command) => command.run(),
+        Command::Calibrate(command) => command.run(),
+        Command::Evaluate(command) => command.run(),
+        Command::Sweep(command) => command.run(),
+        Command::Methods(command) => command.run(),
+        Command::Inspect(command) => command.run(),
+        Command::Devices(command) => command.run(),
+    };
+    match result {
+        Ok(()) => SUCCESS,
+        // Results are in their files by then.
+        Err(error) if error.downcast_ref().is_some_and(Unheard::is_closed_pipe) => SUCCESS,
+        Err(error) => {
+            terminal::error(m2ib_files::causes(error.as_ref()));
+            FAILURE
+        }
+    }
+}
+
+/// Says what is wrong with the arguments, or what was asked of them, and ends.
+fn refuse(error: &clap::Error) -> ! {
+    let text = error.render().to_string();
+    // What was given is repeated, and may steer the terminal.
+    if error.use_stderr() && terminal::clean(&text) != text {
+        terminal::beside(terminal::clean(text.trim_end()));
+        std::process::exit(error.exit_code());
+    }
+    error.exit()
+}
