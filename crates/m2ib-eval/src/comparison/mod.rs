@@ -27,6 +27,7 @@ pub use finding::{Explanation, Finding, Measured};
 pub use gallery::{Gallery, gallery};
 pub use outcome::{Column, Comparison, Failed};
 pub use plan::Plan;
+pub use probe::Rescored;
 pub use roar::RoarProgress;
 pub use run::Progress;
-pub use trial::Trial;
+pub use trial::{Trial, pixels};

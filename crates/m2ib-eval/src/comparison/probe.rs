@@ -9,8 +9,9 @@ use m2ib_metrics::{Error, InputExplainer, MaskedText, Result, Scorer, TokenFill}
 pub(super) const NO_PADDING: &str =
     "mean or a token's id: this model's tokenizer has neither a padding nor an end token";
 
-/// A pair, scored again when changed.
-pub(super) struct Rescored<'a>(pub(super) &'a Subject<'a>);
+/// A pair, scored again when changed: what the metrics of `m2ib-metrics` ask.
+#[derive(Debug)]
+pub struct Rescored<'a>(pub &'a Subject<'a>);
 
 impl Scorer for Rescored<'_> {
     fn images(&self, images: &[Array3<f32>]) -> Result<Vec<f64>> {

@@ -143,8 +143,8 @@ impl Plan {
     }
 }
 
-/// `[3, height, width]`
-fn pixels(subject: &Subject<'_>) -> Array3<f32> {
+/// A pair's pixels as metrics take them, `[3, height, width]`, normalised.
+pub fn pixels(subject: &Subject<'_>) -> Array3<f32> {
     let [height, width] = subject.input_size();
     let values = &subject.pixels().values;
     Array3::from_shape_fn((3, height, width), |(channel, row, column)| {

@@ -1,0 +1,63 @@
+//! Feature statistics.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use pyo3::prelude::*;
+
+use crate::failure::Failure;
+
+/// Mean and deviation of every feature at every layer of a model, for matched noise.
+///
+/// ``Explainer.calibrate`` makes one, or the program's ``m2ib calibrate``.
+#[pyclass(frozen, module = "m2ib")]
+#[derive(Debug)]
+pub(crate) struct Calibration {
+    pub(crate) inner: Arc<m2ib::Calibration>,
+}
+
+#[pymethods]
+impl Calibration {
+    /// Reads a file, JSON or, by its ending, safetensors.
+    #[staticmethod]
+    fn load(py: Python<'_>, path: PathBuf) -> PyResult<Self> {
+        let loaded = py.detach(|| m2ib::Calibration::load(path));
+        let inner = Arc::new(loaded.map_err(Failure::from)?);
+        Ok(Self { inner })
+    }
+
+    /// Writes a file, JSON or, by its ending, safetensors.
+    fn save(&self, py: Python<'_>, path: PathBuf) -> PyResult<()> {
+        let saved = py.detach(|| self.inner.save(path));
+        Ok(saved.map_err(Failure::from)?)
+    }
+
+    /// The identity of the model whose statistics they are.
+    #[getter]
+    fn identity(&self) -> String {
+        self.inner.identity.clone()
+    }
+
+    /// How many images they are over.
+    #[getter]
+    fn images(&self) -> usize {
+        self.inner.images
+    }
+
+    /// How many captions they are over.
+    #[getter]
+    fn captions(&self) -> usize {
+        self.inner.captions
+    }
+
+    fn __eq__(&self, other: &Self) -> bool {
+        self.inner == other.inner
+    }
+
+    fn __repr__(&self) -> String {
+        let m2ib::Calibration {
+            images, captions, ..
+        } = &*self.inner;
+        format!("<m2ib.Calibration over {images} images and {captions} captions>")
+    }
+}

@@ -1,0 +1,499 @@
+//! `m2ib.Explainer`.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+
+use m2ib::clip_model::ModelFiles;
+use m2ib::m2ib_core::{Lanes, threads};
+use m2ib::{Backend, DeviceChoice, DualEncoder};
+use m2ib_methods::{Method, Registry, Subject};
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyString};
+
+use crate::attribution::Attribution;
+use crate::calibration::Calibration;
+use crate::encoded::{EncodedImage, EncodedText};
+use crate::failure::{Failure, fault};
+use crate::many;
+use crate::picture::Picture;
+use crate::python::plain;
+use crate::run::run;
+use crate::settings::{Recipe, wrong};
+
+/// Statistics beside a model's weights.
+const BESIDE: &str = "calibration.safetensors";
+
+/// Explains image–caption pairs with one model and fixed settings.
+///
+/// Make one by ``Explainer.emoji``, ``Explainer.from_folder`` or ``Explainer.from_pretrained``. It may be
+/// used by several threads at once; the GIL is released while it computes.
+#[pyclass(frozen, module = "m2ib")]
+pub(crate) struct Explainer {
+    pub(crate) shared: Arc<Shared>,
+}
+
+/// What jobs on other threads need of an explainer.
+pub(crate) struct Shared {
+    pub(crate) inner: m2ib::Explainer,
+    /// As it was loaded, which is how the program's other methods have it: an explainer's computes the
+    /// same in other kernels.
+    pub(crate) model: DualEncoder,
+    pub(crate) recipe: Recipe,
+    calibration: Option<Arc<m2ib::Calibration>>,
+    /// Those that were asked for by name.
+    methods: Mutex<HashMap<String, Arc<dyn Method>>>,
+}
+
+impl Shared {
+    fn new(
+        model: DualEncoder,
+        recipe: Recipe,
+        calibration: Option<Arc<m2ib::Calibration>>,
+    ) -> Result<Self, Failure> {
+        Ok(Self {
+            inner: recipe.build(model.clone(), calibration.as_deref())?,
+            model,
+            recipe,
+            calibration,
+            methods: Mutex::default(),
+        })
+    }
+
+    /// A method by name.
+    pub(crate) fn method(&self, name: &str) -> Result<Arc<dyn Method>, Failure> {
+        let broken = |_| fault("a method broke");
+        if let Some(method) = self.methods.lock().map_err(broken)?.get(name) {
+            return Ok(method.clone());
+        }
+        let factory = Registry::standard().parse(name)?;
+        let built = factory.build(&self.model, self.calibration.as_deref())?;
+        let method: Arc<dyn Method> = built.into();
+        let mut methods = self.methods.lock().map_err(broken)?;
+        methods.insert(name.into(), method.clone());
+        Ok(method)
+    }
+}
+
+/// A model that is about to be loaded.
+enum Model {
+    Emoji,
+    Folder(PathBuf),
+    Hub(String),
+}
+
+impl Model {
+    fn load(&self, device: Option<&str>, precision: &str) -> Result<DualEncoder, Failure> {
+        let device = match device {
+            Some(name) => name.parse::<DeviceChoice>()?.device()?,
+            None => Backend::preferred()?.device()?,
+        };
+        let files = match self {
+            Self::Emoji => None,
+            Self::Folder(folder) => Some(ModelFiles::in_folder(folder)?),
+            Self::Hub(id) => {
+                let options = m2ib::hub::HubOptions::from_env();
+                Some(m2ib::hub::fetch(id, &options, None)?)
+            }
+        };
+        let precision = precision.parse()?;
+        Lanes::new(1, threads())?.together(|| {
+            let mut model = match files {
+                Some(files) => DualEncoder::from_files(&files, &device)?,
+                None => m2ib::emoji::pretrained(&device)?,
+            };
+            model.set_precision(precision)?;
+            Ok(model)
+        })
+    }
+
+    /// The statistics that come with it.
+    fn statistics(&self) -> Result<Option<m2ib::Calibration>, Failure> {
+        Ok(match self {
+            Self::Emoji => Some(m2ib::emoji::calibration()?),
+            Self::Folder(folder) => {
+                let beside = folder.join(BESIDE);
+                match beside.is_file() {
+                    true => Some(m2ib::Calibration::load(beside)?),
+                    false => None,
+                }
+            }
+            Self::Hub(_) => None,
+        })
+    }
+}
+
+impl Explainer {
+    fn load(
+        py: Python<'_>,
+        model: Model,
+        device: Option<String>,
+        precision: &str,
+        settings: Option<&Bound<'_, PyDict>>,
+    ) -> PyResult<Self> {
+        let precision = precision.to_owned();
+        let recipe = Recipe::default().with(settings)?;
+        let shared = run(py, recipe.threads, move || {
+            let loaded = model.load(device.as_deref(), &precision)?;
+            let calibration = recipe.statistics.find(|| model.statistics())?;
+            Shared::new(loaded, recipe, calibration)
+        })?;
+        let shared = Arc::new(shared);
+        Ok(Self { shared })
+    }
+
+    fn of_pair(
+        &self,
+        py: Python<'_>,
+        image: &Bound<'_, PyAny>,
+        text: String,
+        method: Option<String>,
+        keep_image: bool,
+    ) -> PyResult<Attribution> {
+        let picture = Picture::of(image)?;
+        let source = picture.path().map(Path::to_path_buf);
+        let shared = self.shared.clone();
+        let (attribution, image) = run(py, self.shared.recipe.threads, move || {
+            let explainer = &shared.inner;
+            let mut attribution;
+            let image;
+            match method {
+                None => {
+                    // What is wrong with the caption is known at once.
+                    let text = explainer.encode_text(&text)?;
+                    image = shared.recipe.open(picture)?;
+                    let encoded = explainer.encode_image(&image)?;
+                    attribution = explainer.attribute_encoded(&encoded, &text)?;
+                }
+                Some(name) => {
+                    let method = shared.method(&name)?;
+                    image = shared.recipe.open(picture)?;
+                    let subject = Subject::new(&shared.model, &image, &text)?;
+                    attribution = method.attribute(&subject)?;
+                }
+            }
+            attribution.provenance.adjustment = shared.recipe.adjustment;
+            Ok((attribution, keep_image.then(|| Arc::new(image))))
+        })?;
+        Ok(Attribution::new(attribution, image, source))
+    }
+}
+
+#[pymethods]
+impl Explainer {
+    /// The embedded model: a small CLIP of drawn emoji, for trying things out.
+    ///
+    /// Args:
+    ///     device: What computes, as ``m2ib.devices()`` names it; the first of them unless given.
+    ///     precision: Number format of the model's matrices: "f32", "f16" or "bf16".
+    ///     **settings: See ``m2ib.Settings``.
+    #[staticmethod]
+    #[pyo3(signature = (*, device = None, precision = "f32", **settings))]
+    fn emoji(
+        py: Python<'_>,
+        device: Option<String>,
+        precision: &str,
+        settings: Option<&Bound<'_, PyDict>>,
+    ) -> PyResult<Self> {
+        Self::load(py, Model::Emoji, device, precision, settings)
+    }
+
+    /// A model in a folder, in Hugging Face's layout or open_clip's.
+    ///
+    /// Args:
+    ///     folder: With config.json, model.safetensors, tokenizer.json and preprocessor_config.json.
+    ///     device: What computes, as ``m2ib.devices()`` names it; the first of them unless given.
+    ///     precision: Number format of the model's matrices: "f32", "f16" or "bf16".
+    ///     **settings: See ``m2ib.Settings``.
+    #[staticmethod]
+    #[pyo3(signature = (folder, *, device = None, precision = "f32", **settings))]
+    fn from_folder(
+        py: Python<'_>,
+        folder: PathBuf,
+        device: Option<String>,
+        precision: &str,
+        settings: Option<&Bound<'_, PyDict>>,
+    ) -> PyResult<Self> {
+        Self::load(py, Model::Folder(folder), device, precision, settings)
+    }
+
+    /// A model of the Hugging Face hub, from the cache if it is there, or in a folder.
+    ///
+    /// The environment is heeded as by Hugging Face's own tools: HF_HOME, HF_TOKEN, HF_ENDPOINT,
+    /// HF_HUB_OFFLINE.
+    ///
+    /// Args:
+    ///     id_or_folder: "owner/name" or "owner/name@revision", or a folder.
+    ///     device: What computes, as ``m2ib.devices()`` names it; the first of them unless given.
+    ///     precision: Number format of the model's matrices: "f32", "f16" or "bf16".
+    ///     **settings: See ``m2ib.Settings``.
+    #[staticmethod]
+    #[pyo3(signature = (id_or_folder, *, device = None, precision = "f32", **settings))]
+    fn from_pretrained(
+        py: Python<'_>,
+        id_or_folder: PathBuf,
+        device: Option<String>,
+        precision: &str,
+        settings: Option<&Bound<'_, PyDict>>,
+    ) -> PyResult<Self> {
+        let model = match id_or_folder.to_str() {
+            Some(id) if !id_or_folder.exists() && is_id(id) => Model::Hub(id.into()),
+            _ => Model::Folder(id_or_folder),
+        };
+        Self::load(py, model, device, precision, settings)
+    }
+
+    /// An explainer of the same model, whose weights are shared, with some settings changed.
+    ///
+    /// What is not given stays as it is, what earlier settings changed included.
+    #[pyo3(signature = (**settings))]
+    fn with_settings(
+        &self,
+        py: Python<'_>,
+        settings: Option<&Bound<'_, PyDict>>,
+    ) -> PyResult<Self> {
+        let changes_statistics = match settings {
+            Some(settings) => settings.contains("calibration")?,
+            None => false,
+        };
+        let recipe = self.shared.recipe.clone().with(settings)?;
+        let shared = self.shared.clone();
+        let shared = run(py, recipe.threads, move || {
+            let calibration = match changes_statistics {
+                true => recipe.statistics.find(|| {
+                    let own = shared.calibration.as_deref();
+                    Ok(own.cloned())
+                })?,
+                false => shared.calibration.clone(),
+            };
+            Shared::new(shared.model.clone(), recipe, calibration)
+        })?;
+        let shared = Arc::new(shared);
+        Ok(Self { shared })
+    }
+
+    /// Explains a pair: which patches and which words carry what the two have in common.
+    ///
+    /// Args:
+    ///     image: A path, the bytes of a file, a Pillow image, a NumPy array or a torch tensor; see
+    ///         ``m2ib.ImageLike``.
+    ///     text: The caption.
+    ///     method: Another method than M2IB, by its name and settings, as in
+    ///         "kernel-shap:samples=400"; ``m2ib.methods()`` lists them.
+    ///     keep_image: Whether the attribution keeps the picture, to be drawn on.
+    #[pyo3(signature = (image, text, *, method = None, keep_image = true))]
+    fn attribute(
+        &self,
+        py: Python<'_>,
+        image: &Bound<'_, PyAny>,
+        text: &Bound<'_, PyAny>,
+        method: Option<String>,
+        keep_image: bool,
+    ) -> PyResult<Attribution> {
+        self.of_pair(py, image, caption(text)?, method, keep_image)
+    }
+
+    /// Explains an encoded image against an encoded caption.
+    fn attribute_encoded(
+        &self,
+        py: Python<'_>,
+        image: &EncodedImage,
+        text: &EncodedText,
+    ) -> PyResult<Attribution> {
+        let (shared, caption) = (self.shared.clone(), text.inner.clone());
+        let encoded = image.inner.clone();
+        let attribution = run(py, self.shared.recipe.threads, move || {
+            let mut attribution = shared.inner.attribute_encoded(&encoded, &caption)?;
+            attribution.provenance.adjustment = shared.recipe.adjustment;
+            Ok(attribution)
+        })?;
+        let (picture, source) = (image.picture.clone(), image.source.clone());
+        Ok(Attribution::new(attribution, picture, source))
+    }
+
+    /// Explains many pairs, on all cores.
+    ///
+    /// What occurs in several pairs, as the same object or the same path, is encoded once. One image
+    /// alone goes with every caption, and one caption with every image.
+    ///
+    /// Args:
+    ///     images: A list of images, or one.
+    ///     texts: A list of captions, or one.
+    ///     method: Another method than M2IB, as for ``attribute``.
+    ///     return_exceptions: Whether a pair that fails has its exception in the list. Else the first
+    ///         such exception is raised.
+    ///     keep_images: Whether the attributions keep their pictures, to be drawn on.
+    ///     progress: Called now and then with the pairs done and the pairs in all.
+    ///
+    /// Returns:
+    ///     One attribution a pair, in order.
+    #[pyo3(signature = (images, texts, *, method = None, return_exceptions = false, keep_images = false, progress = None))]
+    #[expect(clippy::too_many_arguments, reason = "they are keywords")]
+    fn attribute_many<'py>(
+        &self,
+        py: Python<'py>,
+        images: &Bound<'py, PyAny>,
+        texts: &Bound<'py, PyAny>,
+        method: Option<String>,
+        return_exceptions: bool,
+        keep_images: bool,
+        progress: Option<Bound<'py, PyAny>>,
+    ) -> PyResult<Vec<Bound<'py, PyAny>>> {
+        let pairs = many::Pairs::of(images, texts)?;
+        let wanted = many::Wanted {
+            method,
+            return_exceptions,
+            keep_images,
+            progress,
+        };
+        many::attribute(py, &self.shared, pairs, &wanted)
+    }
+
+    /// Runs an image through its tower, to be explained against many captions.
+    #[pyo3(signature = (image, *, keep_image = true))]
+    fn encode_image(
+        &self,
+        py: Python<'_>,
+        image: &Bound<'_, PyAny>,
+        keep_image: bool,
+    ) -> PyResult<EncodedImage> {
+        let picture = Picture::of(image)?;
+        let source = picture.path().map(Path::to_path_buf);
+        let shared = self.shared.clone();
+        let (inner, picture) = run(py, self.shared.recipe.threads, move || {
+            let image = shared.recipe.open(picture)?;
+            let encoded = shared.inner.encode_image(&image)?;
+            Ok((Arc::new(encoded), keep_image.then(|| Arc::new(image))))
+        })?;
+        Ok(EncodedImage {
+            inner,
+            picture,
+            source,
+        })
+    }
+
+    /// Runs a caption through its tower, to be explained against many images.
+    fn encode_text(&self, py: Python<'_>, text: &Bound<'_, PyAny>) -> PyResult<EncodedText> {
+        let (shared, text) = (self.shared.clone(), caption(text)?);
+        let inner = run(py, self.shared.recipe.threads, move || {
+            Ok(Arc::new(shared.inner.encode_text(&text)?))
+        })?;
+        Ok(EncodedText { inner })
+    }
+
+    /// The cosine similarity of an image and a caption, encoded or not.
+    fn similarity(
+        &self,
+        py: Python<'_>,
+        image: &Bound<'_, PyAny>,
+        text: &Bound<'_, PyAny>,
+    ) -> PyResult<f32> {
+        let image = match image.cast::<EncodedImage>() {
+            Ok(encoded) => encoded.get().inner.clone(),
+            Err(_) => self.encode_image(py, image, false)?.inner,
+        };
+        let text = match text.cast::<EncodedText>() {
+            Ok(encoded) => encoded.get().inner.clone(),
+            Err(_) => self.encode_text(py, text)?.inner,
+        };
+        let shared = self.shared.clone();
+        run(py, self.shared.recipe.threads, move || {
+            Ok(shared.inner.similarity(&image, &text)?)
+        })
+    }
+
+    /// Feature statistics of this model over images and captions, at least two of each.
+    fn calibrate(
+        &self,
+        py: Python<'_>,
+        images: Vec<Bound<'_, PyAny>>,
+        captions: Vec<String>,
+    ) -> PyResult<Calibration> {
+        let pictures = images.iter().map(Picture::of);
+        let pictures = pictures.collect::<PyResult<Vec<_>>>()?;
+        let shared = self.shared.clone();
+        let made = run(py, self.shared.recipe.threads, move || {
+            let mut calibrator = m2ib::Calibrator::new(&shared.model);
+            for (index, picture) in pictures.into_iter().enumerate() {
+                m2ib::Scope::check()?;
+                let about = |failure: Failure| failure.about(format_args!("images[{index}]"));
+                let image = shared.recipe.open(picture).map_err(about)?;
+                let added = calibrator.add_image(&image).map_err(Failure::from);
+                added.map_err(about)?;
+            }
+            for (index, caption) in captions.iter().enumerate() {
+                m2ib::Scope::check()?;
+                let added = calibrator.add_caption(caption).map_err(Failure::from);
+                added.map_err(|failure| failure.about(format_args!("captions[{index}]")))?;
+            }
+            Ok(calibrator.finish()?)
+        })?;
+        let inner = Arc::new(made);
+        Ok(Calibration { inner })
+    }
+
+    /// The settings of both sides, as attributions' provenance has them.
+    #[getter]
+    fn settings<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        plain(py, &self.shared.inner.provenance().bottlenecks())
+    }
+
+    /// How this explainer's explanations are made: model, method, seed, device, version.
+    #[getter]
+    fn provenance<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        plain(py, self.shared.inner.provenance())
+    }
+
+    /// The model's name.
+    #[getter]
+    fn model(&self) -> String {
+        self.shared.model.name().into()
+    }
+
+    /// Tells the model from every other: a digest of its weights, tokenizer and preprocessing.
+    #[getter]
+    fn identity(&self) -> String {
+        self.shared.model.identity().to_string()
+    }
+
+    /// What is to be said of the model's files.
+    #[getter]
+    fn notes(&self) -> Vec<String> {
+        let notes = self.shared.model.notes().iter();
+        notes.map(ToString::to_string).collect()
+    }
+
+    /// The threads set; none where all cores are used.
+    #[getter]
+    fn threads(&self) -> Option<usize> {
+        self.shared.recipe.threads.map(usize::from)
+    }
+
+    fn __repr__(&self) -> String {
+        let provenance = self.shared.inner.provenance();
+        format!(
+            "<m2ib.Explainer of {:?} by {}>",
+            provenance.model, provenance.method
+        )
+    }
+}
+
+/// A caption.
+fn caption(text: &Bound<'_, PyAny>) -> PyResult<String> {
+    match text.cast::<PyString>() {
+        Ok(text) => Ok(text.to_str()?.to_owned()),
+        Err(_) => {
+            let failure = wrong("text", text, "a caption as a str");
+            Err(Failure {
+                kind: crate::failure::Kind::Text,
+                ..failure
+            }
+            .into())
+        }
+    }
+}
+
+/// Whether a path that is not there looks like "owner/name", as the program takes it.
+fn is_id(text: &str) -> bool {
+    text.split('/').count() == 2 && !text.starts_with(['.', '/', '~'])
+}

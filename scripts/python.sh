@@ -1,0 +1,47 @@
+#!/usr/bin/env bash
+# Builds the Python package of what the workspace's build has left, and tests it and its notebook in a
+# virtual environment of its own. The wheel is in target/wheels, the environment in target/python.
+#
+# PYTHON names the interpreter (python3), `--wheel` stops when the wheel is there.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+package=$PWD/crates/m2ib-py
+target=${CARGO_TARGET_DIR:-$PWD/target}
+environment=$target/python
+wheels=$target/wheels
+
+"${PYTHON:-python3}" -m venv --clear "$environment"
+pip=("$environment/bin/python" -m pip install --quiet --disable-pip-version-check)
+"${pip[@]}" 'maturin>=1.9,<2'
+
+# maturin asks cargo for one package, whose dependencies would have other features than those of the whole
+# workspace, and be built a second time. So it is given this cargo, which builds the workspace's libraries,
+# that one among them, without the variables that would build PyO3 anew.
+cargo=$environment/cargo
+cat >"$cargo" <<'END'
+#!/usr/bin/env bash
+[[ $1 == rustc ]] || exec cargo "$@"
+for name in "${!PYO3_@}"; do unset "$name"; done
+exec cargo build --release --workspace --lib --message-format json-render-diagnostics
+END
+chmod +x "$cargo"
+rm -f "$wheels"/m2ib-*.whl
+CARGO=$cargo "$environment/bin/maturin" build --release --quiet --manifest-path "$package/Cargo.toml" --out "$wheels"
+ls -l "$wheels"/m2ib-*.whl
+[[ ${1:-} == --wheel ]] && exit
+
+"${pip[@]}" "$wheels"/m2ib-*.whl -r "$package/tests/requirements.txt"
+export PATH="$environment/bin:$PATH" PYTHONDONTWRITEBYTECODE=1
+# Elsewhere, lest the folder of the sources be taken for the package.
+cd "$environment"
+python -m pytest --quiet -p no:cacheprovider -c "$package/pyproject.toml" "$package/tests"
+python - "$package/notebooks/tour.ipynb" "$environment/tour.ipynb" <<'END'
+import sys
+
+import nbclient
+import nbformat
+
+notebook = nbformat.read(sys.argv[1], as_version=4)
+nbclient.NotebookClient(notebook, timeout=300, kernel_name="python3").execute()
+nbformat.write(notebook, sys.argv[2])
+END
