@@ -37,7 +37,7 @@ pub use foreign::{Foreign, START, foreign};
 pub use json::object as json_object;
 pub use layout::{Layout, Read, Sight};
 pub use open_image::{MAX_PIXELS, MAX_SIDE, decode_image, is_image, open_image};
-pub use orientation::orientation;
+pub use orientation::{orientation, orientation_of};
 pub use processor::{ImageProcessor, Pixels, Recipe, View};
 pub use resize::{Filter, resize};
 pub use role::Role;

@@ -10,8 +10,8 @@ use m2ib::draw::ColorMap;
 use m2ib::image::{DynamicImage, ImageFormat};
 use m2ib::ndarray::Array1;
 use m2ib::{
-    Attribution, Beta, Config, Explainer, Fits, Gates, Layer, Modality, Noise, Overrides, Preset,
-    Quantity, Sampling, Shifts, Warning,
+    Attribution, Beta, Calibration, Config, DualEncoder, Explainer, Fits, Gates, Layer, Modality,
+    Noise, Overrides, Preset, Quantity, Sampling, Shifts, Warning,
 };
 use m2ib_methods::{MethodFactory, Subject};
 use ndarray_npy::WriteNpyExt;
@@ -59,10 +59,10 @@ pub(crate) struct Explain {
 #[derive(Args)]
 #[command(next_help_heading = "M2IB")]
 #[group(id = "m2ib")]
-struct M2ib {
+pub(crate) struct M2ib {
     /// Settings in a TOML file, as `m2ib sweep` writes them; the options below come before them.
     #[arg(long, value_name = "FILE")]
-    config: Option<PathBuf>,
+    pub(crate) config: Option<PathBuf>,
     /// Where the settings start from: "fine" shows the object (the default), "fast" takes a quarter of
     /// its time, "matched" is the paper's one side with noise matched to the model, "released" the
     /// paper's.
@@ -114,7 +114,7 @@ struct M2ib {
     quantity: Option<Quantity>,
     /// Seed of the noise.
     #[arg(long, default_value_t = 0)]
-    seed: u64,
+    pub(crate) seed: u64,
 }
 
 #[derive(Debug, Args)]
@@ -210,41 +210,8 @@ impl Explain {
     }
 
     fn explainer(&self) -> Result<Explainer> {
-        let method = &self.m2ib;
-        let config = match &method.config {
-            Some(file) => Config::load(file).context("--config")?,
-            None => Config::default(),
-        };
-        let overrides = |layer, shifts| Overrides {
-            layer,
-            shifts,
-            noise: method.sigma.map(|sigma| Noise::Isotropic { sigma }),
-            sampling: method.sampling,
-            beta: method.beta,
-            gamma: method.gamma,
-            gates: method.gates,
-            start: method.start,
-            learning_rate: method.learning_rate,
-            steps: method.steps,
-            samples: method.samples,
-            quantity: method.quantity,
-        };
         let calibration = self.calibration.known(&self.model)?;
-        let mut builder = Explainer::builder(self.model.load()?)
-            .config(config)
-            .overrides(
-                Modality::Image,
-                overrides(method.layer_image, method.shifts),
-            )
-            .overrides(Modality::Text, overrides(method.layer_text, None))
-            .seed(method.seed);
-        if let Some(preset) = method.preset {
-            builder = builder.preset(preset);
-        }
-        if let Some(calibration) = calibration {
-            builder = builder.calibration(calibration);
-        }
-        Ok(builder.build()?)
+        self.m2ib.explainer(|| self.model.load(), calibration)
     }
 
     /// By a method of the registry.
@@ -322,7 +289,47 @@ impl Explain {
     }
 }
 
-fn method_help() -> String {
+impl M2ib {
+    /// An explainer with these settings; the model is loaded when they are known to make sense.
+    pub(crate) fn explainer(
+        &self,
+        model: impl FnOnce() -> Result<DualEncoder>,
+        calibration: Option<Calibration>,
+    ) -> Result<Explainer> {
+        let config = match &self.config {
+            Some(file) => Config::load(file).context("--config")?,
+            None => Config::default(),
+        };
+        let overrides = |layer, shifts| Overrides {
+            layer,
+            shifts,
+            noise: self.sigma.map(|sigma| Noise::Isotropic { sigma }),
+            sampling: self.sampling,
+            beta: self.beta,
+            gamma: self.gamma,
+            gates: self.gates,
+            start: self.start,
+            learning_rate: self.learning_rate,
+            steps: self.steps,
+            samples: self.samples,
+            quantity: self.quantity,
+        };
+        let mut builder = Explainer::builder(model()?)
+            .config(config)
+            .overrides(Modality::Image, overrides(self.layer_image, self.shifts))
+            .overrides(Modality::Text, overrides(self.layer_text, None))
+            .seed(self.seed);
+        if let Some(preset) = self.preset {
+            builder = builder.preset(preset);
+        }
+        if let Some(calibration) = calibration {
+            builder = builder.calibration(calibration);
+        }
+        Ok(builder.build()?)
+    }
+}
+
+pub(crate) fn method_help() -> String {
     format!(
         "Another method instead of M2IB with the settings below; `m2ib methods` lists the settings \
          of each. [possible: {}]",

@@ -11,12 +11,16 @@ mod download;
 mod evaluate;
 mod explain;
 mod inspect;
+mod merge;
 mod methods;
 mod model;
 mod output;
 mod pairs;
 mod picture;
+mod report;
+mod run;
 mod score;
+mod slice;
 mod sweep;
 mod terminal;
 mod trials;
@@ -48,6 +52,9 @@ enum Command {
     Calibrate(calibrate::Calibrate),
     Evaluate(Box<evaluate::Evaluate>),
     Sweep(Box<sweep::Sweep>),
+    Run(Box<run::Run>),
+    Merge(merge::Merge),
+    Report(report::Report),
     Methods(methods::Methods),
     Inspect(inspect::Inspect),
     Devices(devices::Devices),
@@ -77,6 +84,9 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
         Command::Calibrate(command) => command.run(),
         Command::Evaluate(command) => command.run(),
         Command::Sweep(command) => command.run(),
+        Command::Run(command) => command.run(),
+        Command::Merge(command) => command.run(),
+        Command::Report(command) => command.run(),
         Command::Methods(command) => command.run(),
         Command::Inspect(command) => command.run(),
         Command::Devices(command) => command.run(),

@@ -10,6 +10,7 @@ use m2ib_data::{DataFormat, Dataset, Scenes, Source, Split, pointing_grid};
 use m2ib_metrics::TokenFill;
 
 use crate::picture::PictureArguments;
+use crate::slice::Slice;
 
 /// Pairs of images and captions.
 #[derive(Args)]
@@ -26,7 +27,9 @@ pub(crate) struct Pairs {
     #[arg(long, requires = "scenes", value_enum, default_value = "object")]
     ask: Ask,
     /// Pairs to explain: a TSV or CSV file (caption, path), JSON lines (image, caption, boxes or
-    /// masks), a folder of images with .txt captions, COCO, Flickr30k, RefCOCO or MS-CXR files.
+    /// masks), a folder of images with .txt captions, COCO, Flickr30k, RefCOCO or MS-CXR files,
+    /// Parquet, or web data sets (tar). Several files by braces or asterisks, in quotation marks:
+    /// "train-{000..150}.tar".
     #[arg(long, value_name = "PATH", conflicts_with = "scenes")]
     pub(crate) data: Option<PathBuf>,
     /// Layout of the data; told from the file if not given.
@@ -38,6 +41,8 @@ pub(crate) struct Pairs {
     /// Take so many pairs by chance (by --seed) instead of all.
     #[arg(long, value_name = "N", requires = "data", value_parser = count)]
     sample: Option<usize>,
+    #[command(flatten)]
+    slice: Slice,
     #[command(flatten)]
     picture: PictureArguments,
 }
@@ -56,7 +61,7 @@ enum Ask {
 impl Pairs {
     /// Reads them, and tells which rows cannot be read.
     pub(crate) fn read(&self, seed: u64) -> Result<Dataset> {
-        let dataset = self.dataset(seed)?;
+        let dataset = self.sliced(self.dataset(seed)?)?;
         /// So many rows are named; of a wrong file, all may be wrong.
         const NAMED: usize = 20;
         for failure in dataset.failures.iter().take(NAMED) {
@@ -80,6 +85,15 @@ impl Pairs {
         self.check_images(&dataset)?;
         tell_of_pictures(&dataset);
         Ok(dataset)
+    }
+
+    /// The rows that this process takes.
+    fn sliced(&self, dataset: Dataset) -> Result<Dataset> {
+        if !self.slice.is_given() || dataset.rows.is_empty() {
+            return Ok(dataset);
+        }
+        let places = self.slice.places(dataset.rows.len() as u64, 1)?;
+        Ok(dataset.only(|place| places.contains(&(place as u64))))
     }
 
     /// That the images are where the data says, before any work; a few that are not are left out

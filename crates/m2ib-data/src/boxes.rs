@@ -186,6 +186,12 @@ pub(super) fn of_object(object: &Map<String, Value>) -> Result<(Boxes, Vec<Strin
     Ok((boxes, names.unknown))
 }
 
+/// Whether a column or key of this name has all of a box in it.
+pub(super) fn is_list(name: &str) -> bool {
+    let name = plain(name);
+    LISTS.iter().any(|(known, _)| *known == name)
+}
+
 /// The names that are understood, for messages.
 pub(super) fn known() -> String {
     let fours = FOURS.map(|(names, _)| names.join(", "));

@@ -40,7 +40,7 @@ impl Dataset {
         let mut seen = HashSet::new();
         let files = self.rows.iter().filter_map(|row| match &row.image {
             RowImage::File(path) => Some(path.as_path()),
-            RowImage::Picture { .. } => None,
+            RowImage::Within(_) | RowImage::Picture { .. } => None,
         });
         files
             .filter(|path| seen.insert(*path) && !path.exists())

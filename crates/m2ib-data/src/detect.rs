@@ -27,9 +27,19 @@ impl DataFormat {
         match extension.to_ascii_lowercase().as_str() {
             "p" | "pkl" | "pickle" => Err(DataError::Pickle { path: path.into() }),
             "jsonl" | "ndjson" => Ok(Self::JsonLines),
+            "parquet" => Ok(Self::Parquet),
+            "tar" | "tgz" => Ok(Self::WebDataset),
+            "gz" if is_packed_tar(path) => Ok(Self::WebDataset),
             extension => of_content(path, extension),
         }
     }
+}
+
+/// `.tar.gz`, whose reader says what to do.
+fn is_packed_tar(path: &Path) -> bool {
+    let stem = path.file_stem().map(Path::new);
+    stem.and_then(Path::extension)
+        .is_some_and(|end| end == "tar")
 }
 
 /// RefCOCO is handed out as a folder; any other holds images and texts.

@@ -70,6 +70,30 @@ pub enum DataError {
         /// The file.
         path: PathBuf,
     },
+    /// A file of many pictures that is damaged, cut off or none.
+    #[error("cannot use {}: {reason}", path.display())]
+    Shard {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+    /// Files that a name with braces stands for and that are not there.
+    #[error(
+        "{missing} of {shards} files of {} are missing, the first {}; get them, or leave them out of the \
+         braces",
+        path.display(), first.display()
+    )]
+    MissingShards {
+        /// The name with its braces.
+        path: PathBuf,
+        /// How many.
+        missing: usize,
+        /// Of how many.
+        shards: usize,
+        /// One of them.
+        first: PathBuf,
+    },
     /// A header of which one column is known.
     #[error(
         "the header of {} names no column for {missing}, found \"{found}\", expected one of {expected}",
@@ -147,5 +171,13 @@ pub(crate) fn read_error(path: &Path) -> impl Fn(std::io::Error) -> DataError {
     move |source| DataError::Read {
         path: path.into(),
         source,
+    }
+}
+
+/// For files of many pictures that cannot be used.
+pub(crate) fn shard_error(path: &Path) -> impl Fn(String) -> DataError {
+    move |reason| DataError::Shard {
+        path: path.into(),
+        reason,
     }
 }

@@ -34,6 +34,11 @@ pub enum DataFormat {
     /// `instances.json`. A row an expression, with the outline of its object, or its box where it
     /// has none.
     RefCoco,
+    /// Parquet, a row a picture: `image` (bytes, a path, or `{bytes, path}` as Hugging Face has it) and
+    /// `caption` or `text`; all else as in JSON lines.
+    Parquet,
+    /// Tar files of `KEY.jpg` beside `KEY.txt` or `KEY.json`.
+    WebDataset,
     /// MS-CXR's JSON: `images` with a `path`, `annotations` with a box and `label_text`. A row a
     /// phrase and image, with all its boxes.
     MsCxr,
@@ -41,7 +46,7 @@ pub enum DataFormat {
 
 impl DataFormat {
     /// Every format.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 12] = [
         Self::Tsv,
         Self::Csv,
         Self::JsonLines,
@@ -52,6 +57,8 @@ impl DataFormat {
         Self::FlickrToken,
         Self::RefCoco,
         Self::MsCxr,
+        Self::Parquet,
+        Self::WebDataset,
     ];
 
     /// The name it is chosen by.
@@ -67,6 +74,8 @@ impl DataFormat {
             Self::FlickrToken => "flickr-token",
             Self::RefCoco => "ref-coco",
             Self::MsCxr => "ms-cxr",
+            Self::Parquet => "parquet",
+            Self::WebDataset => "web-dataset",
         }
     }
 

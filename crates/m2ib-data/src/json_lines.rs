@@ -14,7 +14,7 @@ use crate::json::{Id, Lenient, read as read_json};
 use crate::names::{CAPTION, IMAGE, normal, without_number};
 use crate::rows::{Draft, Rows};
 use crate::source_text::trimmed;
-use crate::{DataFormat, DataResult, Region, Segmentation, boxes, lines, source_text};
+use crate::{DataFormat, DataResult, Region, Segmentation, Within, boxes, lines, source_text};
 
 /// What has one name only.
 #[derive(Debug, Deserialize)]
@@ -33,14 +33,18 @@ pub(super) fn read(path: &Path, rows: &mut Rows) -> DataResult<()> {
     if is_list(path)? {
         let list: Vec<Lenient<Map<String, Value>>> = read_json(path, DataFormat::JsonLines)?;
         for (number, object) in (1..).zip(list) {
-            take(number, object.0, rows);
+            take(&number.to_string(), object.0, rows);
         }
         return Ok(());
     }
     lines::each(path, |number, json| {
         let object = serde_json::from_slice::<Lenient<Map<String, Value>>>(json);
         let object = object.map_err(|error| error.to_string());
-        take(number, object.and_then(|object| object.0), rows);
+        take(
+            &number.to_string(),
+            object.and_then(|object| object.0),
+            rows,
+        );
     })
 }
 
@@ -56,8 +60,26 @@ fn is_list(path: &Path) -> DataResult<bool> {
     Ok(false)
 }
 
-fn take(number: usize, object: Result<Map<String, Value>, String>, rows: &mut Rows) {
-    let number = number.to_string();
+/// A row whose image is within a file of many, and whose object says the rest.
+pub(super) fn take_of(id: &str, object: Map<String, Value>, image: Within, rows: &mut Rows) {
+    let present = object.into_iter().filter(|(_, value)| !value.is_null());
+    let object: Map<String, Value> = present.collect();
+    let read = captions(&object).and_then(|captions| {
+        let line = Line::deserialize(Value::Object(object));
+        let line = line.map_err(|error| error.to_string())?;
+        let mut draft = draft(String::new(), line, rows)?;
+        draft.within = Some(image);
+        Ok((captions, draft))
+    });
+    match read {
+        Ok((captions, draft)) => rows.take_all(id, captions, &draft),
+        Err(reason) => rows.take(id, Err(reason)),
+    }
+}
+
+/// A row by its number, or by the id in it.
+pub(super) fn take(number: &str, object: Result<Map<String, Value>, String>, rows: &mut Rows) {
+    let number = number.to_owned();
     let read = object.and_then(|object| {
         let captions = captions(&object)?;
         let image = image(&object)?;
@@ -91,6 +113,7 @@ fn draft(image: String, line: Line, rows: &mut Rows) -> Result<Draft, String> {
     let masks = line.masks.iter().map(|mask| rows.mask_file(mask));
     Ok(Draft {
         image,
+        within: None,
         caption: String::new(),
         regions: regions.into_iter().chain(masks).collect(),
         annotated,

@@ -23,6 +23,7 @@
 //!
 //! **What this crate may know:** files of images, captions and regions. It knows no model.
 
+mod arrow_json;
 mod boxes;
 mod coco;
 mod columns;
@@ -33,13 +34,16 @@ mod error;
 mod flickr;
 mod folder;
 mod format;
+mod image_column;
 mod json;
 mod json_lines;
 mod karpathy;
 mod lines;
+mod listing;
 mod ms_cxr;
 mod names;
 mod outline;
+mod parquet_table;
 mod pictures;
 mod pointing_grid;
 mod question;
@@ -49,10 +53,14 @@ mod row;
 mod rows;
 mod scenes;
 mod segmentation;
+mod shards;
 mod source;
 mod source_text;
 mod table;
+mod thinned;
 mod turn;
+mod web_data_set;
+mod within;
 
 /// Files of rows are read up to this many bytes, 4 GiB: COCO's largest have half of one.
 pub const MAX_FILE: u64 = 4 << 30;
@@ -60,6 +68,7 @@ pub const MAX_FILE: u64 = 4 << 30;
 pub use dataset::Dataset;
 pub use error::{DataError, DataResult};
 pub use format::DataFormat;
+pub use listing::{Identity, Item, Listing};
 pub use m2ib_scenes::Split;
 pub use pictures::Pictures;
 pub use pointing_grid::pointing_grid;
@@ -69,3 +78,4 @@ pub use row::{Row, RowFailure, RowImage};
 pub use scenes::Scenes;
 pub use segmentation::Segmentation;
 pub use source::{DataParts, Source};
+pub use within::Within;

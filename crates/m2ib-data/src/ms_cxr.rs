@@ -73,6 +73,7 @@ fn draft(
     let caption = phrase.or(category.cloned());
     let image = images.get(&annotation.image_id)?;
     Ok(Draft {
+        within: None,
         image: image.path.clone(),
         annotated: image.size,
         caption: caption.ok_or("it has neither a label_text nor a known category")?,

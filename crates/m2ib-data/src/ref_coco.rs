@@ -176,6 +176,7 @@ fn take(reference: Reference, images: &Images, objects: &Objects, rows: &mut Row
         let draft = sentence.and_then(|said| {
             let image = image.clone()?;
             Ok(Draft {
+                within: None,
                 image: image.path.clone(),
                 annotated: image.size,
                 caption: said.sent.or(said.raw).ok_or("missing field `sent`")?,

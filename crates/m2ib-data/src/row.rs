@@ -11,10 +11,10 @@ use m2ib_files::digest;
 use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 
-use crate::content::file_bytes;
+use crate::content::{content_bytes, file_bytes};
 use crate::region::coloured;
 use crate::turn::Turn;
-use crate::{DataError, DataResult, Rectangle, Region, Segmentation};
+use crate::{DataError, DataResult, Rectangle, Region, Segmentation, Within};
 
 /// An image, a caption and where in the image is what the caption speaks of.
 #[derive(Debug, Clone, PartialEq)]
@@ -58,6 +58,8 @@ struct Stored {
 pub enum RowImage {
     /// In a file, which may turn out not to be there.
     File(PathBuf),
+    /// Inside a file that holds many.
+    Within(Within),
     /// In memory.
     Picture {
         /// What the picture is called; rows of one picture call it the same.
@@ -75,9 +77,19 @@ pub(super) enum Picture<'a> {
 }
 
 impl RowImage {
+    /// What it is called: a path, or a name within a file.
+    pub fn name(&self) -> String {
+        match self {
+            Self::File(path) => path.display().to_string(),
+            Self::Within(within) => within.name().into(),
+            Self::Picture { name, .. } => name.clone(),
+        }
+    }
+
     pub(super) fn picture(&self) -> Picture<'_> {
         match self {
             Self::File(path) => Picture::File(path),
+            Self::Within(within) => Picture::Name(within.name()),
             Self::Picture { name, .. } => Picture::Name(name),
         }
     }
@@ -86,6 +98,8 @@ impl RowImage {
     fn bytes(&self) -> Vec<u8> {
         match self {
             Self::File(path) => file_bytes(path),
+            // The same picture in a file of its own is no other.
+            Self::Within(within) => content_bytes(within.read()),
             Self::Picture { pixels, .. } => {
                 let size = [pixels.width(), pixels.height()].map(u32::to_le_bytes);
                 [&b"pixels"[..], size.as_flattened(), pixels.as_raw()].concat()
@@ -111,13 +125,23 @@ impl Row {
     pub fn open(&self) -> DataResult<DynamicImage> {
         match &self.image {
             RowImage::Picture { pixels, .. } => Ok(RgbImage::clone(pixels).into()),
-            RowImage::File(path) => self
-                .adjustment
-                .open(path)
-                .map_err(|source| DataError::Image {
-                    row: self.key.clone(),
-                    source: Box::new(source),
-                }),
+            RowImage::File(path) => self.adjustment.open(path).map_err(|it| self.unopened(it)),
+            RowImage::Within(within) => {
+                let bytes = within.read().map_err(|reason| {
+                    let path = within.name().into();
+                    self.unopened(clip_input::Error::Read { path, reason })
+                })?;
+                let image = clip_input::decode_image(&bytes, within.name());
+                let image = image.map_err(|it| self.unopened(it))?;
+                Ok(self.adjustment.apply(image))
+            }
+        }
+    }
+
+    fn unopened(&self, source: clip_input::Error) -> DataError {
+        DataError::Image {
+            row: self.key.clone(),
+            source: Box::new(source),
         }
     }
 
@@ -193,6 +217,10 @@ impl Row {
     fn turn(&self, upright: [u32; 2]) -> DataResult<Stored> {
         let orientation = match &self.image {
             RowImage::File(path) => clip_input::orientation(path),
+            RowImage::Within(within) => {
+                let bytes = within.read().ok();
+                bytes.and_then(|bytes| clip_input::orientation_of(&bytes))
+            }
             RowImage::Picture { .. } => None,
         };
         let turn = Turn::new(orientation, upright);

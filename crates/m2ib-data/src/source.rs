@@ -8,21 +8,22 @@ use clip_input::Adjustment;
 use crate::rows::Rows;
 use crate::{
     DataFormat, DataResult, Dataset, RowFailure, RowImage, coco, flickr, folder, json_lines,
-    karpathy, ms_cxr, ref_coco, table,
+    karpathy, ms_cxr, parquet_table, ref_coco, shards, table, web_data_set,
 };
 
 /// A data set on disk and how to read it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Source {
-    path: PathBuf,
+    pub(super) path: PathBuf,
     format: Option<DataFormat>,
     images: Option<PathBuf>,
-    split: Option<String>,
-    adjustment: Adjustment,
+    pub(super) split: Option<String>,
+    pub(super) adjustment: Adjustment,
 }
 
 impl Source {
-    /// A file or folder.
+    /// A file or folder; several files by braces, as in `{000..150}.tar`, or asterisks, or as the tar or
+    /// Parquet files in a folder.
     pub fn new(path: impl Into<PathBuf>) -> Self {
         Self {
             path: path.into(),
@@ -65,8 +66,7 @@ impl Source {
     /// As [`read`](Self::read).
     pub fn parts(&self) -> DataResult<DataParts> {
         let path = self.path.as_path();
-        let format = self.format.map_or_else(|| DataFormat::detect(path), Ok)?;
-        if format == DataFormat::Folder {
+        if self.format_of(&shards::shards(path)?[0])? == DataFormat::Folder {
             let (images, captions, failures) = folder::parts(path)?;
             return Ok(DataParts {
                 images,
@@ -74,12 +74,12 @@ impl Source {
                 failures,
             });
         }
-        let dataset = self.clone().format(format).read()?;
+        let dataset = self.read()?;
         let mut seen = HashSet::new();
         let rows = dataset.rows.iter();
         let images = rows.filter_map(|row| match &row.image {
             RowImage::File(path) => seen.insert(path).then(|| path.clone()),
-            RowImage::Picture { .. } => None,
+            RowImage::Within(_) | RowImage::Picture { .. } => None,
         });
         let images = images.collect();
         let rows = dataset.rows.into_iter();
@@ -98,30 +98,50 @@ impl Source {
     /// What is wrong with a row is among [`failures`](Dataset::failures).
     pub fn read(&self) -> DataResult<Dataset> {
         let path = self.path.as_path();
-        let format = self.format.map_or_else(|| DataFormat::detect(path), Ok)?;
-        let images = match (&self.images, format) {
-            // There the captions lie beside the images.
-            (None, _) | (_, DataFormat::Folder) => own_folder(path),
-            (Some(folder), _) => folder.clone(),
-        };
-        let mut rows = Rows::new(path, images, self.split.as_deref());
-        match format {
-            DataFormat::Tsv => table::read_tsv(path, &mut rows),
-            DataFormat::Csv => table::read_csv(path, &mut rows),
-            DataFormat::JsonLines => json_lines::read(path, &mut rows),
-            DataFormat::Folder => folder::read(path, &mut rows),
-            DataFormat::CocoCaptions => coco::read(path, &mut rows),
-            DataFormat::Karpathy => karpathy::read(path, &mut rows),
-            DataFormat::FlickrResults => flickr::read_results(path, &mut rows),
-            DataFormat::FlickrToken => flickr::read_token(path, &mut rows),
-            DataFormat::RefCoco => ref_coco::read(path, &mut rows),
-            DataFormat::MsCxr => ms_cxr::read(path, &mut rows),
-        }?;
+        let shards = shards::shards(path)?;
+        let mut rows = Rows::new(path, self.split.as_deref());
+        let mut format = None;
+        for (shard, name) in shards.iter().zip(shards::names(&shards)) {
+            rows.begin(name);
+            let own = self.read_into(shard, &mut rows)?;
+            format.get_or_insert(own);
+        }
+        let format = format.unwrap_or(DataFormat::Folder);
         let mut dataset = rows.finish(path, format)?;
         for row in &mut dataset.rows {
             row.adjustment = self.adjustment;
         }
         Ok(dataset)
+    }
+
+    /// The layout of a file.
+    pub(super) fn format_of(&self, path: &Path) -> DataResult<DataFormat> {
+        self.format.map_or_else(|| DataFormat::detect(path), Ok)
+    }
+
+    /// Reads the rows of one file.
+    pub(super) fn read_into(&self, path: &Path, rows: &mut Rows) -> DataResult<DataFormat> {
+        let format = self.format_of(path)?;
+        rows.images_in(match (&self.images, format) {
+            // There the captions lie beside the images.
+            (None, _) | (_, DataFormat::Folder) => own_folder(path),
+            (Some(folder), _) => folder.clone(),
+        });
+        match format {
+            DataFormat::Tsv => table::read_tsv(path, rows),
+            DataFormat::Csv => table::read_csv(path, rows),
+            DataFormat::JsonLines => json_lines::read(path, rows),
+            DataFormat::Folder => folder::read(path, rows),
+            DataFormat::CocoCaptions => coco::read(path, rows),
+            DataFormat::Karpathy => karpathy::read(path, rows),
+            DataFormat::FlickrResults => flickr::read_results(path, rows),
+            DataFormat::FlickrToken => flickr::read_token(path, rows),
+            DataFormat::RefCoco => ref_coco::read(path, rows),
+            DataFormat::MsCxr => ms_cxr::read(path, rows),
+            DataFormat::Parquet => parquet_table::read(path, rows),
+            DataFormat::WebDataset => web_data_set::read(path, rows),
+        }?;
+        Ok(format)
     }
 }
 

@@ -188,6 +188,7 @@ fn draft(cells: &[String], columns: &Columns) -> Result<(Vec<String>, Draft), St
     }
     let draft = Draft {
         image: cells[columns.image].clone(),
+        within: None,
         caption: String::new(),
         regions,
         annotated,

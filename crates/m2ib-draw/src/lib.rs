@@ -39,6 +39,7 @@ pub use label::label;
 pub use means::{Mean, Panel, means};
 pub use overlay::{Overlay, overlay};
 pub use percent::percent;
+pub use regions::hot_regions;
 pub use table::{aligned, separated};
 pub use terminal::ansi;
 pub use visible::visible;

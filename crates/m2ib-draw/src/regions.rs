@@ -8,7 +8,7 @@ use m2ib_attribution::{HeatMap, Rect};
 /// Boxes around the connected regions at or above the threshold, largest region first.
 ///
 /// Regions of less than a hundredth of the largest are left out: they are specks of interpolation.
-pub(crate) fn hot_regions(map: &HeatMap, threshold: f32) -> Vec<Rect> {
+pub fn hot_regions(map: &HeatMap, threshold: f32) -> Vec<Rect> {
     let (height, width) = map.values.dim();
     let mask = GrayImage::from_fn(width as u32, height as u32, |x, y| {
         let hot = map.seen.contains(x, y) && map.values[[y as usize, x as usize]] >= threshold;

@@ -155,6 +155,14 @@ impl<'a> Subject<'a> {
         &self.image
     }
 
+    /// The numbers of the image's embedding, `[embedding]`.
+    ///
+    /// # Errors
+    /// [`Error::NotFinite`], [`Error::Device`].
+    pub fn image_values(&self) -> Result<Vec<f32>> {
+        host(self.image.clone(), "the image's embedding")
+    }
+
     /// Cosine similarity of the pair, nothing masked.
     pub fn similarity(&self) -> f32 {
         self.similarity

@@ -34,6 +34,16 @@ pub struct EncodedText {
     pub(crate) caption: Caption,
 }
 
+impl EncodedImage {
+    /// The numbers of the embedding, `[embedding]`.
+    ///
+    /// # Errors
+    /// [`Error::NotFinite`], [`Error::Device`].
+    pub fn embedding_values(&self) -> Result<Vec<f32>> {
+        host(self.embedding.clone(), "the image's embedding")
+    }
+}
+
 impl EncodedText {
     /// The tokenised caption.
     pub fn caption(&self) -> &Caption {

@@ -83,7 +83,7 @@ fn fingerprint(run: &Value) -> String {
 }
 
 /// Says where two runs differ, key by key as deep as both have objects.
-fn differences(found: &Value, expected: &Value) -> String {
+pub fn differences(found: &Value, expected: &Value) -> String {
     let mut list = Vec::new();
     compare("", found, expected, &mut list);
     list.join(", ")

@@ -40,6 +40,7 @@ pub use error::{JournalError, JournalResult};
 
 use file::{LineFile, Span};
 use header::Header;
+pub use header::differences;
 
 /// What came of a row under a setting.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
