@@ -27,7 +27,7 @@ pub type Refusal = Result<(), Box<dyn Error>>;
 pub type Reader = fn(&[u8]) -> Refusal;
 
 /// All readers by their names, which are those of the folders in `fuzz/corpus`.
-pub const READERS: [(&str, Reader); 31] = [
+pub const READERS: [(&str, Reader); 35] = [
     ("config", config),
     ("preprocessor", preprocessor),
     ("tokenizer", tokenizer),
@@ -52,6 +52,10 @@ pub const READERS: [(&str, Reader); 31] = [
     ("tsv", |bytes| rows(bytes, DataFormat::Tsv)),
     ("csv", |bytes| rows(bytes, DataFormat::Csv)),
     ("json-lines", |bytes| rows(bytes, DataFormat::JsonLines)),
+    ("parquet", |bytes| rows(bytes, DataFormat::Parquet)),
+    ("web-dataset", |bytes| rows(bytes, DataFormat::WebDataset)),
+    ("results", results),
+    ("run-manifest", run_manifest),
     ("coco-captions", |bytes| {
         rows(bytes, DataFormat::CocoCaptions)
     }),
@@ -361,6 +365,20 @@ fn captions(bytes: &[u8]) -> Refusal {
 
 fn rows(bytes: &[u8], format: DataFormat) -> Refusal {
     source(&written("mutated.data", bytes)?, format)
+}
+
+/// A file of a run's results.
+fn results(bytes: &[u8]) -> Refusal {
+    for records in m2ib_run::Reader::open(&written("mutated.parquet", bytes)?)? {
+        records?;
+    }
+    Ok(())
+}
+
+fn run_manifest(bytes: &[u8]) -> Refusal {
+    let path = written("mutated-run/run.json", bytes)?;
+    m2ib_run::Folder::open(path.parent().unwrap_or(Path::new(".")))?;
+    Ok(())
 }
 
 fn ref_coco(bytes: &[u8]) -> Refusal {

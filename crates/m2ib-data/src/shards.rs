@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::error::{read_error, shard_error};
+use crate::names::EXTENSIONS;
 use crate::{DataError, DataResult};
 
 /// More files are none of one data set.
@@ -54,12 +55,17 @@ pub(super) fn shards(path: &Path) -> DataResult<Vec<PathBuf>> {
     }
 }
 
+/// Those in a folder, unless it has pictures of its own.
 fn inside(folder: &Path) -> DataResult<Vec<PathBuf>> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(read_error(folder))? {
         let path = entry.map_err(read_error(folder))?.path();
         let ending = path.extension().unwrap_or_default().to_string_lossy();
-        if ENDINGS.contains(&ending.to_ascii_lowercase().as_str()) && path.is_file() {
+        let ending = ending.to_ascii_lowercase();
+        if EXTENSIONS.contains(&ending.as_str()) {
+            return Ok(Vec::new());
+        }
+        if ENDINGS.contains(&ending.as_str()) && path.is_file() {
             found.push(path);
         }
     }

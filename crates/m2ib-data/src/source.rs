@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 
 use clip_input::Adjustment;
 
+use crate::error::shard_error;
 use crate::rows::Rows;
 use crate::{
-    DataFormat, DataResult, Dataset, RowFailure, RowImage, coco, flickr, folder, json_lines,
+    DataFormat, DataResult, Dataset, Row, RowFailure, RowImage, coco, flickr, folder, json_lines,
     karpathy, ms_cxr, parquet_table, ref_coco, shards, table, web_data_set,
 };
 
@@ -75,6 +76,14 @@ impl Source {
             });
         }
         let dataset = self.read()?;
+        let is_within = |row: &Row| matches!(row.image, RowImage::Within(_));
+        if dataset.rows.iter().any(is_within) {
+            return Err(shard_error(path)(
+                "its pictures are inside of it, and statistics are taken over pictures in files of their \
+                 own; unpack some of it into a folder"
+                    .into(),
+            ));
+        }
         let mut seen = HashSet::new();
         let rows = dataset.rows.iter();
         let images = rows.filter_map(|row| match &row.image {

@@ -82,7 +82,7 @@ fn a_split_has_every_row_once_and_no_picture_in_both_parts() {
         let images = part.rows.iter().map(|row| &row.image);
         let names = images.map(|image| match image {
             RowImage::Picture { name, .. } => name.clone(),
-            RowImage::File(path) => panic!("{} is no scene", path.display()),
+            other => panic!("{} is no scene", other.name()),
         });
         names.collect()
     };

@@ -6,6 +6,7 @@ mod captions;
 mod dataset;
 mod forms;
 mod regions;
+mod shards;
 mod tables;
 
 use std::collections::HashSet;

@@ -13,9 +13,9 @@ use std::path::{Path, PathBuf};
 use m2ib_data::{Listing, Source, Split};
 use serde::Serialize;
 
-pub use examples::Example;
-pub use regions::Evidence;
-pub use words::Word;
+pub(crate) use examples::Example;
+pub(crate) use regions::Evidence;
+pub(crate) use words::Word;
 
 use crate::merge::{named, parts};
 use crate::{Error, Finding, Manifest, Reader, Record, Result};
@@ -76,7 +76,7 @@ pub struct Report {
     pub concentration: f64,
     /// Words by how often they were there, the most frequent first.
     pub words: Vec<Word>,
-    /// Words that were there often and never counted, the most frequent first.
+    /// Words that were there often and next to never counted, the most frequent first.
     pub never: Vec<Word>,
     /// How long all rows took, added up, in hours of a thread.
     pub hours: f64,

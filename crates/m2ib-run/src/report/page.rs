@@ -116,11 +116,11 @@ impl Report {
                 } }
                 tbody { @for word in &self.words { (word_row(word, self.bank > 0, located)) } }
             } }
-            h2 { "Words that never count" }
+            h2 { "Words that next to never count" }
             @if self.never.is_empty() {
                 p.note { "None of those that are in three captions or more." }
             } @else {
-                p.note { "In three captions or more, and in none with a quarter of what the strongest word carries." }
+                p.note { "In three captions or more, and in less than one of fifty of them with a quarter of what the strongest word carries." }
                 ul.never {
                     @for word in &self.never {
                         li { (visible(&word.word)) " " small { (count(word.captions)) } }

@@ -8,6 +8,8 @@ use crate::Finding;
 
 /// A word counts in a caption if it carries at least this share of what the strongest word carries.
 const COUNTS: f32 = 0.25;
+/// A word that counts in less than one of so many captions does so by accident.
+const RARELY: u64 = 50;
 /// How often a word is there before anything is said of it.
 const OFTEN: u64 = 3;
 /// Words that are told apart; those that come first when there are more.
@@ -92,13 +94,13 @@ impl Words {
         }
     }
 
-    /// The words that carry the most in the most captions, and those that never count.
+    /// The words that carry the most in the most captions, and those that next to never count.
     pub(super) fn finish(self) -> (Vec<Word>, Vec<Word>) {
         let mut words: Vec<Word> = self.0.into_iter().map(Sum::word).collect();
         words.sort_by(|a, b| b.captions.cmp(&a.captions).then(a.word.cmp(&b.word)));
         let never = words
             .iter()
-            .filter(|word| word.counts == 0 && word.captions >= OFTEN);
+            .filter(|word| word.counts * RARELY < word.captions && word.captions >= OFTEN);
         let never = never.take(LISTED).cloned().collect();
         let mut top: Vec<Word> = words.into_iter().filter(|word| word.on_top > 0).collect();
         top.sort_by(|a, b| b.on_top.cmp(&a.on_top).then(a.word.cmp(&b.word)));
