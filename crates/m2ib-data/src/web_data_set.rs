@@ -254,6 +254,13 @@ impl<'a> Archive<'a> {
         }
         let place = self.place;
         let refused = |reason: String| Err(shard_error(self.path)(reason));
+        if place == 0 && bytes.starts_with(b"\x1f\x8b") {
+            return refused(
+                "it is packed by gzip, in which no picture can be found without reading all before it; \
+                 unpack it once with `gunzip`"
+                    .into(),
+            );
+        }
         if bytes.len() < BLOCK as usize {
             return refused(match place {
                 0 => "it is no tar file".into(),
@@ -266,11 +273,6 @@ impl<'a> Archive<'a> {
         let sum = sum.map(|&byte| u32::from(byte)).sum::<u32>() + 8 * u32::from(b' ');
         match header.cksum() {
             Ok(found) if found == sum => Ok(Some(header)),
-            _ if place == 0 && bytes.starts_with(b"\x1f\x8b") => refused(
-                "it is packed by gzip, in which no picture can be found without reading all before \
-                 it; unpack it once with `gunzip`"
-                    .into(),
-            ),
             _ if place == 0 => refused("it is no tar file".into()),
             _ => refused(format!(
                 "it is damaged: the header at byte {place} does not fit its checksum"
