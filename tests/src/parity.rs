@@ -215,6 +215,7 @@ impl<'a> Side<'a> {
             latent: self.latent.clone().narrow(1, 0, masked),
             noise_model: case.noise_model(self.modality)?,
             fit: Arc::new(Cosine::new(target)),
+            stream: 0,
         };
         let noise = case.noise(self.modality, masked)?;
         let solution = bottleneck.solve(&problem, readout, &noise, &mut |_| {})?;

@@ -30,6 +30,7 @@ fn a_full_memory_is_an_error_that_leaves_the_device_usable() {
         latent: Tensor::ones([1, 5, 8], &device),
         noise_model: NoiseModel::Isotropic(1.0),
         fit: Arc::new(Cosine::new(Tensor::ones([1, 8], &device))),
+        stream: 0,
     };
     let bottleneck = Bottleneck::new(Settings {
         steps: 2,

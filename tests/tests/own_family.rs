@@ -401,20 +401,23 @@ fn a_caption_of_another_length_is_filled_up_and_a_long_one_cut_before_its_end() 
 }
 
 #[test]
-fn captions_that_the_vocabulary_cannot_tell_apart_count_once_against_chance() {
+fn captions_that_the_vocabulary_cannot_tell_apart_count_once_in_a_bank() {
     let model = model();
     let captions = [
         "a photo of a dog",
         "a photo of a horse",
         "a photo of a fish",
     ];
-    let chance = model.chance(|| captions.into()).unwrap();
+    let bank = model.bank(|| captions.into()).unwrap();
     let image = vec![1.0; OUTPUT];
-    let similar = chance.similarities(&image);
+    let similar = bank.similarities(&image);
     assert_eq!(similar.len(), 2, "{similar:?}");
     // The same ever after, whatever is given.
-    let again = model.chance(Vec::<String>::new).unwrap();
+    let again = model.bank(Vec::<String>::new).unwrap();
     assert_eq!(again.similarities(&image), similar);
+    let given = model.with_bank(["a photo of a horse"]).unwrap();
+    let given = given.bank(Vec::<String>::new).unwrap();
+    assert_eq!(given.len(), 1);
 }
 
 #[test]

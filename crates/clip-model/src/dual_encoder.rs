@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use burn::tensor::{Device, Tensor, TensorData};
 use clip_input::{Caption, CaptionTokenizer, Digest, ImageProcessor, Layout, Pixels, View};
 
-use crate::{Chance, Encoder, Error, ImageTower, Note, Precision, Result, TextTower, Towers};
+use crate::{CaptionBank, Encoder, Error, ImageTower, Note, Precision, Result, TextTower, Towers};
 
 /// Everything needed to embed image files and captions, of any family.
 ///
@@ -24,7 +24,7 @@ pub struct DualEncoder {
     identity: Digest,
     notes: Vec<Note>,
     /// Made when it is first asked for.
-    chance: Arc<OnceLock<Chance>>,
+    bank: Arc<OnceLock<CaptionBank>>,
 }
 
 /// What makes a [`DualEncoder`].
@@ -81,7 +81,7 @@ impl DualEncoder {
             device,
             identity,
             notes: Vec::new(),
-            chance: Arc::default(),
+            bank: Arc::default(),
         }
     }
 
@@ -133,17 +133,29 @@ impl DualEncoder {
         self.bias
     }
 
-    /// The embeddings of captions that have nothing to do with an image: of those given, the first
-    /// time, and the same ever after.
+    /// The embeddings of captions of other things, which a pair's similarity is held against: those of
+    /// [`with_bank`](Self::with_bank), or else of those given the first time, ever after.
     ///
     /// # Errors
     /// What the text tower says.
-    pub fn chance<T: AsRef<str>>(&self, captions: impl FnOnce() -> Vec<T>) -> Result<&Chance> {
-        if let Some(chance) = self.chance.get() {
-            return Ok(chance);
+    pub fn bank<T: AsRef<str>>(&self, captions: impl FnOnce() -> Vec<T>) -> Result<&CaptionBank> {
+        if let Some(bank) = self.bank.get() {
+            return Ok(bank);
         }
-        let chance = Chance::of(self, captions())?;
-        Ok(self.chance.get_or_init(|| chance))
+        let bank = CaptionBank::of(self, captions())?;
+        Ok(self.bank.get_or_init(|| bank))
+    }
+
+    /// The same with these captions as its [`bank`](Self::bank).
+    ///
+    /// # Errors
+    /// What the text tower says.
+    pub fn with_bank<T: AsRef<str>>(&self, captions: impl IntoIterator<Item = T>) -> Result<Self> {
+        let bank = CaptionBank::of(self, captions)?;
+        Ok(Self {
+            bank: Arc::new(OnceLock::from(bank)),
+            ..self.clone()
+        })
     }
 
     /// The same, with what its user should know of its files.
@@ -360,7 +372,7 @@ impl DualEncoder {
             image: self.image.with_encoder(image),
             text: self.text.with_encoder(text),
             identity,
-            chance: Arc::default(),
+            bank: Arc::default(),
             ..self.clone()
         }
     }

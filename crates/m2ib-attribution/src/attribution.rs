@@ -21,10 +21,35 @@ pub struct Attribution {
     /// itself (SigLIP); their cosines are small even for what does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub probability: Option<f32>,
+    /// Where the similarity lies among those of captions of other things.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rank: Option<Rank>,
     /// What a reader should know before trusting the numbers.
     pub warnings: Vec<Warning>,
     /// How it was made.
     pub provenance: Provenance,
+}
+
+/// Where a caption lies among captions of other things, by their similarity to one image. A cosine
+/// means little by itself; its place among others does not depend on where a model's lie.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rank {
+    /// How many of the others are at least as similar.
+    pub above: usize,
+    /// How many others there are.
+    pub others: usize,
+}
+
+impl Rank {
+    /// From 1, the most similar.
+    pub fn place(self) -> usize {
+        self.above + 1
+    }
+
+    /// How many captions there are, this one included.
+    pub fn of(self) -> usize {
+        self.others + 1
+    }
 }
 
 /// The image's side of an explanation.

@@ -10,7 +10,7 @@ mod provenance;
 mod warning;
 
 pub use attribution::{
-    Attribution, ImageAttribution, RoleScore, TextAttribution, TokenScore, WordScore,
+    Attribution, ImageAttribution, Rank, RoleScore, TextAttribution, TokenScore, WordScore,
 };
 pub use heat_map::{HeatMap, Rect, interleave, normalize, upsample};
 pub use provenance::{Bottlenecks, FitRecord, Method, Provenance, Unit};

@@ -167,11 +167,15 @@ impl Explain {
             paths.push(output.write(&name, &bytes)?);
         }
         print_styled(format_args!(
-            "{}\n\nsimilarity {:.4}{}, {} explained by {}",
+            "{}\n\nsimilarity {:.4}{}{}, {} explained by {}",
             m2ib::draw::ansi(&attribution.text),
             attribution.similarity,
             match attribution.probability {
                 Some(probability) => format!(", probability {}", m2ib::draw::percent(probability)),
+                None => String::new(),
+            },
+            match attribution.rank {
+                Some(rank) => format!(", rank {} of {} captions", rank.place(), rank.of()),
                 None => String::new(),
             },
             clean(&attribution.provenance.model),
@@ -203,6 +207,7 @@ impl Explain {
             size.into_bytes(),
             image.as_bytes().to_vec(),
             serde_json::to_vec(&attribution.provenance)?,
+            serde_json::to_vec(&(attribution.rank, &attribution.warnings))?,
             serde_json::to_vec(&self.calibration.known(&self.model)?)?,
             format!("{:?}", self.drawing).into_bytes(),
         ];

@@ -2,9 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::Result;
 #[cfg(not(feature = "hub"))]
 use anyhow::bail;
+use anyhow::{Context, Result, ensure};
 use clap::Args;
 use m2ib::clip_input::Content;
 use m2ib::clip_model::ModelFiles;
@@ -13,6 +13,11 @@ use m2ib::{Backend, DeviceChoice, DualEncoder, Precision};
 
 /// The embedded model's name.
 pub(crate) const EMOJI: &str = "emoji";
+
+/// All of a bank go through the text tower before a pair is explained.
+const MOST_CAPTIONS: usize = 100_000;
+
+const BANK_BYTES: u64 = 64 << 20;
 
 /// Which model, and where it runs.
 #[derive(Args)]
@@ -27,6 +32,10 @@ pub(crate) struct ModelArguments {
     /// Number format of the model's matrices: f32, f16 or bf16, as the device has them.
     #[arg(long, default_value_t, value_name = "FORMAT")]
     pub(crate) precision: Precision,
+    /// Captions of other things, one a line, in place of ours: a pair's similarity is ranked among
+    /// them, and where more than a tenth fit as well, a warning says so.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) bank: Option<PathBuf>,
 }
 
 impl ModelArguments {
@@ -35,19 +44,17 @@ impl ModelArguments {
         self.model == EMOJI && !Path::new(EMOJI).is_dir()
     }
 
-    /// The files of a folder that are read of it, as far as they are there.
+    /// The files that are read, as far as they are there.
     pub(crate) fn inputs(&self) -> Vec<PathBuf> {
-        if self.is_emoji() {
-            return Vec::new();
-        }
-        let Ok(files) = ModelFiles::in_folder(&self.model) else {
-            return Vec::new();
+        let files = match self.is_emoji() {
+            true => Vec::new(),
+            false => ModelFiles::in_folder(&self.model).map_or_else(|_| Vec::new(), |it| it.all()),
         };
-        let paths = files.all().into_iter().filter_map(|content| match content {
+        let paths = files.into_iter().filter_map(|content| match content {
             Content::Path(path) => Some(path),
             Content::Bytes(..) => None,
         });
-        paths.collect()
+        paths.chain(self.bank.clone()).collect()
     }
 
     /// Loads it.
@@ -72,7 +79,10 @@ impl ModelArguments {
         for note in model.notes() {
             crate::terminal::warn(note);
         }
-        Ok(model)
+        match &self.bank {
+            Some(file) => Ok(model.with_bank(captions(file)?)?),
+            None => Ok(model),
+        }
     }
 
     /// Those of a folder, or of the hub.
@@ -95,4 +105,19 @@ impl ModelArguments {
             self.model
         )
     }
+}
+
+/// The captions of a file, one a line.
+fn captions(file: &Path) -> Result<Vec<String>> {
+    let name = || format!("--bank {}", file.display());
+    let text = m2ib_files::read_text(file, BANK_BYTES).with_context(name)?;
+    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    let captions: Vec<_> = lines.map(String::from).collect();
+    let found = captions.len();
+    ensure!(
+        (1..=MOST_CAPTIONS).contains(&found),
+        "{} has {found} captions, expected 1 to {MOST_CAPTIONS}, one a line",
+        name()
+    );
+    Ok(captions)
 }

@@ -56,7 +56,7 @@ impl Score {
         scores.sort_by(|a, b| b.1.total_cmp(&a.1));
         if let Some((best, _)) = scores.first() {
             let best = explainer.encode_text(best)?;
-            if let Some(warning) = explainer.chance(&image, &best)? {
+            if let (_, Some(warning)) = explainer.rank(&image, &best)? {
                 crate::terminal::warn(warning);
             }
         }

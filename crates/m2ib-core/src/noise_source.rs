@@ -10,11 +10,13 @@ use crate::{Error, Result, Sampling};
 
 /// Supplies the noise of every step, sample by sample.
 pub trait NoiseSource: Sync {
-    /// The noise of some of the samples of step `step` (from 0), whose whole noise has the given
-    /// shape, `[samples, tokens, width]`: `samples.len() · tokens · width` values in that order.
+    /// The noise of some of the samples of step `step` (from 0), whose noise for one problem has the
+    /// given shape, `[samples, tokens, width]`: `samples.len() · tokens · width` values in that order.
+    /// Samples beyond it are those of further streams ([`Problem::stream`](crate::Problem::stream)).
     ///
     /// # Errors
-    /// [`Error::NoiseExhausted`] where the source is a recording.
+    /// [`Error::NoiseExhausted`] and [`Error::Shape`] where the source is a recording that has no such
+    /// step, or no such samples.
     fn draw(&self, step: usize, samples: Range<usize>, shape: [usize; 3]) -> Result<Vec<f32>>;
 }
 
@@ -115,7 +117,13 @@ impl NoiseSource for RecordedNoise {
         })?;
         let [_, tokens, width] = shape;
         let units = tokens * width;
-        Ok(noise[samples.start * units..samples.end * units].to_vec())
+        let recorded = samples.start * units..samples.end * units;
+        let recorded = noise.get(recorded).ok_or_else(|| Error::Shape {
+            what: "recorded noise",
+            found: self.shape.to_vec(),
+            expected: vec![samples.end, tokens, width],
+        })?;
+        Ok(recorded.to_vec())
     }
 }
 
@@ -195,6 +203,10 @@ mod tests {
         );
         assert!(matches!(
             noise.draw(0, 0..2, [2, 2, 3]),
+            Err(Error::Shape { .. })
+        ));
+        assert!(matches!(
+            noise.draw(0, 1..2, [1, 2, 3]),
             Err(Error::Shape { .. })
         ));
         assert!(RecordedNoise::new(&values, [2, 2, 2, 3]).is_err());

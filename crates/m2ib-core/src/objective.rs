@@ -237,10 +237,7 @@ impl Objective<'_> {
         Scope::check()?;
         let count = samples.len();
         let rows = sides.len() * count;
-        let noise = self
-            .noise
-            .draw(step, samples, [self.samples, tokens, width])?;
-        let noise = self.batch.noise(noise, count)?;
+        let noise = self.batch.noise(self.noise, step, samples, self.samples)?;
         let mut masked = sides.iter().cloned().map(|side| {
             noise.clone() * side.deviation.unsqueeze_dim(1) + side.constant.unsqueeze_dim(1)
         });

@@ -1,13 +1,14 @@
 //! What is to be explained, checked and brought together into a batch.
 
 use std::any::Any;
+use std::ops::Range;
 use std::sync::Arc;
 
 use burn::tensor::{Tensor, TensorData};
 
 use crate::host::{finite, joined_values};
 use crate::noise_model::NoiseTensors;
-use crate::{Cosine, Error, Fit, Fitted, NoiseModel, Result};
+use crate::{Cosine, Error, Fit, Fitted, NoiseModel, NoiseSource, Result};
 
 /// One latent, and what is wanted of the embedding read out of it.
 #[derive(Debug, Clone)]
@@ -18,6 +19,9 @@ pub struct Problem {
     pub noise_model: NoiseModel,
     /// What the embedding is to be good for.
     pub fit: Arc<dyn Fit>,
+    /// Problems of one stream meet the same noise, those of another further samples of it: what is to
+    /// be averaged then has errors that do not add up.
+    pub stream: usize,
 }
 
 /// Problems of one shape, side by side.
@@ -30,6 +34,7 @@ pub(crate) struct Batch {
     /// m and s, `[problems, 1, width]`.
     pub(crate) prior: NoiseTensors,
     pub(crate) fits: Fits,
+    streams: Vec<usize>,
 }
 
 /// The fit of each problem.
@@ -86,12 +91,32 @@ impl Batch {
             normalized: (latents - prior.mean.clone()) / prior.std.clone(),
             prior,
             fits,
+            streams: problems.iter().map(|problem| problem.stream).collect(),
         })
     }
 
-    /// A step's noise on the device, `[1, samples, tokens, width]`: every problem meets the same.
-    pub(crate) fn noise(&self, values: Vec<f32>, samples: usize) -> Result<Tensor<4>> {
-        let shape = [samples, self.tokens, self.width];
+    /// What the samples of a step meet, `[problems, samples, tokens, width]`, or with 1 in place of
+    /// `problems` where all are of one stream. A step has `of` samples in all.
+    pub(crate) fn noise(
+        &self,
+        source: &dyn NoiseSource,
+        step: usize,
+        samples: Range<usize>,
+        of: usize,
+    ) -> Result<Tensor<4>> {
+        let one = self.streams.iter().all(|&stream| stream == self.streams[0]);
+        let streams = if one {
+            &self.streams[..1]
+        } else {
+            &self.streams
+        };
+        let mut values = Vec::new();
+        for stream in streams {
+            let first = stream * of;
+            let samples = first + samples.start..first + samples.end;
+            values.extend(source.draw(step, samples, [of, self.tokens, self.width])?);
+        }
+        let shape = [streams.len(), samples.len(), self.tokens, self.width];
         if values.len() != shape.iter().product::<usize>() {
             return Err(Error::Shape {
                 what: "noise",
@@ -100,8 +125,7 @@ impl Batch {
             });
         }
         let device = self.normalized.device();
-        let noise = Tensor::<3>::from_data(TensorData::new(values, shape), &device);
-        Ok(noise.unsqueeze_dim(0))
+        Ok(Tensor::from_data(TensorData::new(values, shape), &device))
     }
 }
 

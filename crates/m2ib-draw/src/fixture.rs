@@ -48,6 +48,10 @@ pub(crate) fn attribution(width: u32, height: u32) -> Attribution {
         text: text("a hedgehog next to a tractor"),
         similarity: 0.3125,
         probability: None,
+        rank: Some(Rank {
+            above: 0,
+            others: 40,
+        }),
         warnings: Vec::new(),
         provenance: Provenance {
             model: "clip-by-hand".into(),

@@ -80,7 +80,7 @@ pub trait Method: Debug + Send + Sync {
     fn attribute(&self, subject: &Subject<'_>) -> Result<Attribution> {
         let image = self.attribute_image(subject)?;
         let text = self.attribute_text(subject)?;
-        let warnings = m2ib::warnings(&m2ib::Explained {
+        let (rank, warnings) = m2ib::warnings(&m2ib::Explained {
             model: subject.model(),
             facts: &subject.pixels().facts,
             embedding: subject.image_embedding(),
@@ -94,6 +94,7 @@ pub trait Method: Debug + Send + Sync {
             text,
             similarity: subject.similarity(),
             probability: subject.model().probability(subject.similarity()),
+            rank,
             provenance: self.provenance(subject),
         })
     }

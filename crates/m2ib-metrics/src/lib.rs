@@ -59,6 +59,7 @@ mod error;
 mod faithfulness;
 mod imputation;
 mod infidelity;
+mod likeness;
 pub mod localisation;
 mod metric;
 mod order;
@@ -81,11 +82,12 @@ pub use error::{Error, Result};
 pub use faithfulness::{FaithfulnessSettings, Values, image_faithfulness, text_faithfulness};
 pub use imputation::impute;
 pub use infidelity::{InfidelitySettings, Scaling, image_infidelity, text_infidelity};
+pub use likeness::Likeness;
 pub use metric::{Direction, Metric, Summary};
 pub use paired::{Paired, Stand};
 pub use randomisation::{
-    LayerCorrelation, ParameterRandomisation, Partner, PartnerRandomisation,
-    parameter_randomisation, partner_randomisation,
+    LayerCorrelation, ParameterRandomisation, Partner, parameter_randomisation,
+    partner_randomisation, seed_level,
 };
 pub use resampling::{CONFIDENCE, Estimate, Groups, Interval, RESAMPLES, mean};
 pub use road::{Road, RoadSettings, road};

@@ -76,11 +76,15 @@ pub enum Metric {
     ImageInfidelity,
     /// Mean of [`parameter_randomisation`](super::parameter_randomisation), −1..1.
     ImageParameters,
-    /// Mean of [`partner_randomisation`](super::partner_randomisation), −1..1.
+    /// Mean correlation of [`partner_randomisation`](super::partner_randomisation), −1..1.
     ImagePartner,
-    /// [`ParameterRandomisation::seed_level`](super::ParameterRandomisation::seed_level), −1..1: what
-    /// the two before are read against.
+    /// Mean [overlap](super::Likeness::overlap) of the same, 0..1.
+    ImagePartnerHottest,
+    /// Correlation of the [`seed_level`](super::seed_level), −1..1: what the two correlations before are
+    /// read against.
     ImageSeeds,
+    /// Overlap of the same, 0..1.
+    ImageSeedsHottest,
     /// [`Confidence::drop`](super::Confidence::drop), 0..2.
     TextDrop,
     /// [`Confidence::increase`](super::Confidence::increase), 0 or 1.
@@ -108,7 +112,7 @@ pub enum Metric {
     TextInfidelity,
     /// Mean of [`parameter_randomisation`](super::parameter_randomisation), −1..1.
     TextParameters,
-    /// Mean of [`partner_randomisation`](super::partner_randomisation), −1..1.
+    /// Mean correlation of [`partner_randomisation`](super::partner_randomisation), −1..1.
     TextPartner,
     /// As [`ImageSeeds`](Self::ImageSeeds).
     TextSeeds,
@@ -130,7 +134,7 @@ impl Metric {
     ];
 
     /// All, in the order of tables.
-    pub const ALL: [Self; 34] = [
+    pub const ALL: [Self; 36] = [
         Self::ImageDrop,
         Self::ImageIncrease,
         Self::ImageAverageDrop,
@@ -149,7 +153,9 @@ impl Metric {
         Self::ImageInfidelity,
         Self::ImageParameters,
         Self::ImagePartner,
+        Self::ImagePartnerHottest,
         Self::ImageSeeds,
+        Self::ImageSeedsHottest,
         Self::TextDrop,
         Self::TextIncrease,
         Self::TextAverageDrop,
@@ -245,13 +251,17 @@ impl Metric {
                     | Self::ImageParameters
                     | Self::TextParameters
                     | Self::ImageSeeds
+                    | Self::ImageSeedsHottest
                     | Self::TextSeeds
             )
     }
 
     /// Whether it explains a pair against another picture or another picture's caption.
     pub fn needs_partner(self) -> bool {
-        matches!(self, Self::ImagePartner | Self::TextPartner)
+        matches!(
+            self,
+            Self::ImagePartner | Self::ImagePartnerHottest | Self::TextPartner
+        )
     }
 
     fn about(self) -> (&'static str, &'static str, Direction) {
@@ -275,7 +285,9 @@ impl Metric {
             Self::ImageInfidelity => ("image_infidelity", "infidelity × 10³", Lower),
             Self::ImageParameters => ("image_parameters", "random weights", Lower),
             Self::ImagePartner => ("image_partner", "other caption", Lower),
+            Self::ImagePartnerHottest => ("image_partner_hottest", "hottest, other caption", Lower),
             Self::ImageSeeds => ("image_seeds", "other seed", Higher),
+            Self::ImageSeedsHottest => ("image_seeds_hottest", "hottest, other seed", Higher),
             Self::TextDrop => ("text_drop", "drop", Lower),
             Self::TextIncrease => ("text_increase", "increase", Higher),
             Self::TextAverageDrop => ("text_average_drop", "average drop %", Lower),

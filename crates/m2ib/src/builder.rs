@@ -18,6 +18,7 @@ pub struct ExplainerBuilder {
     image: Overrides,
     text: Overrides,
     calibration: Option<Calibration>,
+    bank: Vec<String>,
     seed: u64,
 }
 
@@ -38,6 +39,7 @@ impl ExplainerBuilder {
             image: Overrides::default(),
             text: Overrides::default(),
             calibration: None,
+            bank: Vec::new(),
             seed: 0,
         }
     }
@@ -144,6 +146,13 @@ impl ExplainerBuilder {
         self
     }
 
+    /// Captions of other things that a pair's similarity is ranked among, in place of ours: a few
+    /// hundred in the words of the images at hand tell the most.
+    pub fn bank<T: Into<String>>(mut self, captions: impl IntoIterator<Item = T>) -> Self {
+        self.bank = captions.into_iter().map(T::into).collect();
+        self
+    }
+
     /// The noise's seed; 0 unless said otherwise. The same seed gives the same noise on every
     /// backend.
     pub fn seed(mut self, seed: u64) -> Self {
@@ -155,8 +164,12 @@ impl ExplainerBuilder {
     ///
     /// # Errors
     /// [`Error::Layer`], [`Error::Bottleneck`] for a number out of range, [`Error::TextShifts`],
-    /// [`Error::Calibration`] for one that does not fit the model, [`Error::CalibrationNeeded`].
+    /// [`Error::Calibration`] for one that does not fit the model, [`Error::CalibrationNeeded`],
+    /// [`Error::Model`] for a bank whose captions do not go through the text tower.
     pub fn build(mut self) -> Result<Explainer> {
+        if !self.bank.is_empty() {
+            self.model = self.model.with_bank(&self.bank)?;
+        }
         // Also where no noise uses it: giving another model's is a mistake all the same.
         if let Some(calibration) = &self.calibration {
             calibration.check_model(&self.model)?;

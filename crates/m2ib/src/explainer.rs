@@ -14,10 +14,11 @@ use crate::calibration::Statistics;
 use crate::encoded::{EncodedImage, EncodedText, host};
 use crate::readout::{PaddedReadout, TowerReadout};
 use crate::shifts::{self, Shifted};
-use crate::warnings::{Explained, chance, of_picture, warnings};
+use crate::warnings::{Explained, of_picture, ranked, warnings};
 use crate::{
     Attribution, Backend, Calibration, Calibrator, Error, Fits, ImageAttribution, Layer, Modality,
-    ModalitySettings, Provenance, Quantity, Result, RoleScore, TextAttribution, Unit, Warning,
+    ModalitySettings, Provenance, Quantity, Rank, Result, RoleScore, TextAttribution, Unit,
+    Warning,
 };
 
 /// Explains image–caption pairs with one model and fixed settings.
@@ -297,12 +298,14 @@ impl Explainer {
             Some(noise) => noise.clone(),
             None => own_statistics(image)?,
         };
-        let problem = |latent: &Tensor<3>| Problem {
+        // Each grid has noise of its own, so that the mean over them has less of it.
+        let problem = |(stream, latent): (usize, &Tensor<3>)| Problem {
             latent: latent.clone(),
             noise_model: noise_model.clone(),
             fit: fit.clone(),
+            stream,
         };
-        Ok(image.latents.iter().map(problem).collect())
+        Ok(image.latents.iter().enumerate().map(problem).collect())
     }
 
     pub(crate) fn text_problem(&self, text: &EncodedText, fit: Arc<dyn Fit>) -> Result<Problem> {
@@ -311,6 +314,7 @@ impl Explainer {
             latent: text.latent.clone().narrow(1, 0, self.masked(text)),
             noise_model,
             fit,
+            stream: 0,
         })
     }
 
@@ -367,7 +371,7 @@ impl Explainer {
         let encoded = image;
         let image = self.image_attribution(encoded, by_image);
         let text = self.text_attribution(text, by_text);
-        let mut warnings = warnings(&Explained {
+        let (rank, mut warnings) = warnings(&Explained {
             model: &self.model,
             facts: &encoded.facts,
             embedding: &encoded.embedding,
@@ -384,19 +388,26 @@ impl Explainer {
             text,
             similarity,
             probability: self.model.probability(similarity),
+            rank,
             warnings,
             provenance: self.provenance.clone(),
         })
     }
 
-    /// Whether a caption fits an image no better than captions of other things do, as a warning.
+    /// Where a caption lies among captions of other things (those of
+    /// [`bank`](ExplainerBuilder::bank), if any were given), and a warning where they fit the image as
+    /// well. No place where there is no other caption.
     ///
     /// # Errors
     /// As [`similarity`](Self::similarity).
-    pub fn chance(&self, image: &EncodedImage, text: &EncodedText) -> Result<Option<Warning>> {
+    pub fn rank(
+        &self,
+        image: &EncodedImage,
+        text: &EncodedText,
+    ) -> Result<(Option<Rank>, Option<Warning>)> {
         let similarity = self.similarity(image, text)?;
         let caption = &text.caption.text;
-        chance(&self.model, &image.embedding, caption, similarity)
+        ranked(&self.model, &image.embedding, caption, similarity)
     }
 
     /// What is to be said of an image before anything is asked about it.

@@ -42,7 +42,7 @@ pub use explainer::{Explainer, Progress};
 pub use fits::Fits;
 pub use image;
 pub use m2ib_attribution::{
-    Attribution, Bottlenecks, FitRecord, HeatMap, ImageAttribution, Method, Provenance, Rect,
+    Attribution, Bottlenecks, FitRecord, HeatMap, ImageAttribution, Method, Provenance, Rank, Rect,
     RoleScore, TextAttribution, TokenScore, Unit, Warning, WordScore, normalize, upsample,
 };
 pub use m2ib_core;

@@ -5,7 +5,7 @@ use clip_input::PictureFacts;
 use clip_model::{DualEncoder, Note};
 
 use crate::encoded::host;
-use crate::{Backend, ImageAttribution, Result, TextAttribution, Warning};
+use crate::{Backend, ImageAttribution, Rank, Result, TextAttribution, Warning};
 
 /// Above this share of the text's nats on the token that is read out, a warning is given, and so
 /// above this share of the image's on what is no patch.
@@ -17,53 +17,12 @@ const DOMINANT: f32 = 0.5;
 /// of it, 4 and 94 %.
 const CHANCE: f32 = 0.1;
 
-/// With fewer captions that a model's vocabulary knows, nothing is said of chance.
+/// With fewer captions in a model's bank, nothing is said of chance.
 const FEWEST: usize = 16;
 
-/// Captions of all kinds of things. Most are of one length, so that they go through a tower
+/// Captions of all kinds of things, one a line. Most are of one length, so that they go through a tower
 /// together.
-const CAPTIONS: [&str; 40] = [
-    "a photo of a dog",
-    "a photo of a cat",
-    "a photo of a horse",
-    "a photo of a bird",
-    "a photo of a fish",
-    "a photo of a spider",
-    "a photo of a cow",
-    "a photo of a man",
-    "a photo of a woman",
-    "a photo of a child",
-    "a photo of a crowd",
-    "a photo of a car",
-    "a photo of a train",
-    "a photo of a boat",
-    "a photo of a plane",
-    "a photo of a bicycle",
-    "a photo of a house",
-    "a photo of a bridge",
-    "a photo of a street",
-    "a photo of a church",
-    "a photo of a kitchen",
-    "a photo of a bed",
-    "a photo of a chair",
-    "a photo of a clock",
-    "a photo of a book",
-    "a photo of a piano",
-    "a photo of a guitar",
-    "a photo of a computer",
-    "a photo of a pizza",
-    "a photo of a cake",
-    "a photo of a banana",
-    "a photo of a flower",
-    "a photo of a tree",
-    "a photo of a mountain",
-    "a photo of a beach",
-    "a photo of a cloud",
-    "a photo of a hammer",
-    "a photo of a map",
-    "a photo of a letter",
-    "a photo of a bone",
-];
+const CAPTIONS: &str = include_str!("../captions.txt");
 
 /// A pair and its explanation, by whatever method.
 #[derive(Debug)]
@@ -82,21 +41,20 @@ pub struct Explained<'a> {
     pub text: &'a TextAttribution,
 }
 
-/// Everything to be said of an explanation by any method.
+/// Where the pair lies among others, and everything to be said of its explanation by any method.
 ///
 /// # Errors
 /// [`Error::Bottleneck`](crate::Error::Bottleneck) for embeddings that are not finite,
 /// [`Error::Model`](crate::Error::Model) if other captions do not go through the text tower.
-pub fn warnings(explained: &Explained<'_>) -> Result<Vec<Warning>> {
+pub fn warnings(explained: &Explained<'_>) -> Result<(Option<Rank>, Vec<Warning>)> {
     let Explained { image, text, .. } = *explained;
-    let mut warnings = Vec::new();
-    let own = &text.caption.text;
-    warnings.extend(chance(
+    let (rank, chance) = ranked(
         explained.model,
         explained.embedding,
-        own,
+        &text.caption.text,
         explained.similarity,
-    )?);
+    )?;
+    let mut warnings: Vec<_> = chance.into_iter().collect();
     warnings.extend(of_picture(explained.model, explained.facts));
     warnings.extend(text.cut());
     warnings.extend(text.read_elsewhere());
@@ -114,7 +72,7 @@ pub fn warnings(explained: &Explained<'_>) -> Result<Vec<Warning>> {
     for warning in &warnings {
         tracing::warn!("{warning}");
     }
-    Ok(warnings)
+    Ok((rank, warnings))
 }
 
 /// What is to be said of a model and a picture, whatever is asked about it.
@@ -146,32 +104,37 @@ pub fn picture_warnings(facts: &PictureFacts) -> Vec<Warning> {
     hidden.into_iter().chain(dark).collect()
 }
 
-/// Whether captions of other things fit an image as well as this one.
-pub(crate) fn chance(
+/// Where a caption lies among those of the model's bank, and whether they fit the image as well; no
+/// place where the bank has no other.
+pub(crate) fn ranked(
     model: &DualEncoder,
     embedding: &Tensor<2>,
     caption: &str,
     similarity: f32,
-) -> Result<Option<Warning>> {
+) -> Result<(Option<Rank>, Option<Warning>)> {
     let lanes = Backend::lanes(&model.device(), 1)?;
-    let chance = lanes.together(|| model.chance(|| captions(model)))?;
+    let bank = lanes.together(|| model.bank(|| captions(model)))?;
     let embedding = host(embedding.clone(), "the embedding")?;
-    let others = chance.similarities(&embedding).into_iter();
+    let others = bank.similarities(&embedding).into_iter();
     let others: Vec<_> = others
         .filter(|(other, _)| !other.eq_ignore_ascii_case(caption.trim()))
         .collect();
+    let Some(&(best, of_best)) = others.first() else {
+        return Ok((None, None));
+    };
     let above = others.iter().filter(|(_, other)| *other >= similarity);
-    let above = above.count();
-    let by_chance = above as f32 > CHANCE * others.len() as f32 && others.len() >= FEWEST;
-    Ok(others
-        .first()
-        .filter(|_| by_chance)
-        .map(|&(caption, best)| Warning::ChanceSimilarity {
-            similarity,
-            above,
-            captions: others.len(),
-            best: (caption.into(), best),
-        }))
+    let rank = Rank {
+        above: above.count(),
+        others: others.len(),
+    };
+    let by_chance = rank.above as f32 > CHANCE * rank.others as f32 && rank.others >= FEWEST;
+    let warning = by_chance.then(|| Warning::ChanceSimilarity {
+        similarity,
+        above: rank.above,
+        captions: rank.others,
+        best: (best.into(), of_best),
+    });
+    Ok((Some(rank), warning))
 }
 
 /// Captions of other things, in words that the model knows.
@@ -181,5 +144,5 @@ fn captions(model: &DualEncoder) -> Vec<String> {
         return crate::emoji::captions();
     }
     let _ = model;
-    CAPTIONS.map(String::from).into()
+    CAPTIONS.lines().map(String::from).collect()
 }

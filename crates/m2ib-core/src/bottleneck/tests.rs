@@ -110,6 +110,7 @@ fn problem(noise_model: &NoiseModel) -> Problem {
         latent: latent(),
         noise_model: noise_model.clone(),
         fit: fit(target()),
+        stream: 0,
     }
 }
 

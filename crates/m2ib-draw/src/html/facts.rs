@@ -22,6 +22,9 @@ pub(crate) fn summary(attribution: &Attribution) -> Markup {
             @if let Some(probability) = attribution.probability {
                 (entry("Probability", percent(probability)))
             }
+            @if let Some(rank) = attribution.rank {
+                (entry("Rank", format!("{} of {} captions", rank.place(), rank.of())))
+            }
             @for (unit, other) in of_image.chain(of_text) {
                 (entry(capitalized(other.role.name()), value(unit, other.saliency)))
             }

@@ -109,6 +109,7 @@ fn draw(
         },
         similarity: subject.similarity(),
         probability: subject.model().probability(subject.similarity()),
+        rank: None,
         warnings: Vec::new(),
         provenance: method.provenance(subject),
     };

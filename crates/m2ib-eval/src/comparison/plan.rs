@@ -145,8 +145,11 @@ impl Plan {
             Metric::ImageParameters
             | Metric::TextParameters
             | Metric::ImageSeeds
+            | Metric::ImageSeedsHottest
             | Metric::TextSeeds => vec![self.seed.to_string()],
-            Metric::ImagePartner | Metric::TextPartner => vec![self.partners.to_string()],
+            Metric::ImagePartner | Metric::ImagePartnerHottest | Metric::TextPartner => {
+                vec![self.partners.to_string()]
+            }
             // One that is new may depend on any.
             _ => vec![
                 fill(),
@@ -234,11 +237,13 @@ impl Plan {
 }
 
 /// The metrics of the sanity checks, for which a model's randomised relatives are needed.
-pub(super) const SANITY: [Metric; 6] = [
+pub(super) const SANITY: [Metric; 8] = [
     Metric::ImageParameters,
     Metric::TextParameters,
     Metric::ImageSeeds,
+    Metric::ImageSeedsHottest,
     Metric::TextSeeds,
     Metric::ImagePartner,
+    Metric::ImagePartnerHottest,
     Metric::TextPartner,
 ];

@@ -3,7 +3,8 @@
 use m2ib::{Calibration, DualEncoder};
 use m2ib_methods::{Method, MethodFactory, Subject};
 use m2ib_metrics::{
-    Error, Metric, Partner, Values, parameter_randomisation, partner_randomisation,
+    Error, Likeness, Metric, Partner, Values, parameter_randomisation, partner_randomisation,
+    seed_level,
 };
 
 /// A model's relatives for parameter randomisation: `from` of them keep their first `from` blocks.
@@ -82,42 +83,58 @@ impl Randomised {
     ) -> m2ib_metrics::Result<Values> {
         let depth = methods.len() - 1;
         let mut values = Values::new();
-        for (weights, seeds, side) in [
-            (Metric::ImageParameters, Metric::ImageSeeds, Side::Image),
-            (Metric::TextParameters, Metric::TextSeeds, Side::Text),
+        let asked = |metrics: &[Metric]| metrics.iter().any(|metric| wanted.contains(metric));
+        let (trained, own) = (&methods[depth], &subjects[depth]);
+        for (metric, side) in [
+            (Metric::ImageParameters, Side::Image),
+            (Metric::TextParameters, Side::Text),
         ] {
-            if wanted.contains(&weights) || wanted.contains(&seeds) {
-                let explain = |from: usize, seed: u64| {
-                    side.explain(methods[from][seed as usize].as_ref(), &subjects[from])
-                };
-                let found = parameter_randomisation(depth, &SEEDS, explain)?;
-                values.insert(weights, found.mean());
-                values.insert(seeds, found.seed_level);
+            if wanted.contains(&metric) {
+                let explain =
+                    |from: usize| side.explain(methods[from][0].as_ref(), &subjects[from]);
+                values.insert(metric, parameter_randomisation(depth, explain)?.mean());
             }
         }
-        for (metric, side) in [
-            (Metric::ImagePartner, Side::Image),
-            (Metric::TextPartner, Side::Text),
+        for (metrics, side) in [
+            (
+                &[Metric::ImageSeeds, Metric::ImageSeedsHottest][..],
+                Side::Image,
+            ),
+            (&[Metric::TextSeeds][..], Side::Text),
         ] {
-            if wanted.contains(&metric) && !others.is_empty() {
-                let explain = |partner, seed: u64| {
-                    let method = methods[depth][seed as usize].as_ref();
-                    let own = &subjects[depth];
-                    match partner {
-                        Partner::True => side.explain(method, own),
-                        Partner::Other(number) => {
-                            side.explain(method, &side.with_partner(own, &others[number])?)
-                        }
+            if asked(metrics) {
+                let explain = |seed: u64| side.explain(trained[seed as usize].as_ref(), own);
+                insert(&mut values, metrics, seed_level(&SEEDS, explain)?);
+            }
+        }
+        for (metrics, side) in [
+            (
+                &[Metric::ImagePartner, Metric::ImagePartnerHottest][..],
+                Side::Image,
+            ),
+            (&[Metric::TextPartner][..], Side::Text),
+        ] {
+            if asked(metrics) && !others.is_empty() {
+                let explain = |partner| match partner {
+                    Partner::True => side.explain(trained[0].as_ref(), own),
+                    Partner::Other(number) => {
+                        let paired = side.with_partner(own, &others[number])?;
+                        side.explain(trained[0].as_ref(), &paired)
                     }
                 };
-                // The level between seeds is known from above.
-                let found = partner_randomisation(others.len(), &SEEDS[..1], explain)?;
-                values.insert(metric, found.mean());
+                let found = partner_randomisation(others.len(), explain)?;
+                insert(&mut values, metrics, Likeness::mean(&found));
             }
         }
         values.retain(|metric, _| wanted.contains(metric));
         Ok(values)
     }
+}
+
+/// The correlation as the first of the metrics, the overlap as the second.
+fn insert(values: &mut Values, metrics: &[Metric], likeness: Likeness) {
+    let numbers = [likeness.correlation, likeness.overlap];
+    values.extend(metrics.iter().copied().zip(numbers));
 }
 
 /// The second one shows how alike two maps are that differ in the seed alone.

@@ -9,6 +9,7 @@ fn three() -> Vec<Problem> {
             latent: latent() * factor,
             noise_model,
             fit: fit(target() * factor + 0.1),
+            stream: 0,
         })
         .into()
 }
@@ -76,6 +77,25 @@ fn fits_of_several_kinds_share_a_batch_and_keep_to_their_own_problems() {
             .unwrap();
         close(&found.unwrap(), &alone);
     }
+}
+
+#[test]
+fn each_stream_has_noise_of_its_own() {
+    let (toy, noise) = (Toy::default(), SeededNoise::new(5, 0));
+    let bottleneck = Bottleneck::new(settings()).unwrap();
+    let on = |stream| Problem {
+        stream,
+        ..problem(&matched())
+    };
+    let problems = [on(0), on(1), on(1)];
+    let solutions = bottleneck.solve_many(&problems, &toy, &noise, &mut |_, _| {});
+    let solutions: Vec<_> = solutions.unwrap().into_iter().map(Result::unwrap).collect();
+    for (found, problem) in solutions.iter().zip(&problems) {
+        let alone = bottleneck.solve(problem, &toy, &noise, &mut |_| {});
+        close(found, &alone.unwrap());
+    }
+    assert_ne!(solutions[0].capacity, solutions[1].capacity);
+    assert_eq!(solutions[1].capacity, solutions[2].capacity);
 }
 
 #[test]

@@ -43,6 +43,7 @@ fn inputs_that_are_not_finite_are_refused_before_the_first_step() {
             latent,
             noise_model: noise_model.clone(),
             fit: fit(target),
+            stream: 0,
         };
         let noise = SeededNoise::new(0, 0);
         let bottleneck = Bottleneck::new(settings()).unwrap();

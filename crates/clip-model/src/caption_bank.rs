@@ -12,13 +12,13 @@ use crate::{DualEncoder, Error, Result};
 
 /// The embeddings of captions of all kinds of things.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Chance {
+pub struct CaptionBank {
     captions: Vec<String>,
     /// Of length 1 each.
     embeddings: Vec<Vec<f32>>,
 }
 
-impl Chance {
+impl CaptionBank {
     /// Embeds captions; those with text that the model's vocabulary does not know are left out, and so
     /// are those that it cannot tell from others.
     ///
@@ -46,7 +46,7 @@ impl Chance {
                     .push((text.to_owned(), ids));
             }
         }
-        let mut chance = Self {
+        let mut bank = Self {
             captions: Vec::new(),
             embeddings: Vec::new(),
         };
@@ -62,12 +62,21 @@ impl Chance {
             let values = values.map_err(|error| Error::Device {
                 reason: error.to_string(),
             })?;
-            chance.captions.extend(captions);
-            chance
-                .embeddings
+            bank.captions.extend(captions);
+            bank.embeddings
                 .extend(values.chunks_exact(width.max(1)).map(normalized));
         }
-        Ok(chance)
+        Ok(bank)
+    }
+
+    /// How many captions there are.
+    pub fn len(&self) -> usize {
+        self.captions.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.captions.is_empty()
     }
 
     /// The captions and their cosines with an image's embedding, the most similar first.
