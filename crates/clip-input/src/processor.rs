@@ -336,6 +336,53 @@ impl ImageProcessor {
         }
     }
 
+    /// The same for a square output of `side` pixels, what is seen of images staying as it was.
+    ///
+    /// # Errors
+    /// [`Error::Config`] where the output's size depends on the image.
+    pub fn with_output_size(&self, side: u32) -> Result<Self> {
+        let invalid = |found: &str| Error::Config {
+            file: self.file.clone(),
+            field: self.size_key(),
+            found: found.into(),
+            expected: "the size of a square, which can be made another".into(),
+        };
+        let (width, height) = self
+            .output_size()
+            .ok_or_else(|| invalid("a size that depends on the image"))?;
+        if width != height || width == 0 {
+            return Err(invalid(&format!("{width}×{height} pixels")));
+        }
+        let scaled = |edge: u32| {
+            let edge = f64::from(edge) * f64::from(side) / f64::from(width);
+            (edge.round() as u32).max(1)
+        };
+        let resize = self.resize.map(|(size, filter)| {
+            let size = match size {
+                Size::ShortestEdge(edge) => Size::ShortestEdge(scaled(edge)),
+                Size::Exact { width, height } => Size::Exact {
+                    width: scaled(width),
+                    height: scaled(height),
+                },
+                Size::KeptRatio {
+                    width,
+                    height,
+                    inside,
+                } => Size::KeptRatio {
+                    width: scaled(width),
+                    height: scaled(height),
+                    inside,
+                },
+            };
+            (size, filter)
+        });
+        Ok(Self {
+            resize,
+            crop: self.crop.map(|_| (side, side)),
+            ..self.clone()
+        })
+    }
+
     /// The output's width and height, where they do not depend on the image.
     pub fn output_size(&self) -> Option<(u32, u32)> {
         self.crop.or(match self.resize {

@@ -47,6 +47,26 @@ impl Filter {
         }
     }
 
+    /// What place `index` of `output` is made of when `input` places are resized to so many: the first of
+    /// them that counts, and the weights of it and of those next to it, which add up to 1. Widened where
+    /// places become fewer, as Pillow and PyTorch (with antialiasing) do.
+    pub fn window(self, input: usize, output: usize, index: usize) -> (usize, Vec<f64>) {
+        let scale = input as f64 / output as f64;
+        let widening = scale.max(1.0);
+        let support = self.support() * widening;
+        let center = (index as f64 + 0.5) * scale;
+        let start = (center - support + 0.5).max(0.0) as usize;
+        let end = ((center + support + 0.5) as usize).min(input);
+        let weights =
+            (start..end).map(|place| self.weight((place as f64 - center + 0.5) * (1.0 / widening)));
+        let weights: Vec<f64> = weights.collect();
+        let sum: f64 = weights.iter().sum();
+        (
+            start,
+            weights.into_iter().map(|weight| weight / sum).collect(),
+        )
+    }
+
     fn weight(self, x: f64) -> f64 {
         let sinc = |x: f64| match x * std::f64::consts::PI {
             0.0 => 1.0,
@@ -143,22 +163,15 @@ impl Pass {
 }
 
 fn windows(input: usize, output: usize, range: Range<u32>, filter: Filter) -> Vec<Window> {
-    let scale = input as f64 / output as f64;
-    let widening = scale.max(1.0);
-    let support = filter.support() * widening;
+    let whole = f64::from(1 << PRECISION);
     let window = |index: u32| {
-        let center = (f64::from(index) + 0.5) * scale;
-        let start = (center - support + 0.5).max(0.0) as usize;
-        let end = ((center + support + 0.5) as usize).min(input);
-        let weights: Vec<f64> = (start..end)
-            .map(|x| filter.weight((x as f64 - center + 0.5) * (1.0 / widening)))
-            .collect();
-        let sum: f64 = weights.iter().sum();
-        let weights = weights
-            .into_iter()
-            .map(|weight| (weight / sum * f64::from(1 << PRECISION)).round() as i32)
-            .collect();
-        Window { start, weights }
+        let (start, weights) = filter.window(input, output, index as usize);
+        let weights = weights.into_iter();
+        let weights = weights.map(|weight| (weight * whole).round() as i32);
+        Window {
+            start,
+            weights: weights.collect(),
+        }
     };
     range.map(window).collect()
 }

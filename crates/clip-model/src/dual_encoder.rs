@@ -22,6 +22,8 @@ pub struct DualEncoder {
     processor: ImageProcessor,
     device: Device,
     identity: Digest,
+    /// What it was before its input size was changed.
+    unresized: Option<Digest>,
     notes: Vec<Note>,
     /// Made when it is first asked for.
     bank: Arc<OnceLock<CaptionBank>>,
@@ -80,6 +82,7 @@ impl DualEncoder {
             processor,
             device,
             identity,
+            unresized: None,
             notes: Vec::new(),
             bank: Arc::default(),
         }
@@ -322,6 +325,31 @@ impl DualEncoder {
         self.image = self.image.with_precision(precision);
         self.text = self.text.with_precision(precision);
         Ok(())
+    }
+
+    /// This model for square images of `side` pixels, a multiple of its patches': a finer grid of the same
+    /// patches. The positions that it learnt are resized as open_clip does (bicubic, with antialiasing),
+    /// and images are preprocessed to that size. It is another model, with calibrations of its own.
+    ///
+    /// # Errors
+    /// [`Error::InputSize`] for a side that it cannot take, or a family whose positions cannot be
+    /// resized; [`Error::Input`] where the preprocessing says no size.
+    pub fn with_input_size(&self, side: usize) -> Result<Self> {
+        let image = self.image.with_input_size(side)?;
+        let processor = self.processor.with_output_size(side as u32)?;
+        let (from, to) = (self.identity.as_bytes(), side.to_le_bytes());
+        Ok(Self {
+            identity: Digest::of([from, &to]),
+            unresized: self.unresized.or(Some(self.identity)),
+            image,
+            processor,
+            ..self.clone()
+        })
+    }
+
+    /// The identity of the model before its [input size](Self::with_input_size) was changed.
+    pub fn unresized_identity(&self) -> Digest {
+        self.unresized.unwrap_or(self.identity)
     }
 
     /// The format of the matrices: f32 unless it was [set](Self::set_precision).

@@ -197,6 +197,14 @@ pub enum Error {
         /// What it reports.
         reason: String,
     },
+    /// Images of a size that the model cannot be made to take.
+    #[error("images of {found} × {found} pixels, expected {expected}")]
+    InputSize {
+        /// The side asked for.
+        found: usize,
+        /// What could be.
+        expected: String,
+    },
     /// Pixels of another shape than the image tower takes.
     #[error("pixel values have shape {found:?}, expected {expected:?}")]
     PixelShape {

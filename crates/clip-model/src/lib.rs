@@ -47,6 +47,7 @@ mod openai;
 mod output;
 mod patch_tower;
 mod pooling;
+mod position_table;
 mod precision;
 mod pullback;
 mod siglip;

@@ -11,6 +11,8 @@ use crate::block::BlockForm;
 use crate::clip::VisionConfig;
 use crate::layer_norm::LayerNorm;
 use crate::output::{Output, OutputShape, ProjectionShape};
+use crate::position_table;
+use crate::tower::patches_along;
 use crate::{
     BlockShape, Encoder, Error, Head, ImageTower, MapHead, Precision, Result, Tower, Weights,
 };
@@ -285,6 +287,20 @@ impl ImageTower for PatchTower {
             encoder,
             ..self.clone()
         })
+    }
+
+    fn with_input_size(&self, side: usize) -> Result<Arc<dyn ImageTower>> {
+        let along = patches_along(side, self.shape.patch_size)?;
+        let table = self.position_embedding.val();
+        let table = position_table::resized(table, self.shape.grid(), [along; 2]);
+        Ok(Arc::new(Self {
+            position_embedding: Param::from_tensor(table),
+            shape: PatchShape {
+                image_size: [side; 2],
+                ..self.shape.clone()
+            },
+            ..self.clone()
+        }))
     }
 
     fn with_precision(&self, precision: Precision) -> Arc<dyn ImageTower> {

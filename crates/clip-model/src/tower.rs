@@ -109,11 +109,42 @@ pub trait ImageTower: Tower {
     /// The same tower with other blocks.
     fn with_encoder(&self, encoder: Encoder) -> Arc<dyn ImageTower>;
 
+    /// The same tower for square images of `side` pixels, its positions
+    /// [resized](crate::DualEncoder::with_input_size). None unless a family has positions that can be.
+    ///
+    /// # Errors
+    /// [`Error::InputSize`](crate::Error::InputSize) for a side that is no whole number of patches.
+    fn with_input_size(&self, side: usize) -> Result<Arc<dyn ImageTower>> {
+        Err(crate::Error::InputSize {
+            found: side,
+            expected: "a model whose positions are a table over a square of patches".into(),
+        })
+    }
+
     /// The same tower with its matrices in another format: the blocks', unless a family has larger
     /// ones around them.
     fn with_precision(&self, precision: Precision) -> Arc<dyn ImageTower> {
         self.with_encoder(self.encoder().with_precision(precision))
     }
+}
+
+/// How many patches a side of `side` pixels has.
+///
+/// # Errors
+/// [`Error::InputSize`](crate::Error::InputSize) for no whole number, none or more than a million in all.
+pub(crate) fn patches_along(side: usize, patch: usize) -> Result<usize> {
+    /// Patches along a side.
+    const MOST: usize = 1000;
+    let along = side / patch;
+    if side % patch == 0 && (1..=MOST).contains(&along) {
+        return Ok(along);
+    }
+    let near = along.clamp(1, MOST - 1) * patch;
+    let next = near + patch;
+    Err(crate::Error::InputSize {
+        found: side,
+        expected: format!("a multiple of its patches' {patch} pixels, such as {near} or {next}"),
+    })
 }
 
 /// A tower whose tokens come from a vocabulary.

@@ -47,6 +47,8 @@ impl CalibrationArguments {
                 let read = Calibration::load(file);
                 Some(read.context("--calibration")?)
             }
+            // Theirs are those of the size that it was trained at.
+            None if arguments.input_size.is_some() => None,
             None if arguments.is_emoji() => Some(m2ib::emoji::calibration()?),
             None if beside.is_file() => Some(Calibration::load(&beside)?),
             None => None,

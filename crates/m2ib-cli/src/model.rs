@@ -32,6 +32,10 @@ pub(crate) struct ModelArguments {
     /// Number format of the model's matrices: f32, f16 or bf16, as the device has them.
     #[arg(long, default_value_t, value_name = "FORMAT")]
     pub(crate) precision: Precision,
+    /// Make the model take square images of so many pixels, a multiple of its patches': a finer grid of
+    /// the same patches, with the positions that it learnt resized (bicubic, with antialiasing).
+    #[arg(long, value_name = "PIXELS")]
+    pub(crate) input_size: Option<usize>,
     /// Captions of other things, one a line, in place of ours: a pair's similarity is ranked among
     /// them, and where more than a tenth fit as well, a warning says so.
     #[arg(long, value_name = "FILE")]
@@ -73,6 +77,9 @@ impl ModelArguments {
                 Some(files) => DualEncoder::from_files(&files, &device)?,
                 None => m2ib::emoji::pretrained(&device)?,
             };
+            if let Some(side) = self.input_size {
+                model = model.with_input_size(side).context("--input-size")?;
+            }
             model.set_precision(self.precision)?;
             anyhow::Ok(model)
         })?;

@@ -33,11 +33,11 @@ pub fn pretrained(device: &Device) -> Result<DualEncoder> {
 /// What it was trained on, as its users are told.
 pub(crate) const TRAINED_ON: &str = "it was trained on drawn scenes of 96 × 96 pixels, composed of 221 kinds of emoji, with captions like \"a photo of a hedgehog\", and knows no photographs and no other words";
 
-/// Whether a model is this one, wherever it was loaded from.
+/// Whether a model is this one, wherever it was loaded from and whatever size of image it takes.
 pub(crate) fn is(model: &DualEncoder) -> bool {
     static IDENTITY: OnceLock<Option<String>> = OnceLock::new();
     let own = IDENTITY.get_or_init(|| Some(calibration().ok()?.identity));
-    own.as_deref() == Some(model.identity().to_string().as_str())
+    own.as_deref() == Some(model.unresized_identity().to_string().as_str())
 }
 
 /// A caption of each class that it knows.

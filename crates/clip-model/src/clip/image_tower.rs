@@ -9,6 +9,8 @@ use clip_input::{Digest, Layout, Read, Role, Sight};
 use crate::clip::VisionConfig;
 use crate::layer_norm::LayerNorm;
 use crate::linear::Linear;
+use crate::position_table;
+use crate::tower::patches_along;
 use crate::{BlockShape, Encoder, Error, Head, ImageTower, Precision, Result, Tower, Weights};
 
 /// The image tower: patches and a class token through pre-norm blocks; the class token is pooled.
@@ -152,6 +154,21 @@ impl ImageTower for ClipImageTower {
             encoder,
             ..self.clone()
         })
+    }
+
+    fn with_input_size(&self, side: usize) -> Result<Arc<dyn ImageTower>> {
+        let along = patches_along(side, self.config.patch_size)?;
+        let own = self.config.patches_per_side();
+        let table = self.position_embedding.val();
+        let table = position_table::resized(table, [own; 2], [along; 2]);
+        Ok(Arc::new(Self {
+            position_embedding: Param::from_tensor(table),
+            config: VisionConfig {
+                image_size: side,
+                ..self.config.clone()
+            },
+            ..self.clone()
+        }))
     }
 
     fn with_precision(&self, precision: Precision) -> Arc<dyn ImageTower> {
