@@ -204,18 +204,24 @@ impl ExplainerBuilder {
         };
         let method = Method::M2ib(Box::new(bottlenecks));
         let provenance = crate::provenance(&self.model, method, self.seed);
-        let samples = [&image, &text].map(|side| side.settings.bottleneck.samples);
+        let shares = [&image, &text].map(|side| {
+            let settings = &side.settings;
+            match settings.shifts.count() {
+                1 => settings.bottleneck.samples,
+                grids => grids,
+            }
+        });
         let device = self.model.device();
         let on_host = Backend::host_threads(&device).is_some();
         self.model.computes_on_host(on_host);
-        let most = samples.into_iter().max().unwrap_or(1);
         Ok(Explainer {
             model: self.model,
             image,
             text,
             seed: self.seed,
             provenance,
-            sample_lanes: Backend::lanes(&device, most)?,
+            image_lanes: Backend::lanes(&device, shares[0])?,
+            text_lanes: Backend::lanes(&device, shares[1])?,
             pair_lanes: Backend::lanes(&device, usize::MAX)?,
         })
     }

@@ -1,7 +1,7 @@
 //! The main job: an image and a caption in, an [`Attribution`] out.
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use burn::tensor::Tensor;
 use clip_input::Layout;
@@ -29,8 +29,9 @@ pub struct Explainer {
     pub(crate) text: Side,
     pub(crate) seed: u64,
     pub(crate) provenance: Provenance,
-    /// What one pair's samples are shared out over.
-    pub(crate) sample_lanes: Lanes,
+    /// What one pair's grids, or samples, are shared out over: the image's, and the text's.
+    pub(crate) image_lanes: Lanes,
+    pub(crate) text_lanes: Lanes,
     /// What takes whole pairs and images, of many.
     pub(crate) pair_lanes: Lanes,
 }
@@ -46,6 +47,31 @@ pub struct Progress {
     pub steps: usize,
     /// What it found.
     pub report: Step,
+}
+
+/// Problems' reports, until all have made theirs of a step.
+struct Told<'a> {
+    modality: Modality,
+    problems: usize,
+    /// By step.
+    reports: Vec<Vec<Step>>,
+    progress: &'a mut (dyn FnMut(Progress) + Send),
+}
+
+impl Told<'_> {
+    /// `step` counts from 0.
+    fn tell(&mut self, step: usize, report: Step) {
+        let reports = &mut self.reports[step];
+        reports.push(report);
+        if reports.len() == self.problems {
+            (self.progress)(Progress {
+                modality: self.modality,
+                step: step + 1,
+                steps: self.reports.len(),
+                report: shifts::mean(self.reports[step].iter().copied()),
+            });
+        }
+    }
 }
 
 impl Explainer {
@@ -151,9 +177,15 @@ impl Explainer {
         image: &EncodedImage,
         text: &EncodedText,
         fits: &Fits,
-        progress: &mut dyn FnMut(Progress),
+        progress: &mut (dyn FnMut(Progress) + Send),
     ) -> Result<Attribution> {
-        self.explain(image, text, fits, self.sample_lanes, progress)
+        self.explain(
+            image,
+            text,
+            fits,
+            [self.image_lanes, self.text_lanes],
+            progress,
+        )
     }
 
     /// Which patches carry what `fit` wants of the image's embedding.
@@ -166,7 +198,7 @@ impl Explainer {
         fit: Arc<dyn Fit>,
     ) -> Result<ImageAttribution> {
         self.check_image(image)?;
-        let solutions = self.solve_image(image, fit, self.sample_lanes, &mut |_| {})?;
+        let solutions = self.solve_image(image, fit, self.image_lanes, &mut |_| {})?;
         Ok(self.image_attribution(image, solutions))
     }
 
@@ -176,7 +208,7 @@ impl Explainer {
     /// As [`attribute_with`](Self::attribute_with).
     pub fn attribute_text(&self, text: &EncodedText, fit: Arc<dyn Fit>) -> Result<TextAttribution> {
         self.check_text(text)?;
-        let solution = self.solve_text(text, fit, self.sample_lanes, &mut |_| {})?;
+        let solution = self.solve_text(text, fit, self.text_lanes, &mut |_| {})?;
         Ok(self.text_attribution(text, solution))
     }
 
@@ -206,18 +238,18 @@ impl Explainer {
         calibrator.finish()
     }
 
-    /// Explains a pair, each step's samples shared out over `lanes`.
+    /// Explains a pair, the image's side shared out over the first lanes, the text's over the second.
     pub(crate) fn explain(
         &self,
         image: &EncodedImage,
         text: &EncodedText,
         fits: &Fits,
-        lanes: Lanes,
-        progress: &mut dyn FnMut(Progress),
+        [image_lanes, text_lanes]: [Lanes; 2],
+        progress: &mut (dyn FnMut(Progress) + Send),
     ) -> Result<Attribution> {
         let similarity = self.similarity(image, text)?;
-        let by_image = self.solve_image(image, fits.image.clone(), lanes, progress)?;
-        let by_text = self.solve_text(text, fits.text.clone(), lanes, progress)?;
+        let by_image = self.solve_image(image, fits.image.clone(), image_lanes, progress)?;
+        let by_text = self.solve_text(text, fits.text.clone(), text_lanes, progress)?;
         let mut attribution = self.attribution(image, text, similarity, by_image, by_text)?;
         attribution.provenance.fits = fits.record();
         Ok(attribution)
@@ -228,7 +260,7 @@ impl Explainer {
         image: &EncodedImage,
         fit: Arc<dyn Fit>,
         lanes: Lanes,
-        progress: &mut dyn FnMut(Progress),
+        progress: &mut (dyn FnMut(Progress) + Send),
     ) -> Result<Vec<Solution>> {
         let problems = self.image_problems(image, fit)?;
         let readout = self.readout(Modality::Image, &image.layout);
@@ -240,7 +272,7 @@ impl Explainer {
         text: &EncodedText,
         fit: Arc<dyn Fit>,
         lanes: Lanes,
-        progress: &mut dyn FnMut(Progress),
+        progress: &mut (dyn FnMut(Progress) + Send),
     ) -> Result<Solution> {
         let problems = [self.text_problem(text, fit)?];
         let readout = self.text_readout(&[text]);
@@ -329,34 +361,48 @@ impl Explainer {
         problems: &[Problem],
         readout: &dyn Readout,
         lanes: Lanes,
-        progress: &mut dyn FnMut(Progress),
+        progress: &mut (dyn FnMut(Progress) + Send),
     ) -> Result<Vec<Solution>> {
-        let bottleneck = self.side(modality).bottleneck.clone();
-        let (mut step, steps) = (0, bottleneck.settings().steps);
-        let mut reports = Vec::with_capacity(problems.len());
-        let mut on_step = |_: usize, report: &Step| {
-            reports.push(*report);
-            if reports.len() < problems.len() {
-                return;
-            }
-            step += 1;
-            progress(Progress {
-                modality,
-                step,
-                steps,
-                report: shifts::mean(reports.iter().copied()),
-            });
-            reports.clear();
+        let bottleneck = &self.side(modality).bottleneck;
+        let noise = self.noise(modality);
+        let told = Mutex::new(Told {
+            modality,
+            problems: problems.len(),
+            reports: vec![Vec::new(); bottleneck.settings().steps],
+            progress,
+        });
+        // Problems know nothing of each other: on a lane of its own, none waits for another's step.
+        let groups: Vec<_> = problems
+            .chunks(problems.len().div_ceil(lanes.count()).max(1))
+            .collect();
+        let within = match groups.len() {
+            1 => lanes,
+            _ => Lanes::one(),
+        };
+        let solve = |group: &[Problem]| {
+            let mut steps = vec![0; group.len()];
+            let mut on_step = |problem: usize, report: &Step| {
+                let mut told = told.lock().unwrap_or_else(PoisonError::into_inner);
+                told.tell(steps[problem], *report);
+                steps[problem] += 1;
+            };
+            bottleneck
+                .clone()
+                .with_lanes(within)
+                .solve_many(group, readout, &noise, &mut on_step)
+        };
+        let solved = match groups.len() {
+            1 => vec![solve(problems)],
+            _ => lanes.map(groups, solve),
         };
         let failed = |source| Error::of_bottleneck(modality, source);
-        let solutions = bottleneck
-            .with_lanes(lanes)
-            .solve_many(problems, readout, &self.noise(modality), &mut on_step)
-            .map_err(failed)?;
-        solutions
-            .into_iter()
-            .map(|solution| solution.map_err(failed))
-            .collect()
+        let mut solutions = Vec::with_capacity(problems.len());
+        for group in solved {
+            for solution in group.map_err(failed)? {
+                solutions.push(solution.map_err(failed)?);
+            }
+        }
+        Ok(solutions)
     }
 
     /// The solutions as maps over patches and tokens.

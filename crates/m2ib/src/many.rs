@@ -79,7 +79,7 @@ impl Explainer {
         pairs: &[(&EncodedImage, &EncodedText)],
         done: &(dyn Fn(usize, &Result<Attribution>) + Sync),
     ) -> Vec<Result<Attribution>> {
-        let explain = |index: usize, lanes: Lanes| {
+        let explain = |index: usize, lanes: [Lanes; 2]| {
             let (image, text) = pairs[index];
             let fits = Fits::of_pair(&image.embedding, &text.embedding);
             let result = self.explain(image, text, &fits, lanes, &mut |_| {});
@@ -88,11 +88,12 @@ impl Explainer {
         };
         // Pairs left over when each lane has had as many as every other share out their samples.
         let even = pairs.len() - pairs.len() % self.pair_lanes.count();
-        let alone = Lanes::one();
+        let alone = [Lanes::one(); 2];
+        let shared = [self.image_lanes, self.text_lanes];
         let mut results = self
             .pair_lanes
             .map((0..even).collect(), |index| explain(index, alone));
-        results.extend((even..pairs.len()).map(|index| explain(index, self.sample_lanes)));
+        results.extend((even..pairs.len()).map(|index| explain(index, shared)));
         results
     }
 
