@@ -35,13 +35,13 @@ impl ModalitySettings {
             (Preset::Fast | Preset::Matched, Modality::Image) => Layer::Block(depth / 2 - 1),
         };
         let papers = Settings::default();
-        // One gate a token, 28 passes: two sides of 7 steps of 2 samples.
+        // One gate a token, 20 passes: two sides of 5 steps of 2 samples.
         let two_sided = Settings {
             gamma: 1.0,
             gates: Gates::TOKEN,
             start: 2.0,
-            learning_rate: 1.5,
-            steps: 7,
+            learning_rate: 2.5,
+            steps: 5,
             samples: 2,
             ..papers
         };
@@ -64,6 +64,8 @@ impl ModalitySettings {
             // At larger prices, one word of a name has all.
             (Preset::Fine | Preset::Fast, Modality::Text) => Settings {
                 beta: 0.7.into(),
+                learning_rate: 1.5,
+                steps: 7,
                 ..two_sided
             },
         };

@@ -16,10 +16,10 @@ use crate::names::chosen;
 #[serde(rename_all = "snake_case")]
 pub enum Preset {
     /// Shows the object: the share of each patch that passes, image block depth/3 − 1, averaged over
-    /// four grids that lie half a patch apart, so that the map is twice as fine. 112 passes.
+    /// four grids that lie half a patch apart, so that the map is twice as fine. 80 passes.
     #[default]
     Fine,
-    /// Finds the object: nats, image block depth/2 − 1, the model's own grid. 28 passes.
+    /// Finds the object: nats, image block depth/2 − 1, the model's own grid. 20 passes.
     Fast,
     /// One side with a gate a unit, as in the paper, but matched noise, image block depth/2 − 1, text at
     /// the embedding, β = 1 and 40 steps of 10 antithetic samples: 400 passes.
