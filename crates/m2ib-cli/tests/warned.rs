@@ -209,3 +209,44 @@ fn what_is_no_window_and_no_colour_is_refused() {
         );
     }
 }
+
+#[test]
+fn a_pair_is_ranked_among_the_captions_of_a_bank() {
+    let folder = tempfile::tempdir().unwrap();
+    let bank = folder.path().join("bank.txt");
+    std::fs::write(&bank, "a photo of a piano\n\n  a photo of a lock  \n").unwrap();
+    let (_, page, attribution) = explained(
+        &scene("scene6.png"),
+        "a photo of a hedgehog",
+        &["--bank", path(&bank)],
+    );
+    let rank = attribution.rank.unwrap();
+    assert_eq!((rank.place(), rank.of()), (1, 3));
+    assert!(page.contains("1 of 3 captions"), "{page}");
+
+    let image = scene("scene6.png");
+    let arguments = ["explain", "--image", path(&image), "--text", "a piano"];
+    let missing = folder.path().join("missing.txt");
+    std::fs::write(&bank, "\n \n").unwrap();
+    for (file, complaint) in [
+        (&bank, "has 0 captions, expected 1 to 100000, one a line"),
+        (&missing, "missing.txt"),
+    ] {
+        let output = m2ib(&[&arguments[..], &["--bank", path(file)]].concat());
+        assert!(!output.status.success());
+        assert!(stderr(&output).contains(complaint), "{}", stderr(&output));
+    }
+}
+
+#[test]
+fn another_input_size_is_a_finer_grid_or_an_error_that_says_what_would_do() {
+    let image = scene("scene6.png");
+    let extra = ["--input-size", "120", "--shifts", "1"];
+    let (_, _, attribution) = explained(&image, "a photo of a hedgehog", &extra);
+    assert_eq!(attribution.image.saliency().dim(), (10, 10));
+    let arguments = ["explain", "--image", path(&image), "--text", "a piano"];
+    let output = m2ib(&[&arguments[..], &["--input-size", "100"]].concat());
+    assert!(!output.status.success());
+    let said = stderr(&output);
+    assert!(said.contains("such as 96 or 108"), "{said}");
+}
