@@ -25,6 +25,8 @@ pub enum Shape {
     B16,
     /// 24 blocks of width 1024 over 257 tokens.
     L14,
+    /// 4 blocks of width 64 over 50 tokens: nothing published, to try programs with.
+    Tiny,
 }
 
 impl fmt::Display for Shape {
@@ -33,18 +35,25 @@ impl fmt::Display for Shape {
             Self::B32 => "ViT-B/32",
             Self::B16 => "ViT-B/16",
             Self::L14 => "ViT-L/14",
+            Self::Tiny => "tiny",
         })
     }
 }
 
 impl Shape {
-    /// All of them.
+    /// The published ones.
     pub const ALL: [Self; 3] = [Self::B32, Self::B16, Self::L14];
 
     /// `config.json` of the shape.
     fn json(self) -> &'static str {
         match self {
             Self::B32 => "{}",
+            Self::Tiny => {
+                r#"{"projection_dim": 32,
+                    "text_config": {"hidden_size": 64, "intermediate_size": 128, "num_attention_heads": 4, "num_hidden_layers": 4},
+                    "vision_config": {"hidden_size": 64, "intermediate_size": 128,
+                        "num_hidden_layers": 4, "num_attention_heads": 4}}"#
+            }
             Self::B16 => r#"{"vision_config": {"patch_size": 16}}"#,
             Self::L14 => {
                 r#"{"projection_dim": 768,
