@@ -130,9 +130,7 @@ fn recorded_cases_of_the_reference_method_are_met() {
         ] {
             // Where it runs, not where it was built: scripts/gpu.sh takes it elsewhere.
             let here = std::env::var_os("CARGO_MANIFEST_DIR").unwrap();
-            let folder = Path::new(&here)
-                .join("data/parity")
-                .join(case);
+            let folder = Path::new(&here).join("data/parity").join(case);
             let checks = parity::run(&Case::open(folder).unwrap(), device, 1).unwrap();
             let factor = tolerance(backend).parity;
             let holds = |check: &parity::Check| check.difference <= factor * check.bound;

@@ -48,7 +48,7 @@ pub(crate) fn attribution(width: u32, height: u32) -> Attribution {
         text: text("a hedgehog next to a tractor"),
         similarity: 0.3125,
         probability: None,
-        rank: Some(Rank {
+        rank: Some(m2ib_attribution::Rank {
             above: 0,
             others: 40,
         }),

@@ -63,9 +63,7 @@ impl ModalitySettings {
             },
             // At larger prices, one word of a name has all.
             (Preset::Fine | Preset::Fast, Modality::Text) => Settings {
-                beta: 0.7.into(),
-                learning_rate: 1.5,
-                steps: 7,
+                beta: 0.4.into(),
                 ..two_sided
             },
         };

@@ -198,7 +198,7 @@ fn what_does_not_fit_together_is_refused_with_both_shapes() {
         assert_eq!(found, Err(error));
     }
     let found = bottleneck.solve(&problem(), &toy, &Short, &mut |_| {});
-    assert_eq!(found, Err(shape("noise", &[23], &[4, 2, 3])));
+    assert_eq!(found, Err(shape("noise", &[23], &[1, 4, 2, 3])));
     let recorded = RecordedNoise::new(&[0.0; 24], [1, 4, 2, 3]).unwrap();
     let found = bottleneck.solve(&problem(), &toy, &recorded, &mut |_| {});
     let (recorded, wanted) = (1, 2);
