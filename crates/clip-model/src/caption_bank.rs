@@ -69,6 +69,11 @@ impl CaptionBank {
         Ok(bank)
     }
 
+    /// The captions that the model can tell apart, those of one length together.
+    pub fn captions(&self) -> impl Iterator<Item = &str> {
+        self.captions.iter().map(String::as_str)
+    }
+
     /// How many captions there are.
     pub fn len(&self) -> usize {
         self.captions.len()

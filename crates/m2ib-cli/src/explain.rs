@@ -16,6 +16,7 @@ use m2ib::{
 use m2ib_methods::{MethodFactory, Subject};
 use ndarray_npy::WriteNpyExt;
 
+use crate::bank::BankArguments;
 use crate::calibration::CalibrationArguments;
 use crate::methods::{self, Chosen};
 use crate::model::ModelArguments;
@@ -34,6 +35,8 @@ pub(crate) struct Explain {
     text: String,
     #[command(flatten)]
     model: ModelArguments,
+    #[command(flatten)]
+    bank: BankArguments,
     /// Folder for the results.
     #[arg(long, default_value = "m2ib-out", value_name = "DIR")]
     out: PathBuf,
@@ -195,7 +198,11 @@ impl Explain {
 
     /// What is read.
     fn inputs(&self) -> Vec<PathBuf> {
-        let files = [self.calibration.inputs(), self.m2ib.config.clone()];
+        let files = [
+            self.calibration.inputs(),
+            self.bank.inputs(),
+            self.m2ib.config.clone(),
+        ];
         let files = files.into_iter().flatten().chain(self.model.inputs());
         [self.image.clone()].into_iter().chain(files).collect()
     }
@@ -214,15 +221,19 @@ impl Explain {
         Ok(file_stem(&self.image, &self.text, rest))
     }
 
+    fn loaded(&self) -> Result<DualEncoder> {
+        self.bank.given_to(self.model.load()?)
+    }
+
     fn explainer(&self) -> Result<Explainer> {
         let calibration = self.calibration.known(&self.model)?;
-        self.m2ib.explainer(|| self.model.load(), calibration)
+        self.m2ib.explainer(|| self.loaded(), calibration)
     }
 
     /// By a method of the registry.
     fn by(&self, method: &dyn MethodFactory, image: &DynamicImage) -> Result<Attribution> {
         let calibration = self.calibration.known(&self.model)?;
-        let model = self.model.load()?;
+        let model = self.loaded()?;
         method
             .check(&model, calibration.as_ref())
             .context("--method")?;

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 #[cfg(not(feature = "hub"))]
 use anyhow::bail;
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use clap::Args;
 use m2ib::clip_input::Content;
 use m2ib::clip_model::ModelFiles;
@@ -13,11 +13,6 @@ use m2ib::{Backend, DeviceChoice, DualEncoder, Precision};
 
 /// The embedded model's name.
 pub(crate) const EMOJI: &str = "emoji";
-
-/// All of a bank go through the text tower before a pair is explained.
-const MOST_CAPTIONS: usize = 100_000;
-
-const BANK_BYTES: u64 = 64 << 20;
 
 /// Which model, and where it runs.
 #[derive(Args)]
@@ -36,10 +31,6 @@ pub(crate) struct ModelArguments {
     /// the same patches, with the positions that it learnt resized (bicubic, with antialiasing).
     #[arg(long, value_name = "PIXELS")]
     pub(crate) input_size: Option<usize>,
-    /// Captions of other things, one a line, in place of ours: a pair's similarity is ranked among
-    /// them, and where more than a tenth fit as well, a warning says so.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) bank: Option<PathBuf>,
 }
 
 impl ModelArguments {
@@ -58,7 +49,7 @@ impl ModelArguments {
             Content::Path(path) => Some(path),
             Content::Bytes(..) => None,
         });
-        paths.chain(self.bank.clone()).collect()
+        paths.collect()
     }
 
     /// Loads it.
@@ -86,10 +77,7 @@ impl ModelArguments {
         for note in model.notes() {
             crate::terminal::warn(note);
         }
-        match &self.bank {
-            Some(file) => Ok(model.with_bank(captions(file)?)?),
-            None => Ok(model),
-        }
+        Ok(model)
     }
 
     /// Those of a folder, or of the hub.
@@ -112,19 +100,4 @@ impl ModelArguments {
             self.model
         )
     }
-}
-
-/// The captions of a file, one a line.
-fn captions(file: &Path) -> Result<Vec<String>> {
-    let name = || format!("--bank {}", file.display());
-    let text = m2ib_files::read_text(file, BANK_BYTES).with_context(name)?;
-    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
-    let captions: Vec<_> = lines.map(String::from).collect();
-    let found = captions.len();
-    ensure!(
-        (1..=MOST_CAPTIONS).contains(&found),
-        "{} has {found} captions, expected 1 to {MOST_CAPTIONS}, one a line",
-        name()
-    );
-    Ok(captions)
 }

@@ -6,8 +6,9 @@ use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use m2ib_data::{DataFormat, Listing, Source, Split};
-use m2ib_run::{Bank, Engine, Folder, Job, Origin, Progress};
+use m2ib_run::{Engine, Folder, Job, Origin, Progress};
 
+use crate::bank;
 use crate::calibration::CalibrationArguments;
 use crate::explain::{M2ib, method_help};
 use crate::methods::{self, Chosen};
@@ -19,8 +20,6 @@ use crate::terminal::{print, warn};
 
 /// Captions of the data that a row's own is ranked among.
 const BANK: usize = 256;
-/// No file of captions has more bytes.
-const MAX_BANK: u64 = 1 << 26;
 
 /// Explain a whole data set, of any size: every row becomes a row of Parquet files, with its map, its
 /// words and what there is to say of it, or with the reason why not. Processes with different --shard
@@ -83,7 +82,7 @@ impl Run {
             rows_per_file: self.rows_per_file,
             origin: self.origin(),
         };
-        let folder = Folder::begin(&self.out, job.manifest())?;
+        let folder = Folder::begin(&self.out, job.manifest()?)?;
         if places.is_empty() {
             return print(format_args!(
                 "{}: nothing to do, there are more shares than files of rows",
@@ -120,21 +119,13 @@ impl Run {
     fn bank(&self) -> Result<(usize, Option<Vec<String>>)> {
         if let Ok(count) = self.bank.parse::<usize>() {
             ensure!(
-                count <= 100_000,
-                "--bank is {count}, expected at most 100000 captions"
+                count <= bank::MOST,
+                "--bank is {count}, expected at most {} captions",
+                bank::MOST
             );
             return Ok((count.max(1), (count == 0).then(Vec::new)));
         }
-        let text = m2ib_files::read_text(self.bank.as_ref(), MAX_BANK)
-            .with_context(|| format!("--bank: cannot read {}", self.bank))?;
-        let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
-        let captions: Vec<String> = lines.map(str::to_owned).collect();
-        ensure!(
-            !captions.is_empty(),
-            "--bank: {} holds no caption, expected one a line",
-            self.bank
-        );
-        Ok((BANK, Some(captions)))
+        Ok((BANK, Some(bank::captions(self.bank.as_ref())?)))
     }
 
     fn listing(&self, captions: usize) -> Result<Listing> {
@@ -164,15 +155,13 @@ impl Run {
 
     fn engine(&self, bank: &[String]) -> Result<Engine> {
         let calibration = self.calibration.known(&self.model)?;
+        let loaded = || Ok(self.model.load()?.with_bank(bank)?);
         let Some(method) = &self.method else {
-            let explainer = self.m2ib.explainer(|| self.model.load(), calibration)?;
-            let bank = Bank::of(explainer.model(), bank)?;
-            return Ok(Engine::m2ib(explainer, bank)?);
+            return Ok(Engine::m2ib(self.m2ib.explainer(loaded, calibration)?)?);
         };
-        let model = self.model.load()?;
+        let model = loaded()?;
         let built = method.build(&model, calibration.as_ref());
-        let bank = Bank::of(&model, bank)?;
-        Ok(Engine::method(model, built.context("--method")?, bank)?)
+        Ok(Engine::method(model, built.context("--method")?)?)
     }
 
     fn origin(&self) -> Origin {

@@ -7,6 +7,7 @@ use clap::Args;
 use m2ib::draw::percent;
 use m2ib::{Explainer, Warning};
 
+use crate::bank::BankArguments;
 use crate::model::ModelArguments;
 use crate::picture::PictureArguments;
 use crate::terminal::print;
@@ -23,13 +24,16 @@ pub(crate) struct Score {
     #[command(flatten)]
     model: ModelArguments,
     #[command(flatten)]
+    bank: BankArguments,
+    #[command(flatten)]
     picture: PictureArguments,
 }
 
 impl Score {
     pub(crate) fn run(self) -> Result<()> {
         let image = self.picture.adjustment().open(&self.image)?;
-        let explainer = Explainer::builder(self.model.load()?).build()?;
+        let model = self.bank.given_to(self.model.load()?)?;
+        let explainer = Explainer::builder(model).build()?;
         let image = explainer.encode_image(&image)?;
         for warning in explainer.warnings(&image) {
             // Told when the model was loaded.

@@ -4,7 +4,6 @@ use std::collections::HashMap;
 use std::sync::Mutex;
 use std::time::Instant;
 
-use m2ib::clip_model::Chance;
 use m2ib::image::{DynamicImage, RgbImage};
 use m2ib::m2ib_core::Lanes;
 use m2ib::{
@@ -26,7 +25,6 @@ const UNBROKEN: &str = "nothing panics while a clock is read";
 #[derive(Debug)]
 pub struct Engine {
     by: By,
-    bank: Bank,
     grid: [u32; 2],
     provenance: Provenance,
 }
@@ -37,52 +35,17 @@ enum By {
     Method(DualEncoder, Box<dyn Method>),
 }
 
-/// Captions among which a row's own has its rank.
-#[derive(Debug, Clone)]
-pub struct Bank {
-    captions: Option<Chance>,
-    /// How many, and a digest of them.
-    pub(crate) identity: (usize, String),
-}
-
-impl Bank {
-    /// Embeds captions; none are no bank, and rows have no rank.
-    ///
-    /// # Errors
-    /// [`Error::Explainer`] from a device that is lost or full.
-    pub fn of(model: &DualEncoder, captions: &[String]) -> Result<Self> {
-        let identity = (captions.len(), digest(captions));
-        let lanes = Backend::lanes(&model.device(), 1)?;
-        let embed = || lanes.together(|| Chance::of(model, captions));
-        let captions = match captions.is_empty() {
-            true => None,
-            false => Some(embed().map_err(m2ib::Error::Model)?),
-        };
-        Ok(Self { captions, identity })
-    }
-
-    /// The place of a caption that is so similar to an image of this embedding.
-    fn rank(&self, caption: &str, similarity: f32, image: &[f32]) -> Option<u32> {
-        let others = self.captions.as_ref()?.similarities(image).into_iter();
-        // What is said of the image by its own caption in other letters is the same.
-        let others = others.filter(|(other, _)| !other.eq_ignore_ascii_case(caption.trim()));
-        let above = others.filter(|&(_, cosine)| cosine > similarity).count();
-        Some(above as u32 + 1)
-    }
-}
-
 impl Engine {
     /// By M2IB.
     ///
     /// # Errors
     /// [`Error::Explainer`] for a model that does not take pictures as others do.
-    pub fn m2ib(explainer: Explainer, bank: Bank) -> Result<Self> {
+    pub fn m2ib(explainer: Explainer) -> Result<Self> {
         let shifts = explainer.settings(Modality::Image).shifts.along() as u32;
         let grid = grid(explainer.model())?.map(|side| side * shifts);
         let provenance = explainer.provenance().clone();
         Ok(Self {
             by: By::M2ib(Box::new(explainer)),
-            bank,
             grid,
             provenance,
         })
@@ -92,7 +55,7 @@ impl Engine {
     ///
     /// # Errors
     /// As [`m2ib`](Self::m2ib).
-    pub fn method(model: DualEncoder, method: Box<dyn Method>, bank: Bank) -> Result<Self> {
+    pub fn method(model: DualEncoder, method: Box<dyn Method>) -> Result<Self> {
         let grid = grid(&model)?;
         let factory = method.factory();
         let settings = factory.settings().into_iter();
@@ -103,7 +66,6 @@ impl Engine {
         let provenance = m2ib::provenance(&model, about, factory.seed());
         Ok(Self {
             by: By::Method(model, method),
-            bank,
             grid,
             provenance,
         })
@@ -112,6 +74,15 @@ impl Engine {
     /// How explanations are made.
     pub fn provenance(&self) -> &Provenance {
         &self.provenance
+    }
+
+    /// The captions that ranks are taken among: how many, and a digest of them.
+    ///
+    /// # Errors
+    /// [`Error::Explainer`] if they do not go through the text tower.
+    pub fn bank(&self) -> Result<(usize, String)> {
+        let bank = m2ib::bank(self.model())?;
+        Ok((bank.len(), digest(bank.captions())))
     }
 
     /// What maps and words are measured in.
@@ -127,11 +98,6 @@ impl Engine {
     /// Rows and columns of maps.
     pub fn grid(&self) -> [u32; 2] {
         self.grid
-    }
-
-    /// The captions that ranks are taken among.
-    pub fn bank(&self) -> &Bank {
-        &self.bank
     }
 
     fn model(&self) -> &DualEncoder {
@@ -201,9 +167,7 @@ impl Engine {
         let image = row.open().map_err(|error| told(&error))?;
         let subject = Subject::new(model, &image, &row.caption).map_err(|error| told(&error))?;
         let made = method.attribute(&subject).map_err(|error| told(&error))?;
-        let embedding = subject.image_values().map_err(|error| told(&error))?;
-        let rank = self.bank.rank(&row.caption, made.similarity, &embedding);
-        Finding::of(row, &made, rank).map_err(|error| told(&error))
+        Finding::of(row, &made).map_err(|error| told(&error))
     }
 
     fn by_m2ib(
@@ -267,7 +231,7 @@ impl Engine {
             };
             let made = guarded(|| {
                 let attribution = result.as_ref().map_err(|error| causes(error))?;
-                self.finding(row, pairs[index].0, attribution)
+                Finding::of(row, attribution).map_err(|error| causes(&error))
             });
             told.lock().expect(UNBROKEN)[index] = true;
             let record = record(place, row, made, encoded + seconds);
@@ -292,23 +256,11 @@ impl Engine {
             let (image, text) = pairs[index];
             let made = guarded(|| {
                 let made = explainer.attribute_encoded(image, text);
-                self.finding(row, image, &made.map_err(|error| causes(&error))?)
+                let made = made.map_err(|error| causes(&error))?;
+                Finding::of(row, &made).map_err(|error| causes(&error))
             });
             keep(record(place, row, made, start.elapsed().as_secs_f32()));
         }
-    }
-
-    fn finding(
-        &self,
-        row: &Row,
-        image: &EncodedImage,
-        attribution: &Attribution,
-    ) -> Result<Finding, String> {
-        let embedding = image.embedding_values().map_err(|error| causes(&error))?;
-        let rank = self
-            .bank
-            .rank(&row.caption, attribution.similarity, &embedding);
-        Finding::of(row, attribution, rank).map_err(|error| causes(&error))
     }
 }
 

@@ -47,9 +47,12 @@ pub struct Progress {
 
 impl Job<'_> {
     /// What the results are of.
-    pub fn manifest(&self) -> Manifest {
+    ///
+    /// # Errors
+    /// As [`Engine::bank`].
+    pub fn manifest(&self) -> Result<Manifest> {
         let provenance = self.engine.provenance().clone();
-        Manifest {
+        Ok(Manifest {
             m2ib_run: Manifest::VERSION,
             identity: Identity {
                 data: self.listing.identity().clone(),
@@ -57,14 +60,14 @@ impl Job<'_> {
                 method: serde_json::to_value(&provenance.method).unwrap_or_default(),
                 seed: provenance.seed,
                 precision: provenance.precision.clone(),
-                bank: self.engine.bank().identity.clone(),
+                bank: self.engine.bank()?,
                 grid: self.engine.grid(),
                 rows_per_file: self.rows_per_file,
             },
             provenance,
             units: self.engine.units(),
             origin: self.origin.clone(),
-        }
+        })
     }
 
     /// Explains what a folder does not have yet.

@@ -20,7 +20,7 @@ mod record;
 mod report;
 mod schema;
 
-pub use engine::{Bank, Engine};
+pub use engine::Engine;
 pub use error::{Error, Result};
 pub use folder::{Folder, Identity, Manifest, Origin};
 pub use job::{Job, Progress, share};

@@ -88,11 +88,7 @@ impl Finding {
     ///
     /// # Errors
     /// [`m2ib_data::DataError`] for regions that do not fit the image.
-    pub(crate) fn of(
-        row: &Row,
-        attribution: &Attribution,
-        rank: Option<u32>,
-    ) -> m2ib_data::DataResult<Self> {
+    pub(crate) fn of(row: &Row, attribution: &Attribution) -> m2ib_data::DataResult<Self> {
         let image = &attribution.image;
         let view = &image.view;
         let size = [view.image_width, view.image_height];
@@ -112,7 +108,7 @@ impl Finding {
         Ok(Self {
             similarity: attribution.similarity,
             probability: attribution.probability,
-            rank,
+            rank: attribution.rank.map(|rank| rank.place() as u32),
             word_saliency: words.iter().map(|word| word.saliency).collect(),
             words: words.into_iter().map(|word| word.text).collect(),
             map: image.saliency().iter().copied().collect(),

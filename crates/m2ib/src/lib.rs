@@ -55,7 +55,7 @@ pub use m2ib_settings::{
 pub use ndarray;
 pub use provenance::provenance;
 pub use readout::{PaddedReadout, TowerReadout};
-pub use warnings::{Explained, picture_warnings, warnings};
+pub use warnings::{Explained, bank, picture_warnings, warnings};
 
 /// The README's examples, compiled and run.
 #[cfg(all(doctest, feature = "emoji"))]

@@ -2,7 +2,7 @@
 
 use burn::tensor::Tensor;
 use clip_input::PictureFacts;
-use clip_model::{DualEncoder, Note};
+use clip_model::{CaptionBank, DualEncoder, Note};
 
 use crate::encoded::host;
 use crate::{Backend, ImageAttribution, Rank, Result, TextAttribution, Warning};
@@ -104,6 +104,17 @@ pub fn picture_warnings(facts: &PictureFacts) -> Vec<Warning> {
     hidden.into_iter().chain(dark).collect()
 }
 
+/// The captions that pairs' similarities are ranked among: the model's own
+/// [bank](DualEncoder::with_bank) or, where it was given none, captions of all kinds of things.
+///
+/// # Errors
+/// [`Error::Model`](crate::Error::Model) if they do not go through the text tower,
+/// [`Error::Threads`](crate::Error::Threads).
+pub fn bank(model: &DualEncoder) -> Result<&CaptionBank> {
+    let lanes = Backend::lanes(&model.device(), 1)?;
+    Ok(lanes.together(|| model.bank(|| captions(model)))?)
+}
+
 /// Where a caption lies among those of the model's bank, and whether they fit the image as well; no
 /// place where the bank has no other.
 pub(crate) fn ranked(
@@ -112,8 +123,7 @@ pub(crate) fn ranked(
     caption: &str,
     similarity: f32,
 ) -> Result<(Option<Rank>, Option<Warning>)> {
-    let lanes = Backend::lanes(&model.device(), 1)?;
-    let bank = lanes.together(|| model.bank(|| captions(model)))?;
+    let bank = bank(model)?;
     let embedding = host(embedding.clone(), "the embedding")?;
     let others = bank.similarities(&embedding).into_iter();
     let others: Vec<_> = others
