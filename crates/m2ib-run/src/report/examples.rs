@@ -179,6 +179,7 @@ impl Example {
             },
             similarity: finding.similarity,
             probability: finding.probability,
+            rank: None,
             warnings: Vec::new(),
             provenance: manifest.provenance.clone(),
         })
