@@ -183,7 +183,6 @@ impl Attribution {
     ///     color_map: "turbo", "viridis", "inferno", "magma" or "plasma".
     ///     boxes: Draws boxes around what is hotter than this, 0 to 1.
     #[pyo3(signature = (path, *, image = None, opacity = 0.55, color_map = "turbo", boxes = None))]
-    #[expect(clippy::too_many_arguments, reason = "they are keywords")]
     fn save(
         &self,
         py: Python<'_>,
@@ -227,7 +226,6 @@ impl Attribution {
     /// Returns:
     ///     Red, green and blue: uint8, [height, width, 3]; for Pillow, ``Image.fromarray`` takes it.
     #[pyo3(signature = (image = None, *, opacity = 0.55, color_map = "turbo", boxes = None, words = false))]
-    #[expect(clippy::too_many_arguments, reason = "they are keywords")]
     fn overlay<'py>(
         &self,
         py: Python<'py>,
