@@ -34,7 +34,7 @@ pub struct Engine {
 #[derive(Debug)]
 enum By {
     M2ib(Box<Explainer>),
-    Method(DualEncoder, Box<dyn Method>),
+    Method(Box<DualEncoder>, Box<dyn Method>),
 }
 
 /// Captions among which a row's own has its rank.
@@ -102,7 +102,7 @@ impl Engine {
         };
         let provenance = m2ib::provenance(&model, about, factory.seed());
         Ok(Self {
-            by: By::Method(model, method),
+            by: By::Method(Box::new(model), method),
             bank,
             grid,
             provenance,
