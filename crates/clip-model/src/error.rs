@@ -65,13 +65,13 @@ pub enum Error {
         /// What is known.
         expected: &'static str,
     },
-    /// A model of another family than what was asked of it needs.
-    #[error("{model} is no {expected} model, which this needs: only its towers can be trained")]
-    Family {
+    /// A model whose towers are no family's of this crate.
+    #[error(
+        "{model} has towers of its own, whose weights cannot be trained here; expected a model that is loaded from files"
+    )]
+    OwnTowers {
         /// The model.
         model: String,
-        /// The family.
-        expected: &'static str,
     },
     /// Blocks that do not fit a tower.
     #[error("the other model's blocks are {found}, expected {expected}")]
