@@ -5,7 +5,9 @@ use std::sync::{Arc, OnceLock};
 use burn::tensor::{Device, Tensor, TensorData};
 use clip_input::{Caption, CaptionTokenizer, Digest, ImageProcessor, Layout, Pixels, View};
 
-use crate::{Chance, Encoder, Error, ImageTower, Note, Precision, Result, TextTower, Towers};
+use crate::{
+    Chance, Encoder, Error, ImageTower, Note, Origin, Precision, Result, TextTower, Towers,
+};
 
 /// Everything needed to embed image files and captions, of any family.
 ///
@@ -23,6 +25,7 @@ pub struct DualEncoder {
     device: Device,
     identity: Digest,
     notes: Vec<Note>,
+    origin: Option<Origin>,
     /// Made when it is first asked for.
     chance: Arc<OnceLock<Chance>>,
 }
@@ -81,6 +84,7 @@ impl DualEncoder {
             device,
             identity,
             notes: Vec::new(),
+            origin: None,
             chance: Arc::default(),
         }
     }
@@ -149,6 +153,19 @@ impl DualEncoder {
     /// The same, with what its user should know of its files.
     pub fn with_notes(self, notes: Vec<Note>) -> Self {
         Self { notes, ..self }
+    }
+
+    /// The same, with what its files turned out to be.
+    pub(crate) fn with_origin(self, origin: Origin) -> Self {
+        Self {
+            origin: Some(origin),
+            ..self
+        }
+    }
+
+    /// What its files turned out to be, where it comes from files.
+    pub fn origin(&self) -> Option<&Origin> {
+        self.origin.as_ref()
     }
 
     /// What was passed over when its files were loaded.

@@ -166,7 +166,7 @@ pub enum Error {
     },
     /// A folder that holds a change to a model in place of one.
     #[error(
-        "{} is an adapter (it has adapter_config.json), which changes the model {base}, not a model by itself; download that, and write its folder as base_model_name_or_path into adapter_config.json: the two are then merged when they are loaded",
+        "{} is an adapter (it has adapter_config.json), which changes the model {base}, not a model by itself; download that, and write its folder as base_model_name_or_path into adapter_config.json: the two are then merged when they are loaded (`m2ib --model` does so by itself where the base is an id on the hub)",
         folder.display()
     )]
     Adapter {

@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use burn::tensor::Device;
-use clip_input::{CaptionTokenizer, Digest, ImageProcessor, json_object};
+use clip_input::{CaptionTokenizer, Cleaning, Digest, ImageProcessor, json_object};
 use serde::Deserialize;
 
 use crate::checkpoint::Checkpoint;
@@ -13,10 +13,11 @@ use crate::clip::{self, ClipConfig, Pooling, random_clip};
 use crate::files::{FileLayout, TowerFiles};
 use crate::inputs::Inputs;
 use crate::lora::Lora;
+use crate::open_clip::ModelConfig;
 use crate::siglip::SiglipConfig;
 use crate::{
-    DualEncoder, Encoder, Error, ModelFiles, Result, Towers, Trainable, chinese_clip, open_clip,
-    openai, siglip,
+    DualEncoder, Encoder, Error, ModelFiles, Note, Origin, Result, Towers, Trainable, chinese_clip,
+    open_clip, openai, siglip,
 };
 
 /// Whose towers a folder's files make.
@@ -75,6 +76,37 @@ impl TowerFiles {
             None => None,
         };
         Ok(Checkpoint::open(&self.weights)?.with_lora(lora))
+    }
+
+    /// The family in words; `cleaning` tells the two SigLIPs apart.
+    fn family(&self, cleaning: Cleaning) -> Result<String> {
+        Ok(match Family::of(self)? {
+            Family::Clip => "CLIP".into(),
+            Family::MetaClip2 => "MetaCLIP 2".into(),
+            Family::Siglip if cleaning == Cleaning::Lower => "SigLIP 2".into(),
+            Family::Siglip => "SigLIP".into(),
+            Family::ChineseClip => "Chinese-CLIP".into(),
+            Family::OpenClip => {
+                let json = self.config.read()?;
+                ModelConfig::from_json(&json, &self.config.name())?.family()
+            }
+            Family::OpenAi => "CLIP of OpenAI's program".into(),
+            Family::Split => "CLIP in two halves".into(),
+        })
+    }
+
+    /// The layout of its files in words.
+    fn laid_out(&self) -> String {
+        let layout = match self.layout {
+            FileLayout::HuggingFace => "Hugging Face's, config.json",
+            FileLayout::OpenClip => "OpenCLIP's, open_clip_config.json",
+            FileLayout::OpenAi => "weights alone, whose shapes say the sizes",
+            FileLayout::Split => "Hugging Face's, image_encoder and text_encoder",
+        };
+        match self.adapter {
+            Some(_) => format!("{layout}; changed by a LoRA adapter"),
+            None => layout.into(),
+        }
     }
 
     /// Reads both towers.
@@ -141,14 +173,18 @@ impl DualEncoder {
     pub fn from_files(files: &ModelFiles, device: &Device) -> Result<Self> {
         // The small files first: their errors come before 600 MB are read.
         let (tokenizer, processor) = files.inputs()?;
-        let towers = files.towers();
-        let towers = towers.load_with(tokenizer.end_id(), device)?;
-        Ok(Self::of_towers(
-            files.name.clone(),
-            towers,
-            tokenizer,
-            processor,
-        ))
+        let files_of_towers = files.towers();
+        let mut towers = files_of_towers.load_with(tokenizer.end_id(), device)?;
+        if files.has_own_vocabulary() {
+            towers.notes.push(Note::OwnVocabulary);
+        }
+        let origin = Origin {
+            family: files_of_towers.family(tokenizer.cleaning())?,
+            layout: files_of_towers.laid_out(),
+            weights: towers.stored.clone().unwrap_or_default(),
+        };
+        let name = files.name.clone();
+        Ok(Self::of_towers(name, towers, tokenizer, processor).with_origin(origin))
     }
 
     /// A model like this one whose blocks learnt nothing.

@@ -137,6 +137,7 @@ impl Trainable {
             scale: self.scale,
             bias: self.bias,
             notes: self.notes,
+            stored: None,
             device: self.device,
         }
     }

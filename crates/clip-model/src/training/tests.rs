@@ -181,7 +181,10 @@ impl ModuleVisitor for Collect<'_> {
 
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
         let path = self.path.join(".");
-        let gradient = param.val().grad(self.gradients).unwrap();
+        // The bias of an attention's keys moves all logits of a query alike: where it was left out of
+        // the way forward, it has none.
+        let gradient = param.val().grad(self.gradients);
+        let gradient = gradient.unwrap_or_else(|| param.val().inner().zeros_like());
         let dense = path.ends_with(".weight") && D == 2;
         let gradient = match dense {
             true => gradient.swap_dims(0, 1),

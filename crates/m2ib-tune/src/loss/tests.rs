@@ -155,7 +155,9 @@ fn the_sigmoid_loss_is_the_formula_and_its_gradients_are_slopes() {
         bias: Some(at.1),
     };
     let loss = matching(&images, &captions, WIDTH, logits, &owners, &is_true);
-    let value = |images: &[f32], captions: &[f32], at| slow_sigmoid(images, captions, at, &owners, &is_true);
+    let value = |images: &[f32], captions: &[f32], at| {
+        slow_sigmoid(images, captions, at, &owners, &is_true)
+    };
     assert!((loss.value - value(&images, &captions, at)).abs() < 1e-12);
     let step = 1e-2f32;
     let moved = |all: &[f32], index: usize, by: f32| {
