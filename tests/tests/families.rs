@@ -194,7 +194,7 @@ fn every_method_explains_every_family(#[case] case: &str, #[case] special: [Opti
 #[case::quick("openclip-quickgelu", [None, Some(95), Some(96)], "OpenCLIP", "f16")]
 #[case::clipa("openclip-clipa", [Some(0), Some(1), Some(2)], "OpenCLIP", "f32")]
 #[case::timm("openclip-siglip", [Some(0), None, Some(1)], "OpenCLIP with timm's vit_base_patch", "f32")]
-#[case::biomedclip("biomedclip", [Some(0), Some(2), Some(3)], "and the text tower ", "PyTorch's pickle, f32")]
+#[case::biomedclip("biomedclip", [Some(0), Some(2), Some(3)], "and the text tower ", "safetensors, f32")]
 #[case::xlm("openclip-xlm-roberta", [Some(1), Some(0), Some(2)], "OpenCLIP with", "f32")]
 fn what_a_model_was_found_to_be_is_told(
     #[case] case: &str,
@@ -226,14 +226,14 @@ fn what_a_model_was_found_to_be_is_told(
     };
     assert!(origin.layout.contains(layout), "{origin:?}");
     let (images, captions) = (loaded.processor().describe(), loaded.tokenizer().describe());
-    let resized = match case {
-        "siglip" | "openclip-siglip" | "chinese-clip" => "squashed to ",
-        _ => "side to ",
-    };
-    assert!(
-        images.contains(resized) || images.contains("covers"),
-        "{images}"
-    );
+    let sizes = ["squashed to ", "side to ", "goes into ", "covers "];
+    assert!(sizes.iter().any(|size| images.contains(size)), "{images}");
+    if case == "siglip" {
+        assert!(
+            images.starts_with("squashed to 32×32 (bicubic), no crop"),
+            "{images}"
+        );
+    }
     assert!(
         images.contains("mean ") && images.contains("deviation "),
         "{images}"

@@ -7,8 +7,7 @@ use std::path::Path;
 
 use burn::tensor::{Device, Tensor, TensorData};
 use clip_input::Layout;
-use clip_model::Trainable;
-use clip_model::{ImageTower, TextTower, Tower};
+use clip_model::{ImageTower, TextTower, Tower, Trainable};
 use m2ib::Backend;
 use m2ib_metrics::{
     CaptionTokens, Confidence, Error, MaskedText, Result, Scorer, TokenFill, image_confidence,

@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 
 use burn::tensor::{Tensor, TensorData};
 use clip_input::{Layout, Read, Role};
-use clip_model::{DualEncoder, ImageTower, TextTower, Tower, Trace, TraceOptions};
+use clip_model::{DualEncoder, ImageTower, TextTower, Tower, Trace, TraceOptions, Trainable};
 use m2ib::Backend;
 use m2ib_core::{NoiseSource, SeededNoise};
 use m2ib_tests::toy::Toy;

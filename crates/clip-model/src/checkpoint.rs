@@ -15,7 +15,7 @@ use crate::{Error, Result, TensorProblem};
 
 /// Bytes of weights after which the files are opened anew. Opening costs milliseconds; never doing
 /// it, the size of the weights again in memory.
-const REOPEN_AFTER: usize = 128 << 20;
+const REOPEN_AFTER: usize = 48 << 20;
 
 /// Keys under which training programs keep the weights, beside an optimizer's state.
 const TOP_KEYS: [&str; 2] = ["state_dict.", "model_state_dict."];

@@ -308,9 +308,9 @@ impl TowerFiles {
 }
 
 /// What weights are called in Hugging Face's layout, the safe format first.
-const WEIGHTS: [&str; 2] = ["model.safetensors", "pytorch_model.bin"];
+pub const WEIGHTS: [&str; 2] = ["model.safetensors", "pytorch_model.bin"];
 /// The same in open_clip's, in its own order.
-const OPEN_CLIP_WEIGHTS: [&str; 6] = [
+pub const OPEN_CLIP_WEIGHTS: [&str; 6] = [
     "open_clip_model.safetensors",
     "open_clip_pytorch_model.safetensors",
     "open_clip_pytorch_model.bin",

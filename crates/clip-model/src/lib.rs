@@ -68,7 +68,7 @@ pub use chance::Chance;
 pub use dual_encoder::{DualEncoder, Parts};
 pub use encoder::Encoder;
 pub use error::{Error, Result, TensorProblem};
-pub use files::ModelFiles;
+pub use files::{ModelFiles, OPEN_CLIP_WEIGHTS, WEIGHTS};
 pub use head::Head;
 pub use layer_norm::LayerNorm;
 pub use linear::Linear;

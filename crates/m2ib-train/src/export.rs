@@ -15,8 +15,10 @@ pub struct Provenance {
     pub commit: String,
     /// The run's seed.
     pub seed: u64,
-    /// The run's steps.
+    /// The steps made.
     pub steps: u64,
+    /// The steps that the run was to have: the learning rate falls towards the last of them.
+    pub of: u64,
 }
 
 /// Writes `model.safetensors` in half precision and beside it the model's other `files` (name and
@@ -36,10 +38,15 @@ pub fn export(
         path: folder.into(),
         source,
     })?;
+    let Provenance { steps, of, .. } = provenance;
+    let steps = match steps == of {
+        true => steps.to_string(),
+        false => format!("{steps} of {of}"),
+    };
     let metadata = HashMap::from([
         ("commit".to_owned(), provenance.commit.clone()),
         ("seed".to_owned(), provenance.seed.to_string()),
-        ("steps".to_owned(), provenance.steps.to_string()),
+        ("steps".to_owned(), steps),
     ]);
     let weights = model.to_safetensors(Precision::F16, metadata)?;
     for (name, content) in files {
@@ -65,6 +72,7 @@ mod tests {
             commit: "abc".into(),
             seed: 4,
             steps: 9,
+            of: 12,
         };
         export(&model, &provenance, &family.files(), folder.path()).unwrap();
         let loaded = DualEncoder::load(folder.path(), &device).unwrap();
@@ -78,7 +86,7 @@ mod tests {
         let entry = |name: &str| metadata[name].as_str();
         assert_eq!(
             (entry("commit"), entry("seed"), entry("steps")),
-            ("abc", "4", "9")
+            ("abc", "4", "9 of 12")
         );
     }
 }

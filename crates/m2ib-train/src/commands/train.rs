@@ -68,7 +68,8 @@ pub(crate) struct Train {
     /// Steps between checkpoints, a multiple of 20.
     #[arg(long, value_name = "STEPS", default_value_t = 100)]
     checkpoint_every: u64,
-    /// Leave off after this step (a multiple of 20), as an interruption would.
+    /// Leave off after this step (a multiple of 20), as an interruption would; the model so far is
+    /// written.
     #[arg(long, value_name = "STEP")]
     stop_at: Option<u64>,
     /// Git commit of the sources, written into the model. Asked of git where it is not given.
@@ -122,7 +123,6 @@ impl Train {
         bar.finish_and_clear();
         if trainer.state().step < self.steps {
             anstream::println!("left off after step {}", trainer.state().step);
-            return Ok(());
         }
         self.finish(&trainer, &model, commit)
     }
@@ -176,7 +176,8 @@ impl Train {
         let provenance = Provenance {
             commit,
             seed: self.seed,
-            steps: self.steps,
+            steps: trainer.state().step,
+            of: self.steps,
         };
         export(
             &trainer.model()?,

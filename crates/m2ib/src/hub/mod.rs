@@ -22,7 +22,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use clip_input::{Content, MAX_FILE};
-use clip_model::ModelFiles;
+use clip_model::{ModelFiles, OPEN_CLIP_WEIGHTS, WEIGHTS};
 
 pub use options::HubOptions;
 pub use progress::Progress;
@@ -35,17 +35,6 @@ use store::Store;
 
 const CONFIG: &str = "config.json";
 const OPEN_CLIP: &str = "open_clip_config.json";
-/// What weights are called in the layout of transformers, the safe format first.
-const WEIGHTS: [&str; 2] = ["model.safetensors", "pytorch_model.bin"];
-/// The same in open_clip's.
-const OPEN_CLIP_WEIGHTS: [&str; 6] = [
-    "open_clip_model.safetensors",
-    "open_clip_pytorch_model.safetensors",
-    "open_clip_pytorch_model.bin",
-    "open_clip_pytorch_model.pth",
-    "model.safetensors",
-    "pytorch_model.bin",
-];
 const PREPROCESSOR: &str = "preprocessor_config.json";
 /// Where transformers 5 writes the same.
 const PROCESSOR: &str = "processor_config.json";
