@@ -2,7 +2,8 @@
 # Builds the Python package of what the workspace's build has left, and tests it and its notebook in a
 # virtual environment of its own. The wheel is in target/wheels, the environment in target/python.
 #
-# PYTHON names the interpreter (python3), `--wheel` stops when the wheel is there.
+# `--wheel` stops when the wheel is there. `--manylinux` does as well, and links it, by zig, for every Linux
+# with glibc 2.17 or newer (manylinux2014). PYTHON names the interpreter, python3 unless given.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 package=$PWD/crates/m2ib-py
@@ -17,18 +18,37 @@ pip=("$environment/bin/python" -m pip install --quiet --disable-pip-version-chec
 # maturin asks cargo for one package, whose dependencies would have other features than those of the whole
 # workspace, and be built a second time. So it is given this cargo, which builds the workspace's libraries,
 # that one among them, without the variables that would build PyO3 anew.
-cargo=$environment/cargo
-cat >"$cargo" <<'END'
+cat >"$environment/cargo" <<'END'
 #!/usr/bin/env bash
 [[ $1 == rustc ]] || exec cargo "$@"
 for name in "${!PYO3_@}"; do unset "$name"; done
 exec cargo build --release --workspace --lib --message-format json-render-diagnostics
 END
-chmod +x "$cargo"
+chmod +x "$environment/cargo"
+
+if [[ ${1:-} == --manylinux ]]; then
+    "${pip[@]}" ziglang
+    # Another linker in cargo's settings would build everything anew. One that comes first on the path does not:
+    # of all that is linked, it takes the package's library alone.
+    mkdir "$environment/linker"
+    cat >"$environment/linker/cc" <<END
+#!/usr/bin/env bash
+if [[ "\$*" == *lib_m2ib* ]]; then
+    export CARGO_ZIGBUILD_ZIG_COMMAND='$environment/bin/python' CARGO_ZIGBUILD_ZIG_COMMAND_ARGS='-m ziglang'
+    exec '$environment/bin/maturin' zig cc -- -target $(uname -m)-linux-gnu.2.17 -s "\$@"
+fi
+exec '$(command -v cc)' "\$@"
+END
+    chmod +x "$environment/linker/cc"
+    export PATH="$environment/linker:$PATH"
+    touch "$package/src/lib.rs"
+fi
+
 rm -f "$wheels"/m2ib-*.whl
-CARGO=$cargo "$environment/bin/maturin" build --release --quiet --manifest-path "$package/Cargo.toml" --out "$wheels"
+CARGO=$environment/cargo "$environment/bin/maturin" build --release --quiet \
+    --manifest-path "$package/Cargo.toml" --out "$wheels"
 ls -l "$wheels"/m2ib-*.whl
-[[ ${1:-} == --wheel ]] && exit
+[[ -n ${1:-} ]] && exit
 
 "${pip[@]}" "$wheels"/m2ib-*.whl -r "$package/tests/requirements.txt"
 export PATH="$environment/bin:$PATH" PYTHONDONTWRITEBYTECODE=1

@@ -3,8 +3,7 @@
 
 use burn::tensor::Tensor;
 use clip_input::{Layout, Read, Role, Sight};
-use clip_model::clip::Clip;
-use clip_model::{ImageTower, Tower};
+use clip_model::{ImageTower, Tower, Trainable};
 use criterion::{Criterion, criterion_group, criterion_main};
 use m2ib_benches::{Shape, cpu_lanes, device, random, shares};
 
@@ -15,7 +14,7 @@ const SAMPLES: usize = 10;
 
 fn stages(criterion: &mut Criterion) {
     let (device, lanes) = (device(), cpu_lanes(SAMPLES));
-    let mut clip = Clip::of(&Shape::B32.model(&device)).expect("the shapes are CLIP's");
+    let mut clip = Trainable::of(&Shape::B32.model(&device)).expect("the shapes are CLIP's");
     clip.computes_on_host(true);
     let latents = |tokens, width| -> Vec<Tensor<3>> {
         let share = |samples| random([samples, tokens, width], &device);

@@ -10,8 +10,8 @@ use std::path::Path;
 use anyhow::Result;
 use burn::tensor::{Distribution, Tensor};
 use clip_input::{CaptionTokenizer, Content, ImageProcessor};
-use clip_model::clip::{Clip, ClipConfig, random_clip};
-use clip_model::{DualEncoder, Precision};
+use clip_model::clip::{ClipConfig, random_clip};
+use clip_model::{DualEncoder, Precision, Trainable};
 use m2ib::image::{DynamicImage, Rgb, RgbImage};
 use m2ib::{Backend, Device};
 use m2ib_core::Lanes;
@@ -72,7 +72,7 @@ impl Shape {
         std::fs::write(folder.join("config.json"), self.json())?;
         std::fs::write(folder.join("preprocessor_config.json"), "{}")?;
         std::fs::write(folder.join("tokenizer.json"), m2ib_emoji::TOKENIZER)?;
-        let clip = Clip::of(&self.model(device))?;
+        let clip = Trainable::of(&self.model(device))?;
         let weights = clip.to_safetensors(Precision::F32, HashMap::new())?;
         std::fs::write(folder.join("model.safetensors"), &weights)?;
         Ok(weights.len() as u64)

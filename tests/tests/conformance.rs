@@ -7,7 +7,7 @@
 use std::path::Path;
 
 use burn::tensor::{Device, Tensor, TensorData};
-use clip_model::{DualEncoder, TraceOptions};
+use clip_model::{DualEncoder, ImageTower, TextTower, Tower, TraceOptions, Trainable};
 use m2ib::image::{DynamicImage, Rgb, RgbImage};
 use m2ib::{
     Attribution, Backend, Error, Explainer, ExplainerBuilder, Noise, Precision, Preset, emoji,
@@ -136,6 +136,62 @@ fn recorded_cases_of_the_reference_method_are_met() {
             let holds = |check: &parity::Check| check.difference <= factor * check.bound;
             let broken: Vec<_> = checks.iter().filter(|check| !holds(check)).collect();
             assert!(broken.is_empty(), "{case} on {backend}: {broken:#?}");
+        }
+    });
+}
+
+/// Towers with other parts than CLIP's: attention that reads out and padding that is seen, norms behind
+/// the sums, two layers in place of a projection.
+const FAMILIES: [&str; 3] = ["siglip", "biomedclip", "openclip-custom-text"];
+
+fn family(name: &str) -> std::path::PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("data/families")
+        .join(name)
+}
+
+#[test]
+fn recorded_cases_of_other_families_are_met() {
+    each(|backend, device| {
+        for case in FAMILIES {
+            let checks = parity::run(&Case::open(family(case)).unwrap(), device, 1).unwrap();
+            let factor = tolerance(backend).parity;
+            let holds = |check: &parity::Check| check.difference <= factor * check.bound;
+            let broken: Vec<_> = checks.iter().filter(|check| !holds(check)).collect();
+            assert!(broken.is_empty(), "{case} on {backend}: {broken:#?}");
+        }
+    });
+}
+
+#[test]
+fn matrices_of_16_bits_embed_nearly_the_same_in_other_families() {
+    each(|backend, device| {
+        for (case, precision) in FAMILIES
+            .iter()
+            .flat_map(|case| [(case, Precision::F16), (case, Precision::Bf16)])
+            .filter(|(_, precision)| {
+                Precision::supported_by(device).any(|supported| supported == *precision)
+            })
+        {
+            let folder = family(case);
+            let case = Case::open(&folder).unwrap();
+            let mut model = Trainable::load(folder.join("model"), device).unwrap();
+            model.set_precision(precision).unwrap();
+            let pixels = case.tensor("pixel_values").unwrap();
+            let shape: [usize; 4] = pixels.shape.try_into().unwrap();
+            let pixels = Tensor::<4>::from_data(TensorData::new(pixels.data, shape), device);
+            let image = &model.image;
+            let layout = image.layout([shape[2], shape[3]]).unwrap();
+            let image = image.read_out(0, image.embed(pixels).unwrap(), &layout);
+            let (text, ids) = (&model.text, case.ids().unwrap());
+            let layout = text.layout_of_ids(&ids).unwrap();
+            let text = text.read_out(0, text.embed(text.ids(&ids).unwrap()), &layout);
+            for (side, found) in [("image", host(image)), ("text", host(text))] {
+                let expected = case.tensor(&format!("expected.{side}_embeds")).unwrap();
+                let what = format!("{precision} {side} embedding of {}", folder.display());
+                let tolerance = 2.0 * coarse_tolerance(precision).forward;
+                close(&what, backend, &found, &expected.data, tolerance);
+            }
         }
     });
 }

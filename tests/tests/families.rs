@@ -183,6 +183,66 @@ fn every_method_explains_every_family(#[case] case: &str, #[case] special: [Opti
     assert_eq!(model.bias().is_some(), case.contains("siglip"));
 }
 
+#[rstest]
+#[case::siglip("siglip", [None, None, Some(1)], "SigLIP", "safetensors, f32")]
+#[case::metaclip2("metaclip2", [None, Some(0), Some(2)], "MetaCLIP 2", "safetensors, f32")]
+#[case::lora("clip-lora", [None, Some(88), Some(89)], "CLIP", "safetensors, f32")]
+#[case::split("clip-split", [None, Some(88), Some(89)], "CLIP in two halves", "safetensors in 2 files, f32")]
+#[case::chinese("chinese-clip", [Some(0), Some(2), Some(3)], "Chinese-CLIP", "safetensors, f32")]
+#[case::openai("openai-state-dict", [None, Some(58), Some(59)], "CLIP of OpenAI's program", "f16")]
+#[case::openclip("openclip-gelu", [None, Some(95), Some(96)], "OpenCLIP", "f32")]
+#[case::quick("openclip-quickgelu", [None, Some(95), Some(96)], "OpenCLIP", "f16")]
+#[case::clipa("openclip-clipa", [Some(0), Some(1), Some(2)], "OpenCLIP", "f32")]
+#[case::timm("openclip-siglip", [Some(0), None, Some(1)], "OpenCLIP with timm's vit_base_patch", "f32")]
+#[case::biomedclip("biomedclip", [Some(0), Some(2), Some(3)], "and the text tower ", "safetensors, f32")]
+#[case::xlm("openclip-xlm-roberta", [Some(1), Some(0), Some(2)], "OpenCLIP with", "f32")]
+fn what_a_model_was_found_to_be_is_told(
+    #[case] case: &str,
+    #[case] special: [Option<u32>; 3],
+    #[case] family: &str,
+    #[case] weights: &str,
+) {
+    let (place, mut loaded) = model(case, special);
+    if case == "clip-lora" {
+        let base = json!("..");
+        let adapter = place.path().join("adapter");
+        std::fs::create_dir(&adapter).unwrap();
+        copy(&folder(case).join("adapter"), &adapter);
+        let path = adapter.join("adapter_config.json");
+        let mut config: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+        config["base_model_name_or_path"] = base;
+        std::fs::write(&path, config.to_string()).unwrap();
+        loaded = DualEncoder::load(&adapter, &Backend::Cpu.device().unwrap()).unwrap();
+    }
+    let origin = loaded.origin().unwrap();
+    assert!(origin.family.contains(family), "{origin:?}");
+    assert!(origin.weights.contains(weights), "{origin:?}");
+    let layout = match case {
+        "clip-split" => "image_encoder and text_encoder",
+        "openai-state-dict" => "weights alone",
+        "clip-lora" => "changed by a LoRA adapter",
+        "siglip" | "metaclip2" | "chinese-clip" => "Hugging Face's, config.json",
+        _ => "OpenCLIP's, open_clip_config.json",
+    };
+    assert!(origin.layout.contains(layout), "{origin:?}");
+    let (images, captions) = (loaded.processor().describe(), loaded.tokenizer().describe());
+    let sizes = ["squashed to ", "side to ", "goes into ", "covers "];
+    assert!(sizes.iter().any(|size| images.contains(size)), "{images}");
+    if case == "siglip" {
+        assert!(
+            images.starts_with("squashed to 32×32 (bicubic), no crop"),
+            "{images}"
+        );
+    }
+    assert!(
+        images.contains("mean ") && images.contains("deviation "),
+        "{images}"
+    );
+    assert!(captions.contains("whole words"), "{captions}");
+    let padded = case.contains("siglip") || case == "openclip-clipa";
+    assert_eq!(captions.contains("filled up with"), padded, "{captions}");
+}
+
 #[test]
 fn the_second_siglip_keeps_punctuation_and_the_first_does_not() {
     let cleaning = |class: &str| {

@@ -6,7 +6,8 @@ use std::path::Path;
 
 use burn::tensor::Tensor;
 use clip_input::Read;
-use clip_model::clip::{Clip, ClipConfig, Pooling};
+use clip_model::Trainable;
+use clip_model::clip::{ClipConfig, Pooling};
 use clip_model::{DualEncoder, Note};
 use half::{bf16, f16};
 use m2ib::Backend;
@@ -109,7 +110,7 @@ fn a_tensor_in_two_shards_is_named() {
     let index = json!({"weight_map": {"a": shard_name(0), "b": shard_name(1)}});
     let path = folder.path().join("model.safetensors.index.json");
     std::fs::write(path, index.to_string()).unwrap();
-    let error = Clip::load(folder.path(), &Backend::Cpu.device().unwrap()).unwrap_err();
+    let error = Trainable::load(folder.path(), &Backend::Cpu.device().unwrap()).unwrap_err();
     let error = error.to_string();
     assert!(
         error.contains(&shard_name(1)) && error.contains("also in another shard"),
@@ -445,8 +446,8 @@ fn an_end_token_of_2_means_the_largest_id_in_openai_conversions() {
     let usual = load_toy(&toy);
     toy.config["text_config"]["eos_token_id"] = json!(2);
     let converted = load_toy(&toy);
-    let pooling = |model| Clip::of(model).unwrap().text.pooling();
-    assert_eq!(pooling(&converted), Pooling::LargestId);
+    let pooling = |model| Trainable::of(model).unwrap().text.pooling();
+    assert_eq!(pooling(&converted), Some(Pooling::LargestId));
     assert_eq!(embeddings(&converted), embeddings(&usual));
 }
 
@@ -507,8 +508,8 @@ fn an_end_token_of_2_means_token_2_where_the_tokenizer_says_so() {
     toy.config["text_config"]["eos_token_id"] = json!(2);
     toy.tokenizer = tokenizer.to_string().into_bytes();
     let model = load_toy(&toy);
-    let clip = Clip::of(&model).unwrap();
-    assert_eq!(clip.text.pooling(), Pooling::FirstEos(2));
+    let clip = Trainable::of(&model).unwrap();
+    assert_eq!(clip.text.pooling(), Some(Pooling::FirstEos(2)));
     let caption = model.tokenizer().encode("a piano").unwrap();
     assert_eq!(caption.ids(), [0, 4, 5, 2]);
     assert_eq!(model.text().layout(&caption).unwrap().read, Read::Row(3));

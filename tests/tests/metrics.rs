@@ -7,8 +7,7 @@ use std::path::Path;
 
 use burn::tensor::{Device, Tensor, TensorData};
 use clip_input::Layout;
-use clip_model::clip::Clip;
-use clip_model::{ImageTower, TextTower, Tower};
+use clip_model::{ImageTower, TextTower, Tower, Trainable};
 use m2ib::Backend;
 use m2ib_metrics::{
     CaptionTokens, Confidence, Error, MaskedText, Result, Scorer, TokenFill, image_confidence,
@@ -40,7 +39,7 @@ struct Figures {
 
 /// A pair's towers.
 struct Towers {
-    clip: Clip,
+    clip: Trainable,
     /// What is read out stays, whatever the ids say.
     caption: Layout,
     device: Device,
@@ -49,7 +48,12 @@ struct Towers {
 }
 
 impl Towers {
-    fn open(clip: Clip, layout: Layout, pixels: &Array3<f32>, caption: &CaptionTokens) -> Self {
+    fn open(
+        clip: Trainable,
+        layout: Layout,
+        pixels: &Array3<f32>,
+        caption: &CaptionTokens,
+    ) -> Self {
         let device = clip.device();
         let mut towers = Self {
             clip,
@@ -125,7 +129,7 @@ fn confidence_is_the_references(
     let map = Array2::from_shape_vec((height, width), map.data).unwrap();
     let ids = case.ids().unwrap();
     let scores = case.tensor("expected.text.scores").unwrap().data;
-    let clip = Clip::load(case.model(), &Backend::Cpu.device().unwrap()).unwrap();
+    let clip = Trainable::load(case.model(), &Backend::Cpu.device().unwrap()).unwrap();
     let layout = clip.text.layout_of_ids(&ids).unwrap();
     let caption = CaptionTokens::new(ids, layout.inputs()).unwrap();
 

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use clip_input::{Caption, CaptionTokenizer, Content, ImageProcessor, Pixels, Role, Token, View};
 use clip_model::DualEncoder;
-use clip_model::clip::Clip;
+use clip_model::Trainable;
 use m2ib::Backend;
 use m2ib::ndarray::{Array2, ArrayView3};
 use m2ib_methods::{Coalition, KernelShap, Registry, Rise, Subject};
@@ -39,7 +39,7 @@ impl Reference {
         let device = Backend::Cpu.device().unwrap();
         let processor =
             br#"{"size": {"shortest_edge": 24}, "crop_size": {"height": 24, "width": 24}}"#;
-        let model = Clip::load(folder().join("model"), &device)
+        let model = Trainable::load(folder().join("model"), &device)
             .unwrap()
             .into_model(
                 "reference".into(),

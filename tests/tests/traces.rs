@@ -6,8 +6,7 @@ use std::sync::LazyLock;
 
 use burn::tensor::{Tensor, TensorData};
 use clip_input::{Layout, Read, Role};
-use clip_model::clip::Clip;
-use clip_model::{DualEncoder, ImageTower, TextTower, Tower, Trace, TraceOptions};
+use clip_model::{DualEncoder, ImageTower, TextTower, Tower, Trace, TraceOptions, Trainable};
 use m2ib::Backend;
 use m2ib_core::{NoiseSource, SeededNoise};
 use m2ib_tests::toy::Toy;
@@ -43,9 +42,9 @@ fn random<const D: usize>(seed: u64, shape: [usize; D]) -> Tensor<D> {
     )
 }
 
-static CLIP: LazyLock<Clip> = LazyLock::new(|| Clip::of(&MODEL).unwrap());
+static CLIP: LazyLock<Trainable> = LazyLock::new(|| Trainable::of(&MODEL).unwrap());
 
-fn clip() -> &'static Clip {
+fn clip() -> &'static Trainable {
     &CLIP
 }
 

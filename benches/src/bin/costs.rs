@@ -6,6 +6,7 @@
 #![allow(clippy::print_stdout, reason = "the figures are what it is for")]
 
 use std::io::BufRead;
+use std::path::PathBuf;
 use std::time::Instant;
 
 use anyhow::{Context, Result};
@@ -42,17 +43,27 @@ enum What {
     /// One pair against each setting in turn.
     Settings,
     /// Explains a pair for every line read and answers with its seconds, for comparisons.
-    Serve,
+    Serve {
+        /// A model's folder, with all defaults, in place of the shape's and the released preset.
+        #[arg(long)]
+        model: Option<PathBuf>,
+    },
 }
 
 fn main() -> Result<()> {
     let arguments = Arguments::parse();
+    if let What::Serve {
+        model: Some(folder),
+    } = &arguments.what
+    {
+        return serve(Explainer::from_folder(folder)?);
+    }
     let model = arguments.shape.model(&device());
-    match arguments.what {
-        What::Pairs { many } => arguments.pairs(model, many),
+    match &arguments.what {
+        What::Pairs { many } => arguments.pairs(model, *many),
         What::Presets => arguments.presets(&model),
         What::Settings => arguments.settings(&model),
-        What::Serve => serve(model),
+        What::Serve { .. } => serve(released(model).build()?),
     }
 }
 
@@ -194,8 +205,7 @@ fn released(model: DualEncoder) -> ExplainerBuilder {
     Explainer::builder(model).preset(Preset::Released)
 }
 
-fn serve(model: DualEncoder) -> Result<()> {
-    let explainer = released(model).build()?;
+fn serve(explainer: Explainer) -> Result<()> {
     let picture = picture();
     for line in std::io::stdin().lock().lines() {
         line.context("cannot read the next request")?;

@@ -7,8 +7,8 @@ use serde_json::json;
 
 use crate::{Content, Error, Result, json_object};
 
-const START: &str = "<|startoftext|>";
-const END: &str = "<|endoftext|>";
+pub(crate) const START: &str = "<|startoftext|>";
+pub(crate) const END: &str = "<|endoftext|>";
 /// How CLIP's text falls into words before byte pairs are merged.
 const WORDS: &str = r"'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+";
 
@@ -20,25 +20,50 @@ const WORDS: &str = r"'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+"
 pub fn byte_pairs(vocabulary: &Content, merges: &Content) -> Result<Content> {
     let file = vocabulary.name();
     let ids: BTreeMap<String, u32> = json_object(&vocabulary.read()?, &file)?;
-    let id = |token: &str| {
-        ids.get(token).copied().ok_or_else(|| Error::Tokenizer {
-            file: file.clone(),
-            reason: format!("it has no token {token}, which CLIP's have"),
-        })
-    };
-    let (start, end) = (id(START)?, id(END)?);
+    ends(&ids, &file)?;
     let text = merges.read()?;
     let text = String::from_utf8_lossy(&text);
     let lines = text.lines().filter(|line| !line.starts_with("#version"));
     let lines = lines.filter(|line| !line.trim().is_empty());
-    let pairs = lines.map(|line| match line.split(' ').collect::<Vec<_>>()[..] {
+    let merges = merges.name();
+    let pairs = lines.map(|line| merge_of(line, &merges));
+    let pairs = pairs.collect::<Result<Vec<_>>>()?;
+    let mut made = tokenizer(ids, pairs, file.clone())?;
+    if let Content::Bytes(name, _) = &mut made {
+        *name = format!("{file} with {merges}").into();
+    }
+    Ok(made)
+}
+
+/// The ids of the start and the end token.
+fn ends(ids: &BTreeMap<String, u32>, file: &str) -> Result<(u32, u32)> {
+    let id = |token: &str| {
+        ids.get(token).copied().ok_or_else(|| Error::Tokenizer {
+            file: file.into(),
+            reason: format!("it has no token {token}, which CLIP's have"),
+        })
+    };
+    Ok((id(START)?, id(END)?))
+}
+
+/// A line of the merges.
+pub(crate) fn merge_of(line: &str, file: &str) -> Result<[String; 2]> {
+    match line.split(' ').collect::<Vec<_>>()[..] {
         [left, right] => Ok([left.to_owned(), right.to_owned()]),
         _ => Err(Error::Tokenizer {
-            file: merges.name(),
+            file: file.into(),
             reason: format!("the line \"{line}\" is no pair"),
         }),
-    });
-    let pairs = pairs.collect::<Result<Vec<_>>>()?;
+    }
+}
+
+/// CLIP's tokenizer of these tokens and pairs; `file` is where they come from.
+pub(crate) fn tokenizer(
+    ids: BTreeMap<String, u32>,
+    pairs: Vec<[String; 2]>,
+    file: String,
+) -> Result<Content> {
+    let (start, end) = ends(&ids, &file)?;
     let special = |id: u32, content: &str| {
         json!({"id": id, "content": content, "single_word": false, "lstrip": false,
             "rstrip": false, "normalized": true, "special": true})
@@ -64,8 +89,7 @@ pub fn byte_pairs(vocabulary: &Content, merges: &Content) -> Result<Content> {
             "continuing_subword_prefix": "", "end_of_word_suffix": "</w>", "fuse_unk": false,
             "byte_fallback": false, "ignore_merges": false, "vocab": ids, "merges": pairs},
     });
-    let name = format!("{file} with {}", merges.name());
-    Ok(Content::bytes(name, json.to_string().into_bytes()))
+    Ok(Content::bytes(file, json.to_string().into_bytes()))
 }
 
 #[cfg(test)]

@@ -184,6 +184,11 @@ impl CaptionTokenizer {
             reason,
         })?;
         inner.with_normalizer(normalizer);
+        // open_clip's own tokenizer knows no "<|endoftext|>" that is typed.
+        inner.set_encode_special_tokens(matches!(
+            cleaning,
+            Cleaning::OpenClip | Cleaning::Canonical
+        ));
         Ok(Self {
             inner: Arc::new(inner),
             cleaning,
@@ -219,6 +224,34 @@ impl CaptionTokenizer {
     /// names, or `tokenizer_config.json` beside it. None if the tokenizer has none.
     pub fn pad_id(&self) -> Option<i64> {
         self.padding.or(self.pad)
+    }
+
+    /// How captions become tokens, in words.
+    pub fn describe(&self) -> String {
+        let kind = match self.inner.get_model() {
+            tokenizers::ModelWrapper::BPE(_) => "byte pairs",
+            tokenizers::ModelWrapper::WordPiece(_) => "word pieces",
+            tokenizers::ModelWrapper::WordLevel(_) => "whole words",
+            tokenizers::ModelWrapper::Unigram(_) => "SentencePiece's unigrams",
+        };
+        let around = match (self.has_start(), self.end.is_some()) {
+            (true, true) => "between a start and an end token",
+            (false, true) => "with an end token behind",
+            (true, false) => "with a start token before",
+            (false, false) => "with no token around",
+        };
+        let padding = match self.padding {
+            Some(id) => {
+                let text = self.inner.id_to_token(id as u32);
+                format!(", filled up with {id} ({})", text.unwrap_or_default())
+            }
+            None => String::new(),
+        };
+        format!(
+            "{kind}, {} entries, up to {} tokens {around}{padding}",
+            self.vocabulary_size(),
+            self.positions
+        )
     }
 
     /// A digest of the file, and of how captions are cleaned and filled up.

@@ -1,5 +1,6 @@
 //! What is done to captions before a tokenizer sees them, beyond what its file says.
 
+use std::fmt;
 use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
@@ -24,6 +25,21 @@ pub enum Cleaning {
     OpenClip,
     /// The latter and then the former, underlines as spaces: open_clip's for SigLIP.
     Canonical,
+}
+
+/// In words.
+impl fmt::Display for Cleaning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::None => "as the tokenizer's file says",
+            Self::Lower => "in lower case",
+            Self::Siglip => "in lower case without ASCII punctuation",
+            Self::OpenClip => "HTML and typographic characters made plain, single spaces",
+            Self::Canonical => {
+                "HTML and typographic characters made plain, lower case without ASCII punctuation"
+            }
+        })
+    }
 }
 
 /// string.punctuation of Python.

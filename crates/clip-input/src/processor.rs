@@ -274,6 +274,50 @@ impl ImageProcessor {
         })
     }
 
+    /// What is done to images, in words.
+    pub fn describe(&self) -> String {
+        let mut steps = Vec::new();
+        if let Some((size, filter)) = self.resize {
+            let filter = format!("{filter:?}").to_lowercase();
+            steps.push(match size {
+                Size::ShortestEdge(edge) => format!("the shorter side to {edge} ({filter})"),
+                Size::Exact { width, height } => {
+                    format!("squashed to {width}×{height} ({filter})")
+                }
+                Size::KeptRatio {
+                    width,
+                    height,
+                    inside: true,
+                } => format!("as large as goes into {width}×{height} ({filter})"),
+                Size::KeptRatio { width, height, .. } => {
+                    format!("as small as covers {width}×{height} ({filter})")
+                }
+            });
+        }
+        steps.push(match (self.crop, self.resize) {
+            (Some((width, height)), Some((Size::KeptRatio { inside: true, .. }, _))) => {
+                format!("filled up to {width}×{height}")
+            }
+            (Some((width, height)), _) => format!("{width}×{height} out of the middle"),
+            (None, _) => "no crop".into(),
+        });
+        if let Some((mean, deviation)) = self.normalize {
+            let numbers = |numbers: [f32; 3]| {
+                let [r, g, b] = numbers.map(|number| (number * 1e4).round() / 1e4);
+                match r == g && g == b {
+                    true => r.to_string(),
+                    false => format!("{r} {g} {b}"),
+                }
+            };
+            steps.push(format!(
+                "mean {}, deviation {}",
+                numbers(mean),
+                numbers(deviation)
+            ));
+        }
+        steps.join(", ")
+    }
+
     /// A digest of everything that is done to images.
     pub fn digest(&self) -> Digest {
         Digest::of([self.steps().as_bytes()])

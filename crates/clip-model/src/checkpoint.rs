@@ -1,7 +1,7 @@
 //! Weight files, opened: which tensors they hold, by name. Nothing is read of them before it is asked
 //! for, and nothing that a file says is run.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::Read;
 
@@ -15,7 +15,7 @@ use crate::{Error, Result, TensorProblem};
 
 /// Bytes of weights after which the files are opened anew. Opening costs milliseconds; never doing
 /// it, the size of the weights again in memory.
-const REOPEN_AFTER: usize = 128 << 20;
+const REOPEN_AFTER: usize = 48 << 20;
 
 /// Keys under which training programs keep the weights, beside an optimizer's state.
 const TOP_KEYS: [&str; 2] = ["state_dict.", "model_state_dict."];
@@ -125,8 +125,38 @@ impl Checkpoint {
             number.parse::<usize>().ok()
         });
         // Names are a few thousand at most; a number as large as can be written is no count.
-        let numbers: std::collections::BTreeSet<usize> = numbers.collect();
+        let numbers: BTreeSet<usize> = numbers.collect();
         numbers.len()
+    }
+
+    /// What the tensors are stored in, in words: container, number of files, number formats.
+    pub(crate) fn stored(&self) -> String {
+        let kinds: BTreeSet<&str> = self
+            .files
+            .iter()
+            .filter_map(|file| match container(file).ok()? {
+                Container::Safetensors => Some("safetensors"),
+                Container::Pytorch => Some("PyTorch's pickle"),
+            })
+            .collect();
+        let formats: BTreeSet<&str> = self
+            .tensors
+            .values()
+            .filter_map(|tensor| match tensor.dtype {
+                DType::F64 => Some("f64"),
+                DType::F32 | DType::Flex32 => Some("f32"),
+                DType::F16 => Some("f16"),
+                DType::BF16 => Some("bf16"),
+                // Counters and the like are no weights.
+                _ => None,
+            })
+            .collect();
+        let listed = |set: BTreeSet<&str>| set.into_iter().collect::<Vec<_>>().join(" and ");
+        let files = match self.files.len() {
+            1 => String::new(),
+            count => format!(" in {count} files"),
+        };
+        format!("{}{files}, {}", listed(kinds), listed(formats))
     }
 
     /// All names as the files have them.

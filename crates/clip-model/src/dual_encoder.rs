@@ -5,7 +5,9 @@ use std::sync::{Arc, OnceLock};
 use burn::tensor::{Device, Tensor, TensorData};
 use clip_input::{Caption, CaptionTokenizer, Digest, ImageProcessor, Layout, Pixels, View};
 
-use crate::{CaptionBank, Encoder, Error, ImageTower, Note, Precision, Result, TextTower, Towers};
+use crate::{
+    CaptionBank, Encoder, Error, ImageTower, Note, Origin, Precision, Result, TextTower, Towers,
+};
 
 /// Everything needed to embed image files and captions, of any family.
 ///
@@ -25,6 +27,7 @@ pub struct DualEncoder {
     /// What it was before its input size was changed.
     unresized: Option<Digest>,
     notes: Vec<Note>,
+    origin: Option<Origin>,
     /// Made when it is first asked for.
     bank: Arc<OnceLock<CaptionBank>>,
 }
@@ -84,6 +87,7 @@ impl DualEncoder {
             identity,
             unresized: None,
             notes: Vec::new(),
+            origin: None,
             bank: Arc::default(),
         }
     }
@@ -164,6 +168,19 @@ impl DualEncoder {
     /// The same, with what its user should know of its files.
     pub fn with_notes(self, notes: Vec<Note>) -> Self {
         Self { notes, ..self }
+    }
+
+    /// The same, with what its files turned out to be.
+    pub(crate) fn with_origin(self, origin: Origin) -> Self {
+        Self {
+            origin: Some(origin),
+            ..self
+        }
+    }
+
+    /// What its files turned out to be, where it comes from files.
+    pub fn origin(&self) -> Option<&Origin> {
+        self.origin.as_ref()
     }
 
     /// What was passed over when its files were loaded.

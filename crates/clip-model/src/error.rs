@@ -65,13 +65,13 @@ pub enum Error {
         /// What is known.
         expected: &'static str,
     },
-    /// A model of another family than what was asked of it needs.
-    #[error("{model} is no {expected} model, which this needs: only its towers can be trained")]
-    Family {
+    /// A model whose towers are no family's of this crate.
+    #[error(
+        "{model} has towers of its own, whose weights cannot be trained here; expected a model that is loaded from files"
+    )]
+    OwnTowers {
         /// The model.
         model: String,
-        /// The family.
-        expected: &'static str,
     },
     /// Blocks that do not fit a tower.
     #[error("the other model's blocks are {found}, expected {expected}")]
@@ -166,7 +166,7 @@ pub enum Error {
     },
     /// A folder that holds a change to a model in place of one.
     #[error(
-        "{} is an adapter (it has adapter_config.json), which changes the model {base}, not a model by itself; download that, and write its folder as base_model_name_or_path into adapter_config.json: the two are then merged when they are loaded",
+        "{} is an adapter (it has adapter_config.json), which changes the model {base}, not a model by itself; download that, and write its folder as base_model_name_or_path into adapter_config.json: the two are then merged when they are loaded (`m2ib --model` does so by itself where the base is an id on the hub)",
         folder.display()
     )]
     Adapter {

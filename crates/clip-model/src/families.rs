@@ -4,19 +4,20 @@
 use std::path::Path;
 
 use burn::tensor::Device;
-use clip_input::{Digest, json_object};
+use clip_input::{CaptionTokenizer, Cleaning, Digest, ImageProcessor, json_object};
 use serde::Deserialize;
 
 use crate::checkpoint::Checkpoint;
 use crate::chinese_clip::ChineseClipConfig;
-use crate::clip::{self, Clip, ClipConfig, Pooling, random_clip};
+use crate::clip::{self, ClipConfig, Pooling, random_clip};
 use crate::files::{FileLayout, TowerFiles};
 use crate::inputs::Inputs;
 use crate::lora::Lora;
+use crate::open_clip::ModelConfig;
 use crate::siglip::SiglipConfig;
 use crate::{
-    DualEncoder, Encoder, Error, ModelFiles, Result, Towers, chinese_clip, open_clip, openai,
-    siglip,
+    DualEncoder, Encoder, Error, ModelFiles, Note, Origin, Result, Towers, Trainable, chinese_clip,
+    open_clip, openai, siglip,
 };
 
 /// Whose towers a folder's files make.
@@ -33,9 +34,10 @@ pub(crate) enum Family {
     Split,
 }
 
+/// What a configuration says it is of.
 #[derive(Deserialize)]
-struct ModelType {
-    model_type: Option<String>,
+pub(crate) struct ModelType {
+    pub(crate) model_type: Option<String>,
 }
 
 impl Family {
@@ -76,6 +78,37 @@ impl TowerFiles {
         Ok(Checkpoint::open(&self.weights)?.with_lora(lora))
     }
 
+    /// The family in words; `cleaning` tells the two SigLIPs apart.
+    fn family(&self, cleaning: Cleaning) -> Result<String> {
+        Ok(match Family::of(self)? {
+            Family::Clip => "CLIP".into(),
+            Family::MetaClip2 => "MetaCLIP 2".into(),
+            Family::Siglip if cleaning == Cleaning::Lower => "SigLIP 2".into(),
+            Family::Siglip => "SigLIP".into(),
+            Family::ChineseClip => "Chinese-CLIP".into(),
+            Family::OpenClip => {
+                let json = self.config.read()?;
+                ModelConfig::from_json(&json, &self.config.name())?.family()
+            }
+            Family::OpenAi => "CLIP of OpenAI's program".into(),
+            Family::Split => "CLIP in two halves".into(),
+        })
+    }
+
+    /// The layout of its files in words.
+    fn laid_out(&self) -> String {
+        let layout = match self.layout {
+            FileLayout::HuggingFace => "Hugging Face's, config.json",
+            FileLayout::OpenClip => "OpenCLIP's, open_clip_config.json",
+            FileLayout::OpenAi => "weights alone, whose shapes say the sizes",
+            FileLayout::Split => "Hugging Face's, image_encoder and text_encoder",
+        };
+        match self.adapter {
+            Some(_) => format!("{layout}; changed by a LoRA adapter"),
+            None => layout.into(),
+        }
+    }
+
     /// Reads both towers.
     pub(crate) fn load(&self, device: &Device) -> Result<Towers> {
         self.load_with(None, device)
@@ -91,8 +124,7 @@ impl TowerFiles {
                     Family::MetaClip2 => Pooling::FirstEos(config.text.eos_token_id),
                     _ => Pooling::new(&config.text, end),
                 };
-                let clip = Clip::from_checkpoint(config, self.checkpoint()?, device)?;
-                Ok(clip.read_at(pooling).into_towers())
+                clip::towers(&config, pooling, self.checkpoint()?, device)
             }
             Family::Siglip => {
                 let config = SiglipConfig::from_json(&config.read()?, &file)?;
@@ -112,6 +144,19 @@ impl TowerFiles {
     }
 }
 
+impl ModelFiles {
+    /// How captions and images are prepared: what belongs to the towers, without reading them.
+    ///
+    /// # Errors
+    /// Whatever is missing, malformed or does not fit together, by file.
+    pub fn inputs(&self) -> Result<(CaptionTokenizer, ImageProcessor)> {
+        let towers = self.towers();
+        let inputs = Inputs::of(Family::of(&towers)?, &towers)?;
+        let processor = inputs.processor(self)?;
+        Ok((inputs.tokenizer(self)?, processor))
+    }
+}
+
 impl DualEncoder {
     /// Loads a folder of any family: configuration, preprocessing, tokenizer and weights.
     ///
@@ -126,31 +171,34 @@ impl DualEncoder {
     /// # Errors
     /// As [`load`](Self::load).
     pub fn from_files(files: &ModelFiles, device: &Device) -> Result<Self> {
-        let towers = files.towers();
         // The small files first: their errors come before 600 MB are read.
-        let family = Family::of(&towers)?;
-        let inputs = Inputs::of(family, &towers)?;
-        let processor = inputs.processor(files)?;
-        let tokenizer = inputs.tokenizer(files)?;
-        let towers = towers.load_with(tokenizer.end_id(), device)?;
-        Ok(Self::of_towers(
-            files.name.clone(),
-            towers,
-            tokenizer,
-            processor,
-        ))
+        let (tokenizer, processor) = files.inputs()?;
+        let files_of_towers = files.towers();
+        let mut towers = files_of_towers.load_with(tokenizer.end_id(), device)?;
+        if files.has_own_vocabulary() {
+            towers.notes.push(Note::OwnVocabulary);
+        }
+        let origin = Origin {
+            family: files_of_towers.family(tokenizer.cleaning())?,
+            layout: files_of_towers.laid_out(),
+            weights: towers.stored.clone().unwrap_or_default(),
+        };
+        let name = files.name.clone();
+        Ok(Self::of_towers(name, towers, tokenizer, processor).with_origin(origin))
     }
 
     /// A model like this one whose blocks learnt nothing.
     pub fn untrained(&self, seed: u64) -> Self {
         let device = self.device();
         // CLIP's are drawn as its training draws them, weight by weight of the whole model.
-        let [image, text] = match Clip::of(self) {
-            Ok(clip) => {
-                let random = random_clip(clip.config, seed, &device);
+        let config = Trainable::of(self).ok();
+        let config = config.and_then(|model| model.as_clip());
+        let [image, text] = match config {
+            Some(config) => {
+                let random = random_clip(config, seed, &device);
                 [random.image.encoder, random.text.encoder]
             }
-            Err(_) => {
+            None => {
                 let untrained = |encoder: &Encoder, seed| encoder.untrained(seed, &device);
                 let (image, text) = (self.image().encoder(), self.text().encoder());
                 // Towers of one shape are not to be copies of each other.

@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, Path, PathBuf};
 
-use clip_input::{Content, byte_pairs, json_object};
+use clip_input::{CLIP_ENTRIES, Content, byte_pairs, clip_vocabulary, json_object};
 use serde::Deserialize;
 
+use crate::open_clip::ModelConfig;
 use crate::{Error, Result};
 
 /// The files of one model.
@@ -31,6 +32,8 @@ struct Around {
     layout: FileLayout,
     beside: BTreeMap<String, Content>,
     adapter: Option<[Content; 2]>,
+    /// Whether the tokenizer is the one that is built in.
+    own_vocabulary: bool,
 }
 
 /// How a folder is laid out.
@@ -84,22 +87,54 @@ impl ModelFiles {
     /// [`Error::NotAFolder`], [`Error::MissingFile`] for the first file that is absent.
     pub fn in_folder(folder: impl AsRef<Path>) -> Result<Self> {
         let folder = folder.as_ref();
+        Self::found(folder, base_of(folder)?.as_deref())
+    }
+
+    /// Finds the files of a model and of the adapter that changes it, in two folders.
+    ///
+    /// # Errors
+    /// As [`in_folder`](Self::in_folder).
+    pub fn with_adapter(base: impl AsRef<Path>, adapter: impl AsRef<Path>) -> Result<Self> {
+        Self::found(adapter.as_ref(), Some(base.as_ref()))
+    }
+
+    /// What the adapter in a folder changes, where it is named and no folder of that name is at hand:
+    /// an id on the hub, as a rule.
+    ///
+    /// # Errors
+    /// [`Error::Input`] for a malformed `adapter_config.json`.
+    pub fn base_elsewhere(folder: impl AsRef<Path>) -> Result<Option<String>> {
+        let folder = folder.as_ref();
+        match is_adapter(folder) && base_of(folder)?.is_none() {
+            true => Ok(named_base(folder)?.filter(|base| !base.is_empty())),
+            false => Ok(None),
+        }
+    }
+
+    fn found(folder: &Path, adapted: Option<&Path>) -> Result<Self> {
         // What an adapter changes nothing of is its base's.
-        let base = base_of(folder)?;
-        let base = base.as_deref().unwrap_or(folder);
+        let base = adapted.unwrap_or(folder);
         let (layout, config) = layout_of(base)?;
         let preprocessor = match layout {
             FileLayout::HuggingFace | FileLayout::Split => Self::preprocessor_in(base)?,
             FileLayout::OpenClip | FileLayout::OpenAi => config.clone(),
         };
-        let tokenizer = Self::tokenizer_in(base)?;
+        let (tokenizer, own_vocabulary) = match Self::tokenizer_in(base) {
+            Err(Error::MissingFile { .. }) if has_clips_vocabulary(layout, &config)? => {
+                (clip_vocabulary()?, true)
+            }
+            found => (found?, false),
+        };
         let TowerFiles {
             layout,
             config,
             weights,
             beside,
             adapter,
-        } = Self::towers_in(folder)?;
+        } = match adapted {
+            Some(base) => Self::towers_in(base)?.adapted(folder)?,
+            None => Self::towers_in(folder)?,
+        };
         Ok(Self {
             name: folder_name(folder),
             config,
@@ -110,8 +145,15 @@ impl ModelFiles {
                 layout,
                 beside,
                 adapter,
+                own_vocabulary,
             },
         })
+    }
+
+    /// Whether the tokenizer is CLIP's own, which is part of the program, since there is none among
+    /// the files.
+    pub fn has_own_vocabulary(&self) -> bool {
+        self.around.own_vocabulary
     }
 
     /// Finds what both towers are read out of, without tokenizer and preprocessing.
@@ -155,6 +197,7 @@ impl ModelFiles {
             layout,
             beside,
             adapter,
+            own_vocabulary: _,
         } = self.around.clone();
         TowerFiles {
             layout,
@@ -265,9 +308,9 @@ impl TowerFiles {
 }
 
 /// What weights are called in Hugging Face's layout, the safe format first.
-const WEIGHTS: [&str; 2] = ["model.safetensors", "pytorch_model.bin"];
+pub const WEIGHTS: [&str; 2] = ["model.safetensors", "pytorch_model.bin"];
 /// The same in open_clip's, in its own order.
-const OPEN_CLIP_WEIGHTS: [&str; 6] = [
+pub const OPEN_CLIP_WEIGHTS: [&str; 6] = [
     "open_clip_model.safetensors",
     "open_clip_pytorch_model.safetensors",
     "open_clip_pytorch_model.bin",
@@ -361,6 +404,21 @@ fn layout_of(path: &Path) -> Result<(FileLayout, Content)> {
             file: "config.json",
             hint: "is this a model's folder?".into(),
         }),
+    }
+}
+
+/// Whether a model of such files has CLIP's own vocabulary where no tokenizer lies with them: OpenAI's
+/// have, and open_clip's that name no other.
+fn has_clips_vocabulary(layout: FileLayout, config: &Content) -> Result<bool> {
+    match layout {
+        FileLayout::OpenAi => Ok(true),
+        FileLayout::OpenClip => {
+            let config = ModelConfig::from_json(&config.read()?, &config.name())?;
+            let text = config.text_cfg;
+            let names_none = text.hf_tokenizer_name.is_none() && text.hf_model_name.is_none();
+            Ok(names_none && text.vocab_size == CLIP_ENTRIES)
+        }
+        FileLayout::HuggingFace | FileLayout::Split => Ok(false),
     }
 }
 

@@ -23,12 +23,76 @@ pub(crate) fn takes<const D: usize>(x: &Tensor<D>) -> bool {
     x.dtype() == DType::F32 && !x.is_autodiff()
 }
 
-/// x + b through x · sigmoid(1.702 x).
+/// An activation x · sigmoid(h(x)), which is evaluated in one loop: x · sigmoid(1.702 x), or the tanh
+/// approximation of x Φ(x), ½ (1 + tanh u) being sigmoid(2u) with 2u = 2 √(2/π) (x + 0.044715 x³).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Gated {
+    Quick,
+    Tanh,
+}
+
+/// 2 √(2/π), and the cubic term's factor.
+const TWICE_SQRT_2_OVER_PI: f32 = 1.595_769_1;
+const CUBIC: f32 = 0.044_715;
+
+/// h(x) and its derivative.
+trait Gate {
+    fn inner(x: f32) -> f32;
+    fn slope(x: f32) -> f32;
+}
+
+struct Quick;
+struct Tanh;
+
+impl Gate for Quick {
+    #[inline(always)]
+    fn inner(x: f32) -> f32 {
+        1.702 * x
+    }
+
+    #[inline(always)]
+    fn slope(_: f32) -> f32 {
+        1.702
+    }
+}
+
+impl Gate for Tanh {
+    #[inline(always)]
+    fn inner(x: f32) -> f32 {
+        TWICE_SQRT_2_OVER_PI * x * (1.0 + CUBIC * x * x)
+    }
+
+    #[inline(always)]
+    fn slope(x: f32) -> f32 {
+        TWICE_SQRT_2_OVER_PI * (1.0 + 3.0 * CUBIC * x * x)
+    }
+}
+
+/// x + b through the activation.
 ///
 /// # Shapes
 /// - x and output: `[.., width]`, which [`takes`] holds of
 /// - bias: `[width]`
-pub(crate) fn quick_gelu<const D: usize>(x: Tensor<D>, bias: Tensor<1>) -> Tensor<D> {
+pub(crate) fn gated<const D: usize>(gate: Gated, x: Tensor<D>, bias: Tensor<1>) -> Tensor<D> {
+    match gate {
+        Gated::Quick => active::<Quick, D>(x, bias),
+        Gated::Tanh => active::<Tanh, D>(x, bias),
+    }
+}
+
+/// As [`gated`], with the derivative beside: s + x s (1 − s) h′(x) for s = sigmoid(h(x)).
+pub(crate) fn gated_with_slope<const D: usize>(
+    gate: Gated,
+    x: Tensor<D>,
+    bias: Tensor<1>,
+) -> (Tensor<D>, Tensor<D>) {
+    match gate {
+        Gated::Quick => active_with_slope::<Quick, D>(x, bias),
+        Gated::Tanh => active_with_slope::<Tanh, D>(x, bias),
+    }
+}
+
+fn active<G: Gate, const D: usize>(x: Tensor<D>, bias: Tensor<1>) -> Tensor<D> {
     let device = x.device();
     let (mut x, bias) = (x.into_data(), bias.into_data());
     let bias = bias.as_slice::<f32>().expect(CHECKED);
@@ -40,7 +104,7 @@ pub(crate) fn quick_gelu<const D: usize>(x: Tensor<D>, bias: Tensor<1>) -> Tenso
             || {
                 for row in values.chunks_exact_mut(width) {
                     for (x, b) in row.iter_mut().zip(bias) {
-                        *x = (*x + b) * sigmoid(1.702 * (*x + b));
+                        *x = (*x + b) * sigmoid(G::inner(*x + b));
                     }
                 }
             },
@@ -49,8 +113,7 @@ pub(crate) fn quick_gelu<const D: usize>(x: Tensor<D>, bias: Tensor<1>) -> Tenso
     Tensor::from_data(x, &device)
 }
 
-/// As [`quick_gelu`], with the derivative beside: s + 1.702 x s (1 − s) for s = sigmoid(1.702 x).
-pub(crate) fn quick_gelu_with_slope<const D: usize>(
+fn active_with_slope<G: Gate, const D: usize>(
     x: Tensor<D>,
     bias: Tensor<1>,
 ) -> (Tensor<D>, Tensor<D>) {
@@ -71,9 +134,10 @@ pub(crate) fn quick_gelu_with_slope<const D: usize>(
                 let rows = values.chunks_exact_mut(width);
                 for (row, slopes) in rows.zip(slopes.chunks_exact_mut(width)) {
                     for ((x, b), slope) in row.iter_mut().zip(bias).zip(slopes) {
-                        let gate = sigmoid(1.702 * (*x + b));
-                        *x = (*x + b) * gate;
-                        *slope = gate + *x * (1.702 - 1.702 * gate);
+                        let sum = *x + b;
+                        let gate = sigmoid(G::inner(sum));
+                        *x = sum * gate;
+                        *slope = gate + *x * (1.0 - gate) * G::slope(sum);
                     }
                 }
             },
@@ -224,10 +288,11 @@ mod tests {
     fn a_nan_stays_one() {
         let x = Tensor::<2>::from_floats([[1.0, f32::NAN]], &m2ib_cpu::flex());
         let bias = Tensor::zeros([2], &m2ib_cpu::flex());
-        let (output, slope) = quick_gelu_with_slope(x.clone(), bias.clone());
+        let (output, slope) = gated_with_slope(Gated::Tanh, x.clone(), bias.clone());
         for tensor in [
             output,
             slope,
+            gated(Gated::Quick, x.clone(), bias.clone()),
             layer_norm_pull_back(x.clone(), x, bias, 1e-5),
         ] {
             let values = tensor.into_data().try_to_vec::<f32>().unwrap();
@@ -239,13 +304,18 @@ mod tests {
     #[rstest::rstest]
     fn loops_and_tensor_operations_agree(#[values(1, 16, 37, 768)] width: usize) {
         let (x, bias) = (random([3, 9, width]), random([width]));
-        let (expected, expected_slope) =
-            Activation::QuickGelu.with_slope(x.clone() + bias.clone().unsqueeze());
-        let (found, slope) = quick_gelu_with_slope(x.clone(), bias.clone());
-        assert!(difference(found, expected.clone()) < 1e-5);
-        assert!(difference(slope, expected_slope) < 1e-5);
-        let found = quick_gelu(x.clone(), bias.clone());
-        assert!(difference(found, expected) < 1e-5);
+        for (gate, activation) in [
+            (Gated::Quick, Activation::QuickGelu),
+            (Gated::Tanh, Activation::GeluTanh),
+        ] {
+            let (expected, expected_slope) =
+                activation.with_slope(x.clone() + bias.clone().unsqueeze());
+            let (found, slope) = gated_with_slope(gate, x.clone(), bias.clone());
+            assert!(difference(found, expected.clone()) < 1e-5);
+            assert!(difference(slope, expected_slope) < 1e-5);
+            let found = gated(gate, x.clone(), bias.clone());
+            assert!(difference(found, expected) < 1e-5);
+        }
 
         let gradient = random([3, 9, width]);
         let found = layer_norm_pull_back(x.clone(), gradient.clone(), bias.clone(), 1e-5);

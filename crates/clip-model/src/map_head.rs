@@ -7,7 +7,7 @@ use burn::tensor::{DType, Tensor, activation::softmax};
 use crate::layer_norm::LayerNorm;
 use crate::linear::Linear;
 use crate::pooling::pick;
-use crate::{Attention, BlockShape, Mlp, Precision, Projections, Weights};
+use crate::{Attention, BlockShape, Mlp, Projections, Weights};
 
 /// What reads a SigLIP tower out.
 #[derive(Module, Debug)]
@@ -149,8 +149,8 @@ impl MapHead {
         weight.reshape([heads, width / heads, width]).cast(dtype)
     }
 
-    /// See [`DualEncoder::set_precision`](crate::DualEncoder::set_precision).
-    pub(crate) fn set_precision(&mut self, precision: Precision) {
+    /// All its dense layers.
+    pub(crate) fn dense(&mut self) -> [&mut Linear; 6] {
         let Attention {
             q_proj,
             k_proj,
@@ -159,8 +159,6 @@ impl MapHead {
             ..
         } = &mut self.attention;
         let Mlp { fc1, fc2, .. } = &mut self.mlp;
-        for layer in [q_proj, k_proj, v_proj, out_proj, fc1, fc2] {
-            layer.set_precision(precision);
-        }
+        [q_proj, k_proj, v_proj, out_proj, fc1, fc2]
     }
 }

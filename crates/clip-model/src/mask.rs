@@ -23,7 +23,7 @@ pub fn attention_bias(layout: &Layout, device: &Device) -> Option<Tensor<4>> {
 }
 
 /// −1e30 rather than −∞: exp gives 0 all the same, and no backend turns ∞ − ∞ into NaN.
-const HIDDEN: f64 = -1e30;
+pub(crate) const HIDDEN: f64 = -1e30;
 
 /// A token sees itself and what is before it. `[1, 1, tokens, tokens]`
 pub(crate) fn causal_bias(tokens: usize, device: &Device) -> Tensor<4> {

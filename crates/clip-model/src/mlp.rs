@@ -4,7 +4,7 @@ use burn::module::Module;
 use burn::tensor::Tensor;
 
 use crate::Activation;
-use crate::host;
+use crate::host::{self, Gated};
 use crate::linear::Linear;
 
 /// fc2(act(fc1(x))).
@@ -24,7 +24,7 @@ impl Mlp {
     pub fn forward<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {
         let inner = self.fc1.product(x);
         let active = match self.fused(&inner) {
-            Some(bias) => host::quick_gelu(inner, bias),
+            Some((gate, bias)) => host::gated(gate, inner, bias),
             None => self.activation.forward(self.fc1.add_bias(inner)),
         };
         self.fc2.forward(active)
@@ -37,15 +37,19 @@ impl Mlp {
     pub(crate) fn inner<const D: usize>(&self, x: Tensor<D>) -> (Tensor<D>, Tensor<D>) {
         let inner = self.fc1.product(x);
         match self.fused(&inner) {
-            Some(bias) => host::quick_gelu_with_slope(inner, bias),
+            Some((gate, bias)) => host::gated_with_slope(gate, inner, bias),
             None => self.activation.with_slope(self.fc1.add_bias(inner)),
         }
     }
 
     /// The bias, where adding it and the activation can be one loop on the host.
-    fn fused<const D: usize>(&self, inner: &Tensor<D>) -> Option<Tensor<1>> {
-        let possible =
-            self.on_host && self.activation == Activation::QuickGelu && host::takes(inner);
-        self.fc1.bias().filter(|_| possible)
+    fn fused<const D: usize>(&self, inner: &Tensor<D>) -> Option<(Gated, Tensor<1>)> {
+        let gate = match self.activation {
+            Activation::QuickGelu => Gated::Quick,
+            Activation::GeluTanh => Gated::Tanh,
+            Activation::Gelu => return None,
+        };
+        let bias = self.fc1.bias()?;
+        (self.on_host && host::takes(inner)).then_some((gate, bias))
     }
 }

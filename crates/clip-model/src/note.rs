@@ -20,6 +20,8 @@ pub enum Note {
         /// The adapter's weights.
         file: String,
     },
+    /// There is no tokenizer among the files, and such models have CLIP's own.
+    OwnVocabulary,
     /// The files do not say what cosines are multiplied with.
     NoScale {
         /// What is taken for it.
@@ -44,6 +46,9 @@ impl fmt::Display for Note {
             Self::Adapter { file } => write!(
                 f,
                 "the changes of the adapter {file} were added to the model's weights"
+            ),
+            Self::OwnVocabulary => f.write_str(
+                "the files hold no tokenizer.json; CLIP's own vocabulary is taken, which OpenAI's models and open_clip's have unless they say otherwise",
             ),
             Self::NoScale { scale } => write!(
                 f,

@@ -5,7 +5,7 @@ use std::path::Path;
 use burn::tensor::Device;
 
 use crate::checkpoint::Checkpoint;
-use crate::clip::{Clip, ClipConfig, Pooling, TextConfig, VisionConfig};
+use crate::clip::{self, ClipConfig, Pooling, TextConfig, VisionConfig};
 use crate::naming::{self, is_image};
 use crate::towers::Towers;
 use crate::weights::{Naming, Weights};
@@ -44,8 +44,7 @@ pub(crate) fn follows(checkpoint: &mut Checkpoint) -> Result<bool> {
 pub(crate) fn towers(mut checkpoint: Checkpoint, device: &Device) -> Result<Towers> {
     let config = config(&mut checkpoint)?;
     let weights = Weights::named(checkpoint, Some(naming()), device);
-    let clip = Clip::read(config, weights)?;
-    Ok(clip.read_at(Pooling::LargestId).into_towers())
+    clip::read(&config, Pooling::LargestId, weights)
 }
 
 /// The dimensions of both towers.

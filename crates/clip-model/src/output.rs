@@ -3,14 +3,14 @@
 use burn::module::Module;
 
 use crate::linear::Linear;
-use crate::{Activation, Head, Mlp, Precision, Weights};
+use crate::{Activation, Head, Mlp, Weights};
 
 /// The last layers of a tower.
 #[derive(Module, Debug)]
 pub(crate) struct Output {
-    pooler: Option<Linear>,
-    projection: Option<Linear>,
-    perceptron: Option<Mlp>,
+    pub(crate) pooler: Option<Linear>,
+    pub(crate) projection: Option<Linear>,
+    pub(crate) perceptron: Option<Mlp>,
 }
 
 /// Which of them there are.
@@ -96,7 +96,8 @@ impl Output {
         }
     }
 
-    pub(crate) fn set_precision(&mut self, precision: Precision) {
+    /// All its dense layers.
+    pub(crate) fn dense(&mut self) -> Vec<&mut Linear> {
         let Self {
             pooler,
             projection,
@@ -104,7 +105,7 @@ impl Output {
         } = self;
         let perceptron = perceptron.iter_mut();
         let two = perceptron.flat_map(|Mlp { fc1, fc2, .. }| [fc1, fc2]);
-        let layers = pooler.iter_mut().chain(projection.iter_mut()).chain(two);
-        layers.for_each(|layer| layer.set_precision(precision));
+        let layers = pooler.iter_mut().chain(projection.iter_mut());
+        layers.chain(two).collect()
     }
 }

@@ -10,6 +10,7 @@ use clip_input::{Digest, Layout, Read, Role, Sight};
 use crate::block::BlockForm;
 use crate::clip::VisionConfig;
 use crate::layer_norm::LayerNorm;
+use crate::linear::Linear;
 use crate::output::{Output, OutputShape, ProjectionShape};
 use crate::position_table;
 use crate::tower::patches_along;
@@ -17,23 +18,24 @@ use crate::{
     BlockShape, Encoder, Error, Head, ImageTower, MapHead, Precision, Result, Tower, Weights,
 };
 
-/// The tower. Its tensors go by the names of Hugging Face's CLIP and SigLIP.
+/// An image tower of any family that is loaded from files. Its tensors go by the names of Hugging
+/// Face's CLIP and SigLIP.
 #[derive(Module, Debug)]
-pub(crate) struct PatchTower {
-    class_embedding: Option<Param<Tensor<1>>>,
-    patch_embedding: Param<Tensor<4>>,
-    patch_bias: Option<Param<Tensor<1>>>,
-    position_embedding: Param<Tensor<2>>,
-    pre_layernorm: Option<LayerNorm>,
-    encoder: Encoder,
+pub struct PatchTower {
+    pub(crate) class_embedding: Option<Param<Tensor<1>>>,
+    pub(crate) patch_embedding: Param<Tensor<4>>,
+    pub(crate) patch_bias: Option<Param<Tensor<1>>>,
+    pub(crate) position_embedding: Param<Tensor<2>>,
+    pub(crate) pre_layernorm: Option<LayerNorm>,
+    pub(crate) encoder: Encoder,
     /// Before or behind the pooling.
-    post_layernorm: Option<LayerNorm>,
-    attention: Option<MapHead>,
-    output: Output,
+    pub(crate) post_layernorm: Option<LayerNorm>,
+    pub(crate) attention: Option<MapHead>,
+    pub(crate) output: Output,
     #[module(skip)]
-    shape: PatchShape,
+    pub(crate) shape: PatchShape,
     #[module(skip)]
-    digest: Digest,
+    pub(crate) digest: Digest,
 }
 
 /// Its dimensions, and which parts it has.
@@ -134,12 +136,15 @@ impl PatchTower {
         );
         let positions = [shape.tokens(), width];
         let positions = weights.tensor(&embedding("position_embedding.weight"), positions);
-        let mut norm = |name: &str, there: bool| {
+        // Random weights are drawn in this order.
+        let norm = |weights: &mut Weights, name: &str, there: bool| {
             there.then(|| weights.layer_norm(&format!("vision_model.{name}"), width, block.epsilon))
         };
         // The key is really spelt so, in every CLIP checkpoint.
-        let pre_layernorm = norm("pre_layrnorm", shape.pre_norm);
-        let post_layernorm = norm("post_layernorm", shape.norm != OutputNorm::None);
+        let pre_layernorm = norm(weights, "pre_layrnorm", shape.pre_norm);
+        let blocks = "vision_model.encoder";
+        let encoder = Encoder::load_as(weights, blocks, shape.depth, block, shape.form);
+        let post_layernorm = norm(weights, "post_layernorm", shape.norm != OutputNorm::None);
         let attention = match shape.pool {
             PatchPool::Attention { inner } => {
                 let block = BlockShape { inner, ..block };
@@ -153,13 +158,7 @@ impl PatchTower {
             patch_bias,
             position_embedding: Param::from_tensor(positions),
             pre_layernorm,
-            encoder: Encoder::load_as(
-                weights,
-                "vision_model.encoder",
-                shape.depth,
-                block,
-                shape.form,
-            ),
+            encoder,
             post_layernorm,
             attention,
             output: Output::load(weights, "visual_projection", width, &shape.output),
@@ -168,6 +167,36 @@ impl PatchTower {
         };
         tower.digest = weights.digest();
         tower
+    }
+
+    /// Height and width of the images it takes, in pixels.
+    pub fn image_size(&self) -> [usize; 2] {
+        self.shape.image_size
+    }
+
+    /// Rows and columns of patches.
+    pub fn grid(&self) -> [usize; 2] {
+        self.shape.grid()
+    }
+
+    /// All its dense layers.
+    pub(crate) fn dense(&mut self) -> Vec<&mut Linear> {
+        let blocks = self.encoder.layers.iter_mut();
+        let blocks = blocks.flat_map(|block| block.dense());
+        let head = self.attention.iter_mut().flat_map(MapHead::dense);
+        blocks.chain(head).chain(self.output.dense()).collect()
+    }
+
+    /// See [`DualEncoder::set_precision`](crate::DualEncoder::set_precision).
+    pub(crate) fn set_precision(&mut self, precision: Precision) {
+        for layer in self.dense() {
+            layer.set_precision(precision);
+        }
+    }
+
+    /// See [`DualEncoder::computes_on_host`](crate::DualEncoder::computes_on_host).
+    pub(crate) fn computes_on_host(&mut self, yes: bool) {
+        self.encoder = self.encoder.computing_on_host(yes);
     }
 
     fn read(&self) -> Read {
@@ -207,6 +236,12 @@ impl Tower for PatchTower {
             ..
         } = self.shape;
         let [rows, columns] = self.shape.grid();
+        let patches =
+            format!("{width}×{height} pixels, {columns}×{rows} patches of {patch}×{patch}");
+        // In CLIP's own words: a model's identity depends on them.
+        if (self.shape.pool, self.shape.norm) == (PatchPool::Class, OutputNorm::BehindPooling) {
+            return format!("{patches} behind a class token, which is read out");
+        }
         let class = match self.shape.class_token {
             true => " behind a class token",
             false => "",
@@ -226,9 +261,7 @@ impl Tower for PatchTower {
             OutputNorm::BeforePooling => "a norm before it",
             OutputNorm::BehindPooling => "a norm behind it",
         };
-        format!(
-            "{width}×{height} pixels, {columns}×{rows} patches of {patch}×{patch}{class}; {read}, {norm}"
-        )
+        format!("{patches}{class}; {read}, {norm}")
     }
 
     fn parameters(&self) -> usize {
@@ -261,7 +294,11 @@ impl ImageTower for PatchTower {
         self.check(batch, channels, [height, width])?;
         // What is left over beyond the last whole patch is left out.
         let [rows, columns] = self.shape.grid();
-        let pixels = pixels.slice([0..batch, 0..channels, 0..rows * patch, 0..columns * patch]);
+        let seen = [rows * patch, columns * patch];
+        let pixels = match seen == [height, width] {
+            true => pixels,
+            false => pixels.slice([0..batch, 0..channels, 0..seen[0], 0..seen[1]]),
+        };
         let options = ConvOptions::new([patch, patch], [0, 0], [1, 1], 1);
         let bias = self.patch_bias.as_ref().map(Param::val);
         let patches = conv2d(pixels, self.patch_embedding.val(), bias, options);
@@ -305,11 +342,7 @@ impl ImageTower for PatchTower {
 
     fn with_precision(&self, precision: Precision) -> Arc<dyn ImageTower> {
         let mut changed = self.clone();
-        changed.encoder = changed.encoder.with_precision(precision);
-        changed.output.set_precision(precision);
-        if let Some(attention) = &mut changed.attention {
-            attention.set_precision(precision);
-        }
+        changed.set_precision(precision);
         Arc::new(changed)
     }
 }

@@ -1,6 +1,7 @@
 //! SigLIP, and SigLIP 2 at a fixed size: no class token, an attention that reads the patches out, a text
 //! tower whose tokens all see each other and the padding, and a bias to the cosines.
 
+use burn::tensor::Device;
 use clip_input::json_object;
 use serde::Deserialize;
 
@@ -12,8 +13,9 @@ use crate::output::{OutputShape, ProjectionShape};
 use crate::patch_tower::{OutputNorm, PatchPool, PatchShape, PatchTower};
 use crate::token_tower::{TextPool, TextSight, TokenShape, TokenTower};
 use crate::towers::{Scales, Towers};
+use crate::trainable::{LOGIT_BIAS, LOGIT_SCALE, Trainable};
 use crate::weights::{Naming, Weights};
-use crate::{BlockShape, Result};
+use crate::{BlockShape, Result, initial};
 
 /// `config.json`: every absent key takes the default of transformers' `SiglipConfig`.
 #[derive(Deserialize)]
@@ -197,11 +199,34 @@ impl RawText {
     }
 }
 
+/// A model with random weights, the same for the same seed on every backend.
+///
+/// The towers' are as large as [`random_clip`](crate::clip::random_clip) draws them; the scale starts
+/// at 10 and the bias at −10, as in the paper (Zhai et al. 2023).
+pub(crate) fn random_siglip(config: &SiglipConfig, seed: u64, device: &Device) -> Trainable {
+    let (image, text) = (config.image.clone(), config.text.clone());
+    let deviation = move |name: &str| match name {
+        LOGIT_SCALE => (0.0, 10f32.ln()),
+        LOGIT_BIAS => (0.0, -10.0),
+        "text_model.embeddings.token_embedding.weight" => (0.02, 0.0),
+        "text_model.embeddings.position_embedding.weight" => (0.01, 0.0),
+        _ if name.starts_with("text") => initial::deviation(name, text.block.width, text.depth),
+        _ => initial::deviation(name, image.block.width, image.depth),
+    };
+    let mut weights = Weights::random(Box::new(deviation), seed, device);
+    let image = PatchTower::load(&mut weights, &config.image);
+    let text = TokenTower::load(&mut weights, &config.text);
+    let scales = Scales::read(&mut weights, true);
+    let towers = Towers::finish(image, text, scales, weights);
+    let towers = towers.and_then(|towers| Trainable::of_towers(towers, "random"));
+    towers.expect("random weights fit any configuration")
+}
+
 /// Reads the towers out of files that are open.
 pub(crate) fn towers(
     config: &SiglipConfig,
     mut checkpoint: Checkpoint,
-    device: &burn::tensor::Device,
+    device: &Device,
 ) -> Result<Towers> {
     checkpoint.has_marked("vision_model.head.probe")?;
     let naming = Naming {

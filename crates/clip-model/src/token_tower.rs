@@ -11,24 +11,25 @@ use clip_input::{Caption, Digest, Layout, Read, Role, Sight};
 use crate::block::{BlockForm, Norms};
 use crate::clip::{Pooling, TextConfig};
 use crate::layer_norm::LayerNorm;
+use crate::linear::Linear;
 use crate::output::{Output, OutputShape, ProjectionShape};
 use crate::{BlockShape, Encoder, Error, Head, Precision, Result, TextTower, Tower, Weights};
 
-/// The tower. Its tensors go by the names of Hugging Face's CLIP and SigLIP, and of BERT's only what
-/// those do not have by its own.
+/// A text tower of any family that is loaded from files. Its tensors go by the names of Hugging Face's
+/// CLIP and SigLIP, and of BERT's only what those do not have by its own.
 #[derive(Module, Debug)]
-pub(crate) struct TokenTower {
-    token_embedding: Param<Tensor<2>>,
+pub struct TokenTower {
+    pub(crate) token_embedding: Param<Tensor<2>>,
     /// With what every token has of its type added.
-    position_embedding: Param<Tensor<2>>,
-    embedding_norm: Option<LayerNorm>,
-    encoder: Encoder,
-    final_layer_norm: Option<LayerNorm>,
-    output: Output,
+    pub(crate) position_embedding: Param<Tensor<2>>,
+    pub(crate) embedding_norm: Option<LayerNorm>,
+    pub(crate) encoder: Encoder,
+    pub(crate) final_layer_norm: Option<LayerNorm>,
+    pub(crate) output: Output,
     #[module(skip)]
-    shape: TokenShape,
+    pub(crate) shape: TokenShape,
     #[module(skip)]
-    digest: Digest,
+    pub(crate) digest: Digest,
 }
 
 /// Its dimensions, and which parts it has.
@@ -130,22 +131,19 @@ impl TokenTower {
             let types = weights.tensor(&name("token_type_embedding.weight"), [shape.types, width]);
             positions = positions + types.narrow(0, 0, 1);
         }
-        let mut norm = |name: &str, there: bool| {
+        // Random weights are drawn in this order.
+        let norm = |weights: &mut Weights, name: &str, there: bool| {
             there.then(|| weights.layer_norm(&format!("text_model.{name}"), width, block.epsilon))
         };
-        let embedding_norm = norm("embeddings.layer_norm", shape.embedding_norm);
-        let final_layer_norm = norm("final_layer_norm", shape.final_norm);
+        let embedding_norm = norm(weights, "embeddings.layer_norm", shape.embedding_norm);
+        let blocks = "text_model.encoder";
+        let encoder = Encoder::load_as(weights, blocks, shape.depth, block, shape.form);
+        let final_layer_norm = norm(weights, "final_layer_norm", shape.final_norm);
         let mut tower = Self {
             token_embedding: Param::from_tensor(tokens),
             position_embedding: Param::from_tensor(positions),
             embedding_norm,
-            encoder: Encoder::load_as(
-                weights,
-                "text_model.encoder",
-                shape.depth,
-                block,
-                shape.form,
-            ),
+            encoder,
             final_layer_norm,
             output: Output::load(weights, "text_projection", width, &shape.output),
             shape: shape.clone(),
@@ -153,6 +151,93 @@ impl TokenTower {
         };
         tower.digest = weights.digest();
         tower
+    }
+
+    /// The tokens of a caption by their ids, which the tower reads all: those before a causal
+    /// tower's end token, or what its family's tokenizer gives.
+    ///
+    /// # Errors
+    /// [`Error::TokenIds`] for a number of tokens that the tower does not read, or no end token
+    /// where that is read out.
+    pub fn layout_of_ids(&self, ids: &[i64]) -> Result<Layout> {
+        let end = match self.shape.pool {
+            TextPool::End(rule) => Some(rule.position(ids)?),
+            _ => None,
+        };
+        let role = |position: usize| match end {
+            Some(_) if position == 0 => Role::Start,
+            Some(end) if position == end => Role::End,
+            Some(end) if position > end => Role::Padding,
+            _ => Role::Piece,
+        };
+        self.layout_of((0..ids.len()).map(role).collect(), ids)
+    }
+
+    /// The rule by which the end token is found, where that is what is read out.
+    pub fn pooling(&self) -> Option<Pooling> {
+        match self.shape.pool {
+            TextPool::End(rule) => Some(rule),
+            _ => None,
+        }
+    }
+
+    /// Whether captions are read with all of their padding, so that each has as many tokens as
+    /// there are positions.
+    pub fn reads_padding(&self) -> bool {
+        self.shape.reads_padding()
+    }
+
+    fn layout_of(&self, tokens: Vec<Role>, ids: &[i64]) -> Result<Layout> {
+        let count = tokens.len();
+        let mut layout = Layout {
+            tokens,
+            grid: None,
+            read: Read::Row(0),
+            sight: Sight::All,
+        };
+        let unpadded = layout.unpadded();
+        layout.sight = match self.shape.sight {
+            TextSight::All => Sight::All,
+            TextSight::Causal => Sight::Causal,
+            TextSight::Unpadded => Sight::First(unpadded),
+        };
+        layout.read = match self.shape.pool {
+            TextPool::First => Read::Row(0),
+            TextPool::Last => Read::Row(count.saturating_sub(1)),
+            TextPool::End(rule) => Read::Row(rule.position(ids)?),
+            TextPool::Mean => Read::Mean((0..unpadded).collect()),
+        };
+        // Padding that is seen is as many tokens as the model was trained with.
+        if self.shape.reads_padding() && count != self.shape.positions {
+            return Err(Error::TokenIds {
+                reason: format!(
+                    "found {count} of them, expected {}: this model reads captions with their padding",
+                    self.shape.positions
+                ),
+            });
+        }
+        Ok(layout)
+    }
+
+    /// All its dense layers.
+    pub(crate) fn dense(&mut self) -> Vec<&mut Linear> {
+        let blocks = self.encoder.layers.iter_mut();
+        let blocks = blocks.flat_map(|block| block.dense());
+        blocks.chain(self.output.dense()).collect()
+    }
+
+    /// See [`DualEncoder::set_precision`](crate::DualEncoder::set_precision).
+    pub(crate) fn set_precision(&mut self, precision: Precision) {
+        for layer in self.dense() {
+            layer.set_precision(precision);
+        }
+        let table = self.token_embedding.val().cast(precision.dtype());
+        self.token_embedding = Param::from_tensor(table);
+    }
+
+    /// See [`DualEncoder::computes_on_host`](crate::DualEncoder::computes_on_host).
+    pub(crate) fn computes_on_host(&mut self, yes: bool) {
+        self.encoder = self.encoder.computing_on_host(yes);
     }
 }
 
@@ -199,36 +284,8 @@ impl Tower for TokenTower {
 
 impl TextTower for TokenTower {
     fn layout(&self, caption: &Caption) -> Result<Layout> {
-        let tokens: Vec<Role> = caption.tokens.iter().map(|token| token.role).collect();
-        let count = tokens.len();
-        let mut layout = Layout {
-            tokens,
-            grid: None,
-            read: Read::Row(0),
-            sight: Sight::All,
-        };
-        let unpadded = layout.unpadded();
-        layout.sight = match self.shape.sight {
-            TextSight::All => Sight::All,
-            TextSight::Causal => Sight::Causal,
-            TextSight::Unpadded => Sight::First(unpadded),
-        };
-        layout.read = match self.shape.pool {
-            TextPool::First => Read::Row(0),
-            TextPool::Last => Read::Row(count.saturating_sub(1)),
-            TextPool::End(rule) => Read::Row(rule.position(&caption.ids())?),
-            TextPool::Mean => Read::Mean((0..unpadded).collect()),
-        };
-        // Padding that is seen is as many tokens as the model was trained with.
-        if self.shape.reads_padding() && count != self.shape.positions {
-            return Err(Error::TokenIds {
-                reason: format!(
-                    "found {count} of them, expected {}: this model reads captions with their padding",
-                    self.shape.positions
-                ),
-            });
-        }
-        Ok(layout)
+        let roles = caption.tokens.iter().map(|token| token.role);
+        self.layout_of(roles.collect(), &caption.ids())
     }
 
     fn positions(&self) -> usize {
@@ -288,10 +345,7 @@ impl TextTower for TokenTower {
 
     fn with_precision(&self, precision: Precision) -> Arc<dyn TextTower> {
         let mut changed = self.clone();
-        changed.encoder = changed.encoder.with_precision(precision);
-        changed.output.set_precision(precision);
-        let table = changed.token_embedding.val().cast(precision.dtype());
-        changed.token_embedding = Param::from_tensor(table);
+        changed.set_precision(precision);
         Arc::new(changed)
     }
 }

@@ -22,6 +22,8 @@ pub struct Towers {
     pub bias: Option<f32>,
     /// What its user should know of its files.
     pub notes: Vec<Note>,
+    /// What the weights are stored in, in words, where they come from files.
+    pub stored: Option<String>,
     /// Where the weights are.
     pub device: Device,
 }
@@ -54,13 +56,14 @@ impl Towers {
         scales: Scales,
         weights: Weights,
     ) -> Result<Self> {
-        let device = weights.device().clone();
+        let (device, stored) = (weights.device().clone(), weights.stored());
         Ok(Self {
             image: Arc::new(image),
             text: Arc::new(text),
             scale: scales.scale,
             bias: scales.bias,
             notes: weights.finish()?,
+            stored,
             device,
         })
     }

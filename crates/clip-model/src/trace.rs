@@ -158,10 +158,10 @@ mod tests {
     use burn::tensor::TensorData;
 
     use super::*;
-    use crate::clip::{Clip, ClipConfig, random_clip};
-    use crate::{ImageTower, Tower};
+    use crate::clip::{ClipConfig, random_clip};
+    use crate::{ImageTower, Tower, Trainable};
 
-    fn tiny() -> Clip {
+    fn tiny() -> Trainable {
         let json = br#"{"projection_dim": 6, "vision_config": {"hidden_size": 8,
             "intermediate_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2,
             "image_size": 4, "patch_size": 2}, "text_config": {"vocab_size": 5, "hidden_size": 4,

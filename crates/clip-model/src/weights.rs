@@ -173,6 +173,14 @@ impl Weights {
         Digest::of(digests.values().map(Digest::as_bytes))
     }
 
+    /// What the tensors of files are stored in, in words.
+    pub(crate) fn stored(&self) -> Option<String> {
+        match &self.source {
+            Source::Files(files) => Some(files.checkpoint.stored()),
+            Source::Random(_) | Source::Given(_) => None,
+        }
+    }
+
     /// Reports all misfits; of files also what of them was not needed, which is no misfit.
     ///
     /// # Errors

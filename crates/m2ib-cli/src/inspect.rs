@@ -28,11 +28,29 @@ impl Inspect {
             "parameters      {}",
             grouped(model.parameters())
         ))?;
+        if let Some(origin) = model.origin() {
+            print(format_args!("family          {}", origin.family))?;
+            print(format_args!("files           {}", origin.layout))?;
+            print(format_args!("weights         {}", origin.weights))?;
+        }
+        print(format_args!(
+            "images          {}",
+            model.processor().describe()
+        ))?;
+        let tokenizer = model.tokenizer();
+        print(format_args!("captions        {}", tokenizer.describe()))?;
+        print(format_args!(
+            "                cleaned: {}",
+            tokenizer.cleaning()
+        ))?;
         print(format_args!("scale           {:.2}", model.scale()))?;
-        if let Some(bias) = model.bias() {
-            print(format_args!(
+        match model.bias() {
+            Some(bias) => print(format_args!(
                 "bias            {bias:.2}: a pair belongs together by sigmoid(scale · cosine + bias)"
-            ))?;
+            ))?,
+            None => {
+                print("bias            none: scale · cosine is a logit among captions, by softmax")?
+            }
         }
         let towers: [(Modality, &dyn Tower); 2] = [
             (Modality::Image, model.image()),

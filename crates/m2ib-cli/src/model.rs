@@ -85,14 +85,19 @@ impl ModelArguments {
         let path = Path::new(&self.model);
         let looks_like_an_id =
             self.model.split('/').count() == 2 && !self.model.starts_with(['.', '/', '~']);
-        if path.exists() || !looks_like_an_id {
+        let is_folder = path.exists() || !looks_like_an_id;
+        #[cfg(not(feature = "hub"))]
+        if is_folder {
             return Ok(ModelFiles::in_folder(path)?);
         }
         #[cfg(feature = "hub")]
         {
             let options = m2ib::hub::HubOptions::from_env();
             let mut bar = crate::download::DownloadBar::new()?;
-            Ok(m2ib::hub::fetch(&self.model, &options, Some(&mut bar))?)
+            Ok(match is_folder {
+                true => m2ib::hub::in_folder(path, &options, Some(&mut bar))?,
+                false => m2ib::hub::fetch(&self.model, &options, Some(&mut bar))?,
+            })
         }
         #[cfg(not(feature = "hub"))]
         bail!(

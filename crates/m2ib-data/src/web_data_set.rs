@@ -32,10 +32,17 @@ const MAX_NAME: u64 = 1 << 16;
 #[derive(Debug, Default)]
 struct Sample {
     key: String,
-    /// Its extension, where it begins and how long it is.
-    image: Option<(String, u64, u64)>,
+    image: Option<Picture>,
     caption: Option<Result<String, String>>,
     json: Option<Result<Map<String, Value>, String>>,
+}
+
+/// Where a row's picture is in the file.
+#[derive(Debug, Clone)]
+struct Picture {
+    extension: String,
+    start: u64,
+    length: u64,
 }
 
 /// A row is called as its members are, without extensions.
@@ -53,7 +60,12 @@ pub(super) fn read(path: &Path, rows: &mut Rows) -> DataResult<()> {
         let key = sample.key.clone();
         match object(&sample) {
             Err(reason) => rows.take(&key, Err(reason)),
-            Ok((object, (extension, start, length))) => {
+            Ok((object, picture)) => {
+                let Picture {
+                    extension,
+                    start,
+                    length,
+                } = picture;
                 let name = format!("{}:{key}.{extension}", rows.source());
                 let image = Within::bytes(name, file.clone(), start, length);
                 json_lines::take_of(&key, object, image, rows);
@@ -64,7 +76,7 @@ pub(super) fn read(path: &Path, rows: &mut Rows) -> DataResult<()> {
 }
 
 /// What is said of a row, and where its image is.
-fn object(sample: &Sample) -> Result<(Map<String, Value>, (String, u64, u64)), String> {
+fn object(sample: &Sample) -> Result<(Map<String, Value>, Picture), String> {
     let Some(image) = sample.image.clone() else {
         return Err("no image of its name is beside it".into());
     };
@@ -110,7 +122,11 @@ fn samples(path: &Path) -> DataResult<(Vec<Sample>, BTreeSet<String>)> {
         let read = (is_text || is_json).then(|| archive.text(&member));
         let sample = &mut samples[place];
         if is_image && (sample.image.is_none() || last == extension) {
-            sample.image = Some((extension.clone(), member.start, member.length));
+            sample.image = Some(Picture {
+                extension: extension.clone(),
+                start: member.start,
+                length: member.length,
+            });
         }
         if let Some(text) = read {
             let text = text?;

@@ -3,7 +3,7 @@
 
 #![allow(clippy::unwrap_used)] // A test that cannot go on fails.
 
-use m2ib::clip_model::clip::Clip;
+use m2ib::clip_model::Trainable;
 use m2ib::{Backend, DualEncoder, emoji};
 use m2ib_eval::roar::{Fall, Pair, Roar, RoarRow, RoarSettings, Scores, Tuning};
 use m2ib_scenes::{Generator, Split};
@@ -12,9 +12,9 @@ use m2ib_tune::TuneSettings;
 const PAIRS: u64 = 200;
 
 /// Scenes of two objects of which the caption names one, with what an explanation should say.
-fn questions(model: &DualEncoder, clip: &Clip) -> (Vec<Pair>, Vec<Scores>) {
+fn questions(model: &DualEncoder, clip: &Trainable) -> (Vec<Pair>, Vec<Scores>) {
     let generator = Generator::new();
-    let side = clip.config.vision.image_size;
+    let [side, _] = clip.image.image_size();
     let questions = (0..PAIRS).map(|number| {
         let scene = generator.scene_with(Split::Test, number, 2).unwrap();
         let caption = model.tokenizer().encode(&scene.caption_naming(0).text);
@@ -30,8 +30,10 @@ fn questions(model: &DualEncoder, clip: &Clip) -> (Vec<Pair>, Vec<Scores>) {
             text: named.map(|named| f32::from(u8::from(named))).collect(),
         };
         let ids = caption.ids();
+        let pooled = clip.text.layout_of_ids(&ids).unwrap().read.rows()[0];
         let pair = Pair {
-            pooled: clip.text.layout_of_ids(&ids).unwrap().read.rows()[0],
+            words: 1..pooled,
+            read: pooled + 1,
             pixels: model.processor().process(&scene.image.into()).values.into(),
             ids,
             picture: number as usize,
@@ -53,7 +55,7 @@ fn questions(model: &DualEncoder, clip: &Clip) -> (Vec<Pair>, Vec<Scores>) {
 fn removing_what_is_named_costs_more_than_removing_at_random() {
     let device = Backend::preferred().unwrap().device().unwrap();
     let model = emoji::pretrained(&device).unwrap();
-    let mut clip = Clip::of(&model).unwrap();
+    let mut clip = Trainable::of(&model).unwrap();
     clip.computes_on_host(true);
     let (pairs, oracle) = questions(&model, &clip);
     let padding = model.tokenizer().end_id().unwrap();

@@ -99,6 +99,13 @@ impl Attribution {
         self.inner.probability
     }
 
+    /// The caption's place, from 1, by its similarity to the image, and among how many captions of all
+    /// kinds of things, itself included.
+    #[getter]
+    fn rank(&self) -> Option<(usize, usize)> {
+        self.inner.rank.map(|rank| (rank.place(), rank.of()))
+    }
+
     /// What a reader should know before trusting the numbers.
     #[getter]
     fn warnings<'py>(&self, py: Python<'py>) -> PyResult<Vec<Bound<'py, PyAny>>> {
@@ -183,7 +190,6 @@ impl Attribution {
     ///     color_map: "turbo", "viridis", "inferno", "magma" or "plasma".
     ///     boxes: Draws boxes around what is hotter than this, 0 to 1.
     #[pyo3(signature = (path, *, image = None, opacity = 0.55, color_map = "turbo", boxes = None))]
-    #[expect(clippy::too_many_arguments, reason = "they are keywords")]
     fn save(
         &self,
         py: Python<'_>,
@@ -227,7 +233,6 @@ impl Attribution {
     /// Returns:
     ///     Red, green and blue: uint8, [height, width, 3]; for Pillow, ``Image.fromarray`` takes it.
     #[pyo3(signature = (image = None, *, opacity = 0.55, color_map = "turbo", boxes = None, words = false))]
-    #[expect(clippy::too_many_arguments, reason = "they are keywords")]
     fn overlay<'py>(
         &self,
         py: Python<'py>,

@@ -1,7 +1,7 @@
 //! Metrics that ask the model, for `m2ib.metrics`.
 
 use m2ib::ndarray::Array2;
-use m2ib_eval::comparison::{Rescored, pixels};
+use m2ib_eval::comparison::{Rescored, covered};
 use m2ib_methods::Subject;
 use m2ib_metrics::{
     CaptionTokens, CurveSettings, RoadSettings, TokenFill, image_confidence, image_deletion,
@@ -97,7 +97,7 @@ pub(crate) fn curve(
                 } else {
                     image_deletion
                 };
-                metric(&scorer, &pixels(subject), &map, &settings)?
+                metric(&scorer, &covered(subject), &map, &settings)?
             }
             Map::Text(scores) => {
                 let metric = if inserts {
@@ -127,7 +127,7 @@ pub(crate) fn confidence(
     of_pair(py, explainer, image, text, move |subject| {
         let scorer = Rescored(subject);
         let confidence = match map {
-            Map::Image(map) => image_confidence(&scorer, &pixels(subject), &map)?,
+            Map::Image(map) => image_confidence(&scorer, &covered(subject), &map)?,
             Map::Text(scores) => text_confidence(&scorer, &caption(subject)?, &scores, fill)?,
         };
         Ok((confidence.full, confidence.masked))
@@ -155,7 +155,7 @@ pub(crate) fn road(
             noise,
             seed,
         };
-        let road = m2ib_metrics::road(&Rescored(subject), &pixels(subject), &map, &settings)?;
+        let road = m2ib_metrics::road(&Rescored(subject), &covered(subject), &map, &settings)?;
         let [most, least] = [road.most_relevant_first, road.least_relevant_first];
         Ok((road.percentiles, most, least))
     })

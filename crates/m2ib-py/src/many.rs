@@ -99,7 +99,7 @@ enum Key {
 
 /// An image on its way.
 enum Ready {
-    Encoded(m2ib::EncodedImage, Option<Arc<DynamicImage>>),
+    Encoded(Box<m2ib::EncodedImage>, Option<Arc<DynamicImage>>),
     /// For methods that want more than its encoding.
     Open(Arc<DynamicImage>),
 }
@@ -247,7 +247,7 @@ fn chunk_of(
                 return Ok(Ready::Open(image.into()));
             }
             let encoded = explainer.encode_image(&image)?;
-            Ok(Ready::Encoded(encoded, keep.then(|| image.into())))
+            Ok(Ready::Encoded(encoded.into(), keep.then(|| image.into())))
         };
         Ok((key, ready().map(Arc::new)))
     });
@@ -302,7 +302,7 @@ fn chunk_of(
                 .collect();
             let fit = ready.iter().filter_map(|pair| match pair {
                 Ok((image, text)) => match &**image {
-                    Ready::Encoded(image, _) => Some((image, *text)),
+                    Ready::Encoded(image, _) => Some((&**image, *text)),
                     Ready::Open(_) => None,
                 },
                 Err(_) => None,

@@ -43,6 +43,7 @@ def test_what_it_says(attribution: m2ib.Attribution) -> None:
 
     assert attribution.method == "m2ib-fine"
     assert attribution.probability is None
+    assert attribution.rank == (1, 221)
     assert [notice.kind for notice in attribution.warnings] == ["toy"]
     assert str(attribution.warnings[0]).startswith("this model is a toy")
     assert attribution.provenance["seed"] == 0

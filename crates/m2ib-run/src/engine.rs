@@ -32,7 +32,7 @@ pub struct Engine {
 #[derive(Debug)]
 enum By {
     M2ib(Box<Explainer>),
-    Method(DualEncoder, Box<dyn Method>),
+    Method(Box<DualEncoder>, Box<dyn Method>),
 }
 
 impl Engine {
@@ -65,7 +65,7 @@ impl Engine {
         };
         let provenance = m2ib::provenance(&model, about, factory.seed());
         Ok(Self {
-            by: By::Method(model, method),
+            by: By::Method(Box::new(model), method),
             grid,
             provenance,
         })

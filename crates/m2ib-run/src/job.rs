@@ -235,7 +235,9 @@ mod tests {
                     let share = share(places.clone(), number, of, rows);
                     assert_eq!(share.start, next, "{number} of {of}");
                     assert!(
-                        share.start == places.start || share.start % rows == 0 || share.is_empty()
+                        share.start == places.start
+                            || share.start.is_multiple_of(rows)
+                            || share.is_empty()
                     );
                     next = share.end;
                 }

@@ -1,6 +1,6 @@
 //! Small changes of a picture that leave true what is said of it, and the patches that are kept.
 
-use clip_model::clip::Patches;
+use clip_model::Patches;
 use image::RgbImage;
 use rand::seq::SliceRandom;
 use rand::{Rng, RngExt};

@@ -18,7 +18,8 @@ pub struct Example {
 /// A caption, tokenised.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Named {
-    /// Token ids, from the start token to the end token.
+    /// Token ids as the text tower reads them: from the start token to the end token, or with all
+    /// of the padding.
     pub ids: Vec<i64>,
     /// The classes it names.
     pub classes: Vec<usize>,

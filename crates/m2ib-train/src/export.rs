@@ -3,8 +3,7 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use clip_model::Precision;
-use clip_model::clip::Clip;
+use clip_model::{Precision, Trainable};
 use m2ib_tune::write_whole;
 
 use crate::Result;
@@ -16,18 +15,20 @@ pub struct Provenance {
     pub commit: String,
     /// The run's seed.
     pub seed: u64,
-    /// The run's steps.
+    /// The steps made.
     pub steps: u64,
+    /// The steps that the run was to have: the learning rate falls towards the last of them.
+    pub of: u64,
 }
 
 /// Writes `model.safetensors` in half precision and beside it the model's other `files` (name and
-/// content: configuration, preprocessing, tokenizer). transformers' `CLIPModel` and
+/// content: configuration, preprocessing, tokenizer). transformers' `CLIPModel` or `SiglipModel` and
 /// [`DualEncoder::load`](clip_model::DualEncoder::load) read the folder.
 ///
 /// # Errors
 /// [`Error::Tune`](crate::Error::Tune); [`Error::Model`](crate::Error::Model) for weights beyond half precision.
 pub fn export(
-    clip: &Clip,
+    model: &Trainable,
     provenance: &Provenance,
     files: &[(&str, &[u8])],
     folder: &Path,
@@ -37,12 +38,17 @@ pub fn export(
         path: folder.into(),
         source,
     })?;
+    let Provenance { steps, of, .. } = provenance;
+    let steps = match steps == of {
+        true => steps.to_string(),
+        false => format!("{steps} of {of}"),
+    };
     let metadata = HashMap::from([
         ("commit".to_owned(), provenance.commit.clone()),
         ("seed".to_owned(), provenance.seed.to_string()),
-        ("steps".to_owned(), provenance.steps.to_string()),
+        ("steps".to_owned(), steps),
     ]);
-    let weights = clip.to_safetensors(Precision::F16, metadata)?;
+    let weights = model.to_safetensors(Precision::F16, metadata)?;
     for (name, content) in files {
         write_whole(&folder.join(name), content)?;
     }
@@ -52,35 +58,35 @@ pub fn export(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Family;
     use clip_model::DualEncoder;
-    use clip_model::clip::{ClipConfig, random_clip};
 
-    #[test]
-    fn an_exported_folder_loads_and_says_where_it_comes_from() {
+    #[rstest::rstest]
+    fn an_exported_folder_loads_and_says_where_it_comes_from(
+        #[values(Family::Clip, Family::Siglip)] family: Family,
+    ) {
         let folder = tempfile::tempdir().unwrap();
         let device = m2ib_cpu::flex();
-        let config = ClipConfig::from_json(m2ib_emoji::CONFIG, "config.json").unwrap();
-        let clip = random_clip(config, 1, &device);
+        let model = Trainable::random(&family.model_files().config, 1, &device).unwrap();
         let provenance = Provenance {
             commit: "abc".into(),
             seed: 4,
             steps: 9,
+            of: 12,
         };
-        let files: [(&str, &[u8]); 3] = [
-            ("config.json", m2ib_emoji::CONFIG),
-            ("preprocessor_config.json", m2ib_emoji::PREPROCESSOR),
-            ("tokenizer.json", m2ib_emoji::TOKENIZER),
-        ];
-        export(&clip, &provenance, &files, folder.path()).unwrap();
+        export(&model, &provenance, &family.files(), folder.path()).unwrap();
         let loaded = DualEncoder::load(folder.path(), &device).unwrap();
-        assert_eq!(loaded.parameters(), clip.parameters());
+        assert_eq!(loaded.parameters(), model.parameters());
+        assert_eq!(loaded.bias().is_some(), family == Family::Siglip);
+        let size = std::fs::metadata(folder.path().join("model.safetensors"));
+        assert!(size.unwrap().len() < 5_000_000);
         let bytes = std::fs::read(folder.path().join("model.safetensors")).unwrap();
         let (_, header) = safetensors::SafeTensors::read_metadata(&bytes).unwrap();
         let metadata = header.metadata().clone().unwrap();
         let entry = |name: &str| metadata[name].as_str();
         assert_eq!(
             (entry("commit"), entry("seed"), entry("steps")),
-            ("abc", "4", "9")
+            ("abc", "4", "9 of 12")
         );
     }
 }

@@ -1,4 +1,4 @@
-//! Trains the small CLIP model of emoji scenes.
+//! Trains the small models of emoji scenes: the embedded one, which is like CLIP, and one like SigLIP.
 //!
 //! A run is a function of its [`Settings`]: scenes, augmentation and dropped patches of a step
 //! follow from seed and step, so a checkpoint of weights, moments and step continues it exactly.
@@ -15,6 +15,7 @@ mod augmentation;
 mod error;
 mod example;
 mod export;
+mod family;
 mod log;
 mod measures;
 mod scenes;
@@ -26,8 +27,9 @@ mod trainer;
 pub use error::{Error, Result};
 pub use example::{Example, Named, Source};
 pub use export::{Provenance, export};
+pub use family::Family;
 pub use log::{Line, Log};
-pub use m2ib_tune::{Loss, Parameter, State, checkpoint_path, contrastive};
+pub use m2ib_tune::{Loss, Parameter, State, checkpoint_path};
 pub use measures::{Examination, Measures};
 pub use scenes::SceneSource;
 pub use schedule::Schedule;

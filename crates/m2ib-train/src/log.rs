@@ -22,6 +22,9 @@ pub struct Line {
     pub rate: f64,
     /// What cosines are multiplied with.
     pub scale: f64,
+    /// What is added to their multiples, where something is.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub bias: Option<f64>,
     /// The norm of the step's gradients before it was bounded.
     pub gradient_norm: f64,
     /// Since the line before, without measuring and saving.
@@ -126,6 +129,7 @@ mod tests {
             loss: 0.1,
             rate: 1e-3,
             scale: 14.0,
+            bias: Some(-10.0),
             gradient_norm: 2.0,
             images_per_second: 300.0,
             validation: None,

@@ -1,7 +1,10 @@
 //! What a run depends on.
 
+use clip_model::Trainable;
 use m2ib_tune::{Error, Result};
 use serde::{Deserialize, Serialize};
+
+use crate::Family;
 
 /// Scenes that a seed may use, as a power of two: far more than a run takes.
 pub(crate) const SCENES_OF_A_SEED: u32 = 40;
@@ -10,6 +13,9 @@ pub(crate) const SCENES_OF_A_SEED: u32 = 40;
 /// aside). Stored with every checkpoint.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Settings {
+    /// Whose towers and whose loss.
+    #[serde(default)]
+    pub family: Family,
     /// Of the first weights, the choice of scenes, augmentation and dropped patches.
     pub seed: u64,
     /// Updates in all.
@@ -34,6 +40,7 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
+            family: Family::default(),
             seed: 0,
             steps: 5_700,
             batch: 128,
@@ -48,6 +55,21 @@ impl Default for Settings {
 }
 
 impl Settings {
+    /// The model that training starts from.
+    ///
+    /// A bias starts where random pairs are held to be as rare as they are in a batch: at −ln n of n
+    /// images. (SigLIP's −10 is that of its batches of 32,000; a step of Adam is as long as its rate, so
+    /// that from there it would hardly move in a short run.)
+    ///
+    /// # Errors
+    /// None in practice: the configuration is the family's own.
+    pub fn base(&self) -> crate::Result<Trainable> {
+        let config = self.family.model_files().config;
+        let mut base = Trainable::random(&config, self.seed, &m2ib_cpu::flex())?;
+        base.bias = base.bias.map(|_| -(self.batch as f32).ln());
+        Ok(base)
+    }
+
     /// # Errors
     /// [`Error::Setting`] for the first that makes no sense.
     pub fn check(&self) -> Result<()> {

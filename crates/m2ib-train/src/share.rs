@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use burn::tensor::{Tensor, TensorData};
-use clip_model::clip::{Clip, Gradients, Patches, TrainingPass};
+use clip_model::{Gradients, Patches, Trainable, TrainingPass};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
@@ -72,9 +72,9 @@ impl Share {
     }
 
     /// Runs both towers.
-    pub(crate) fn forward<'a>(&mut self, clip: &'a Clip) -> Result<Passes<'a>> {
+    pub(crate) fn forward<'a>(&mut self, model: &'a Trainable) -> Result<Passes<'a>> {
         let patches = std::mem::take(&mut self.patches.values);
-        let image = clip.image.training_pass(Patches {
+        let image = model.image.training_pass(Patches {
             values: patches,
             ..self.patches.clone()
         })?;
@@ -85,7 +85,7 @@ impl Share {
                 .iter()
                 .map(|&caption| self.captions[caption].ids.clone())
                 .collect();
-            (chosen.to_vec(), clip.text.training_pass(&captions))
+            (chosen.to_vec(), model.text.training_pass(&captions))
         });
         Ok(Passes {
             texts: texts.collect(),
@@ -102,6 +102,11 @@ pub(crate) struct Passes<'a> {
 }
 
 impl Passes<'_> {
+    /// Numbers of an embedding.
+    pub(crate) fn width(&self) -> usize {
+        self.image.embedding.dims()[1]
+    }
+
     /// `[images, width]`
     pub(crate) fn images(&self) -> Result<Vec<f32>> {
         Ok(self.image.values()?)

@@ -2,22 +2,21 @@
 
 use std::ops::Range;
 
-use burn::tensor::Device;
-use clip_model::clip::{Clip, ClipConfig, Gradients};
+use clip_model::{Gradients, ImageTower, Trainable};
 use m2ib_core::Lanes;
-use m2ib_tune::{LOGIT_SCALE, Update, gradient_norm};
+use m2ib_tune::{Update, gradient_norm, matching};
 
 use crate::share::{Grid, Passes, Share};
-use crate::{Loss, Result, Schedule, Settings, Source, State, contrastive};
+use crate::{Loss, Result, Schedule, Settings, Source, State};
 
 /// Trains a model on the examples of a source.
 pub struct Trainer<S> {
     settings: Settings,
-    config: ClipConfig,
+    /// The model that it started from.
+    base: Trainable,
     source: S,
     state: State,
     lanes: Lanes,
-    device: Device,
     /// The next step's batch, made while this step's gradients were computed.
     prepared: Option<Vec<Share>>,
 }
@@ -33,6 +32,8 @@ pub struct Report {
     pub rate: f64,
     /// What cosines are multiplied with, before the update.
     pub scale: f64,
+    /// What is added to their multiples, where something is.
+    pub bias: Option<f64>,
     /// The norm of all gradients together, before it was bounded.
     pub gradient_norm: f64,
 }
@@ -50,26 +51,24 @@ enum Done {
 }
 
 impl<S: Source> Trainer<S> {
-    /// Starts from `state`: fresh ([`State::random`]) or of a checkpoint.
+    /// Starts from `state`, which is that of `base` or of a checkpoint.
     ///
     /// # Errors
     /// [`Error::Tune`](crate::Error::Tune) for a setting that makes no sense; [`Error::Threads`](crate::Error::Threads).
     pub fn new(
         settings: Settings,
-        config: ClipConfig,
+        base: Trainable,
         source: S,
         state: State,
         threads: usize,
-        device: Device,
     ) -> Result<Self> {
         settings.check()?;
         Ok(Self {
             lanes: Lanes::new(threads.min(settings.shares), threads)?,
             settings,
-            config,
+            base,
             source,
             state,
-            device,
             prepared: None,
         })
     }
@@ -88,10 +87,10 @@ impl<S: Source> Trainer<S> {
     ///
     /// # Errors
     /// None in practice: the weights have been its own.
-    pub fn clip(&self) -> Result<Clip> {
-        let mut clip = self.state.clip(&self.config, &self.device)?;
-        clip.computes_on_host(true);
-        Ok(clip)
+    pub fn model(&self) -> Result<Trainable> {
+        let mut model = self.state.put_into(&self.base)?;
+        model.computes_on_host(true);
+        Ok(model)
     }
 
     /// One update.
@@ -104,10 +103,11 @@ impl<S: Source> Trainer<S> {
             Some(shares) => shares,
             None => self.prepare(step)?,
         };
-        let clip = self.clip()?;
-        let (loss, mut gradients, prepared) = self.gradients(&clip, &mut shares, step)?;
+        let model = self.model()?;
+        let (loss, mut gradients, prepared) = self.gradients(&model, &mut shares, step)?;
         self.prepared = prepared;
-        gradients.add(LOGIT_SCALE.into(), vec![loss.log_scale as f32]);
+        loss.add_around(&mut gradients);
+        let logits = self.state.logits();
         let finite = |what, found: f64| match found.is_finite() {
             true => Ok(found),
             false => Err(m2ib_tune::Error::NotFinite { what, found, step }),
@@ -118,7 +118,8 @@ impl<S: Source> Trainer<S> {
             step,
             loss: loss.value,
             rate: Schedule(&self.settings).rate(step),
-            scale: self.state.log_scale().exp(),
+            scale: logits.log_scale.exp(),
+            bias: logits.bias,
             gradient_norm,
         };
         let update = Update {
@@ -133,18 +134,18 @@ impl<S: Source> Trainer<S> {
     /// Loss and gradients of a batch, and the next step's batch.
     fn gradients(
         &self,
-        clip: &Clip,
+        model: &Trainable,
         shares: &mut [Share],
         step: u64,
     ) -> Result<(Loss, Gradients, Option<Vec<Share>>)> {
         let all: Vec<&mut Share> = shares.iter_mut().collect();
         let passes = self.lanes.map(all, |share| {
-            let passes = share.forward(clip)?;
+            let passes = share.forward(model)?;
             let (images, captions) = (passes.images()?, passes.captions()?);
             Ok((passes, images, captions))
         });
         let passes = passes.into_iter().collect::<Result<Vec<_>>>()?;
-        let width = self.config.projection_dim;
+        let width = passes.first().map_or(0, |(passes, ..)| passes.width());
         let (mut images, mut captions) = (Vec::new(), Vec::new());
         for (_, here, there) in &passes {
             images.extend_from_slice(here);
@@ -155,8 +156,8 @@ impl<S: Source> Trainer<S> {
         let is_true = objects.flat_map(|objects| named().map(|named| named.is_true_of(objects)));
         let is_true: Vec<bool> = is_true.collect();
         let owners: Vec<usize> = (0..captions.len() / width).map(|j| j / 2).collect();
-        let scale = self.state.log_scale();
-        let loss = contrastive(&images, &captions, width, scale, &owners, &is_true);
+        let logits = self.state.logits();
+        let loss = matching(&images, &captions, width, logits, &owners, &is_true);
 
         let (mut to_images, mut to_captions) = (&loss.images[..], &loss.captions[..]);
         let mut jobs = Vec::new();
@@ -195,8 +196,8 @@ impl<S: Source> Trainer<S> {
 
     fn make(&self, step: u64, places: Range<usize>) -> Result<Share> {
         let grid = Grid {
-            image: self.config.vision.image_size,
-            patch: self.config.vision.patch_size,
+            image: self.base.image.image_size()[0],
+            patch: self.base.image.patch()[0],
         };
         Share::make(&self.source, &self.settings, grid, step, places)
     }

@@ -2,7 +2,7 @@
 //! m ← β₁ m + (1 − β₁) g, v ← β₂ v + (1 − β₂) g²,
 //! x ← (1 − η λ) x − η m/(1 − β₁ᵗ) / (√(v/(1 − β₂ᵗ)) + ε).
 
-use clip_model::clip::Gradients;
+use clip_model::Gradients;
 
 use crate::Parameter;
 

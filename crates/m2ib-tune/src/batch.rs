@@ -3,12 +3,14 @@
 use std::sync::Arc;
 
 use burn::tensor::{Tensor, TensorData};
-use clip_model::TextTower;
-use clip_model::clip::{Clip, Gradients, Patches, TrainingPass};
+use clip_model::{Gradients, ImageTower, Patches, TextTower, Tower, Trainable, TrainingPass};
 use m2ib_core::Lanes;
 
 use crate::prefix::{Entered, Prefix};
 use crate::{Error, Example, Examples, Result};
+
+/// Colours of a pixel.
+const CHANNELS: usize = 3;
 
 /// Examples that pass the towers together when nothing is trained.
 const TOGETHER: usize = 16;
@@ -55,12 +57,12 @@ impl Embeddings {
 ///
 /// # Errors
 /// [`Error::Source`], [`Error::Example`].
-pub fn embed(clip: &Clip, examples: &dyn Examples, lanes: &Lanes) -> Result<Embeddings> {
+pub fn embed(model: &Trainable, examples: &dyn Examples, lanes: &Lanes) -> Result<Embeddings> {
     let indices: Vec<usize> = (0..examples.count()).collect();
     let shares = indices.chunks(TOGETHER).collect();
     let found = lanes.map(shares, |indices: &[usize]| -> Result<Embeddings> {
-        let share = Share::load(clip, examples, None, indices)?;
-        share.forward(clip)?.embeddings()
+        let share = Share::load(model, examples, None, indices)?;
+        share.forward(model)?.embeddings()
     });
     let mut all = Embeddings::default();
     for share in found {
@@ -73,14 +75,14 @@ pub fn embed(clip: &Clip, examples: &dyn Examples, lanes: &Lanes) -> Result<Embe
 pub(crate) enum Share<'a> {
     /// As it enters the towers.
     Whole(Vec<Example>),
-    /// As it enters the trained part of them.
+    /// As it enters the trained part of them, with the number of tokens of each caption.
     Entered(&'a Prefix, Vec<Arc<Entered>>, Vec<usize>),
 }
 
 impl<'a> Share<'a> {
     /// Loads examples, and runs what is not trained.
     pub(crate) fn load(
-        clip: &Clip,
+        model: &Trainable,
         examples: &dyn Examples,
         prefix: Option<&'a Prefix>,
         indices: &[usize],
@@ -88,7 +90,7 @@ impl<'a> Share<'a> {
         let load = |index: usize| -> Result<Example> {
             let example = examples.example(index);
             let example = example.map_err(|source| Error::Source { index, source })?;
-            check(clip, index, &example)?;
+            check(model, index, &example)?;
             Ok(example)
         };
         let Some(prefix) = prefix else {
@@ -97,16 +99,16 @@ impl<'a> Share<'a> {
         };
         let entered = indices.iter().map(|&index| match prefix.kept(index) {
             Some(kept) => Ok(kept),
-            None => prefix.enter(clip, index, &load(index)?),
+            None => prefix.enter(model, index, &load(index)?),
         });
         let entered = entered.collect::<Result<Vec<_>>>()?;
-        let width = clip.config.text.hidden_size;
-        let pooled = entered.iter().map(|x| x.text.len() / width - 1).collect();
-        Ok(Self::Entered(prefix, entered, pooled))
+        let width = model.text.width();
+        let lengths = entered.iter().map(|x| x.text.len() / width).collect();
+        Ok(Self::Entered(prefix, entered, lengths))
     }
 
     /// Runs both towers.
-    pub(crate) fn forward(self, clip: &Clip) -> Result<Passes<'_>> {
+    pub(crate) fn forward(self, model: &Trainable) -> Result<Passes<'_>> {
         Ok(match self {
             Self::Whole(examples) => Passes {
                 meanings: examples.iter().map(|example| example.meaning).collect(),
@@ -116,22 +118,21 @@ impl<'a> Share<'a> {
                     .collect(),
                 text: {
                     let captions: Vec<_> = examples.iter().map(|e| e.ids.clone()).collect();
-                    clip.text.training_pass(&captions)
+                    model.text.training_pass(&captions)
                 },
-                image: clip.image.training_pass(patches(clip, &examples))?,
+                image: model.image.training_pass(patches(model, &examples))?,
             },
-            Self::Entered(prefix, entered, pooled) => {
+            Self::Entered(prefix, entered, lengths) => {
                 let (image, text) = prefix.starts;
                 let images = entered.iter().map(|x| &x.image[..]);
                 let captions = entered.iter().map(|x| &x.text[..]);
-                let vision = clip.config.vision.hidden_size;
-                let images = padded(images, vision, clip);
-                let captions = padded(captions, clip.config.text.hidden_size, clip);
+                let images = padded(images, model.image.width(), model);
+                let captions = padded(captions, model.text.width(), model);
                 Passes {
                     meanings: entered.iter().map(|x| x.meaning).collect(),
                     also: entered.iter().map(|x| x.also.clone()).collect(),
-                    image: clip.image.training_pass_from(image, images),
-                    text: clip.text.training_pass_from(text, captions, &pooled),
+                    image: model.image.training_pass_from(image, images),
+                    text: model.text.training_pass_from(text, captions, &lengths),
                 }
             }
         })
@@ -173,39 +174,41 @@ impl Passes<'_> {
 }
 
 /// That an example is what the towers take, and finite.
-fn check(clip: &Clip, index: usize, example: &Example) -> Result<()> {
-    let vision = &clip.config.vision;
-    let (channels, side) = (vision.num_channels, vision.image_size);
-    let expected = channels * side * side;
+fn check(model: &Trainable, index: usize, example: &Example) -> Result<()> {
+    let [height, width] = model.image.image_size();
+    let expected = CHANNELS * height * width;
     let unfit = |reason| Err(Error::Example { index, reason });
     if example.pixels.len() != expected {
         return unfit(format!(
-            "it has {} numbers of pixels, expected {channels} × {side} × {side} = {expected}",
+            "it has {} numbers of pixels, expected {CHANNELS} × {height} × {width} = {expected}",
             example.pixels.len()
         ));
     }
     if let Some(pixel) = example.pixels.iter().find(|pixel| !pixel.is_finite()) {
         return unfit(format!("a pixel is {pixel}, expected finite numbers"));
     }
-    match clip.text.ids(&example.ids) {
-        Ok(_) => Ok(()),
-        Err(error) => unfit(error.to_string()),
-    }
+    let ids = model.text.ids(&example.ids);
+    // How many there must be, too, where captions are read with their padding.
+    let read = ids.and_then(|_| match model.text.reads_padding() {
+        true => model.text.layout_of_ids(&example.ids).map(drop),
+        false => Ok(()),
+    });
+    read.or_else(|error| unfit(error.to_string()))
 }
 
 /// Every patch of some images.
-fn patches(clip: &Clip, examples: &[Example]) -> Patches {
-    let vision = &clip.config.vision;
-    let (size, side) = (vision.image_size, vision.patch_size);
-    let per_side = vision.patches_per_side();
-    let places = per_side * per_side;
-    let mut values = Vec::with_capacity(examples.len() * vision.num_channels * size * size);
+fn patches(model: &Trainable, examples: &[Example]) -> Patches {
+    let [height, width] = model.image.image_size();
+    let [side, _] = model.image.patch();
+    let [rows, columns] = model.image.grid();
+    let places = rows * columns;
+    let mut values = Vec::with_capacity(examples.len() * places * CHANNELS * side * side);
     for example in examples {
         for place in 0..places {
-            let (top, left) = (place / per_side * side, place % per_side * side);
-            for row in (0..vision.num_channels).flat_map(|c| (0..side).map(move |y| (c, y))) {
+            let (top, left) = (place / columns * side, place % columns * side);
+            for row in (0..CHANNELS).flat_map(|c| (0..side).map(move |y| (c, y))) {
                 let (channel, y) = row;
-                let start = (channel * size + top + y) * size + left;
+                let start = (channel * height + top + y) * width + left;
                 values.extend_from_slice(&example.pixels[start..start + side]);
             }
         }
@@ -225,7 +228,7 @@ fn patches(clip: &Clip, examples: &[Example]) -> Patches {
 fn padded<'a>(
     rows: impl ExactSizeIterator<Item = &'a [f32]> + Clone,
     width: usize,
-    clip: &Clip,
+    model: &Trainable,
 ) -> Tensor<3> {
     let batch = rows.len();
     let longest = rows.clone().map(<[f32]>::len).max().unwrap_or(0);
@@ -235,5 +238,5 @@ fn padded<'a>(
         values.resize((place + 1) * longest, 0.0);
     }
     let data = TensorData::new(values, [batch, longest / width, width]);
-    Tensor::from_data(data, &clip.device())
+    Tensor::from_data(data, &model.device())
 }

@@ -53,6 +53,14 @@ pub enum Error {
         /// Their format.
         found: Precision,
     },
+    /// A model with a weight that is no number.
+    #[error(
+        "the model's {name} holds a value that is not finite, expected finite numbers to train from"
+    )]
+    Weight {
+        /// The weight's name.
+        name: String,
+    },
     /// A checkpoint of a run with other settings.
     #[error("{path} is of a run with other settings: {differences}")]
     OtherSettings {

@@ -10,7 +10,8 @@ pub type Failure = Box<dyn std::error::Error + Send + Sync>;
 pub struct Example {
     /// `[channels, height, width]`, normalised as the model expects it.
     pub pixels: Vec<f32>,
-    /// Token ids from the start token to the one that is pooled, which is the last.
+    /// Token ids as the text tower reads them: to a causal one from the start token to the one that
+    /// is pooled, which is the last; to one that reads padding all of it.
     pub ids: Vec<i64>,
     /// Examples of one meaning are true of each other's pictures, as those of equal captions are:
     /// they are not held against each other. Give all of them different ones for the plain loss.

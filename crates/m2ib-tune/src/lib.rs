@@ -1,8 +1,9 @@
-//! Contrastive training of CLIP's towers.
+//! Training of image and text towers to match.
 //!
-//! - [`Tuner`] fine-tunes a loaded model on pictures with one caption each: the whole of it or the
-//!   last blocks of both towers, whose inputs are then computed once.
-//! - The parts that any such training needs: the [`contrastive`] loss, [`State`] with AdamW and the
+//! - [`Tuner`] fine-tunes a loaded model of any family on pictures with one caption each: the whole of
+//!   it or the last blocks of both towers, whose inputs are then computed once.
+//! - The parts that any such training needs: the [`contrastive`] loss of CLIP and the [`sigmoid`] loss
+//!   of SigLIP, [`State`] with AdamW and the
 //!   [`learning_rate`] of a step, a [`Checkpoint`] that a run goes on from to the bit.
 //!
 //! A step cuts its batch into shares. Each runs both towers forward; the embeddings are brought
@@ -31,9 +32,9 @@ pub use batch::{Embeddings, embed};
 pub use checkpoint::{Checkpoint, checkpoint_path, differences, write_whole};
 pub use error::{Error, Result};
 pub use example::{Example, Examples, Failure};
-pub use loss::{Loss, contrastive};
+pub use loss::{Logits, Loss, contrastive, matching, sigmoid};
 pub use prefix::DEFAULT_CACHE;
 pub use schedule::learning_rate;
 pub use settings::{Blocks, TuneSettings};
-pub use state::{LOGIT_SCALE, Parameter, State, Update};
+pub use state::{Parameter, State, Update};
 pub use tuner::{Run, StepReport, Tuner};

@@ -4,8 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use burn::tensor::{Tensor, TensorData};
-use clip_model::clip::Clip;
-use clip_model::{ImageTower, TextTower, Tower};
+use clip_model::{ImageTower, LOGIT_BIAS, LOGIT_SCALE, TextTower, Tower, Trainable};
 
 use crate::{Blocks, Example, Result};
 
@@ -39,13 +38,13 @@ struct Kept {
 
 impl Prefix {
     /// Of a model of which `blocks` are trained; none where all are.
-    pub(crate) fn new(clip: &Clip, blocks: Blocks, limit: usize) -> Option<Self> {
+    pub(crate) fn new(model: &Trainable, blocks: Blocks, limit: usize) -> Option<Self> {
         let Blocks::Last(count) = blocks else {
             return None;
         };
         let start = |depth: usize| depth.saturating_sub(count);
         Some(Self {
-            starts: (start(clip.image.depth()), start(clip.text.depth())),
+            starts: (start(model.image.depth()), start(model.text.depth())),
             limit,
             kept: Mutex::new(Kept::default()),
         })
@@ -58,13 +57,18 @@ impl Prefix {
             let index: usize = rest.split('.').next()?.parse().ok()?;
             Some(index >= start)
         };
-        let behind = ["vision_model.post_layernorm", "text_model.final_layer_norm"];
+        let behind = [
+            "vision_model.post_layernorm.",
+            "vision_model.head.",
+            "visual_projection.",
+            "text_model.final_layer_norm.",
+            "text_projection.",
+        ];
         block("vision_model.encoder.layers.", self.starts.0)
             .or_else(|| block("text_model.encoder.layers.", self.starts.1))
             .unwrap_or_else(|| {
-                name == crate::LOGIT_SCALE
-                    || name.ends_with("_projection.weight")
-                    || behind.iter().any(|norm| name.starts_with(norm))
+                [LOGIT_SCALE, LOGIT_BIAS].contains(&name)
+                    || behind.iter().any(|part| name.starts_with(part))
             })
     }
 
@@ -78,20 +82,21 @@ impl Prefix {
     /// so that the numbers do not depend on the company it is in.
     pub(crate) fn enter(
         &self,
-        clip: &Clip,
+        model: &Trainable,
         index: usize,
         example: &Example,
     ) -> Result<Arc<Entered>> {
-        let vision = &clip.config.vision;
-        let shape = [1, vision.num_channels, vision.image_size, vision.image_size];
-        let data = TensorData::new(example.pixels.clone(), shape);
-        let image = clip.image.embed(Tensor::from_data(data, &clip.device()))?;
-        let text = clip.text.embed(clip.text.ids(&example.ids)?);
-        let whole = clip.image.layout([vision.image_size; 2])?;
-        let layout = clip.text.layout_of_ids(&example.ids)?;
+        let size @ [height, width] = model.image.image_size();
+        let data = TensorData::new(example.pixels.clone(), [1, 3, height, width]);
+        let image = model
+            .image
+            .embed(Tensor::from_data(data, &model.device()))?;
+        let text = model.text.embed(model.text.ids(&example.ids)?);
+        let whole = model.image.layout(size)?;
+        let layout = model.text.layout_of_ids(&example.ids)?;
         let entered = Arc::new(Entered {
-            image: values(clip.image.blocks(0..self.starts.0, image, &whole))?,
-            text: values(clip.text.blocks(0..self.starts.1, text, &layout))?,
+            image: values(model.image.blocks(0..self.starts.0, image, &whole))?,
+            text: values(model.text.blocks(0..self.starts.1, text, &layout))?,
             meaning: example.meaning,
             also: example.also.clone(),
         });

@@ -1,26 +1,23 @@
 //! All that a run carries from step to step.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
-use burn::tensor::{Device, TensorData};
-use clip_model::Precision;
-use clip_model::clip::{Clip, ClipConfig, Gradients, random_clip};
-use safetensors::SafeTensors;
+use burn::tensor::TensorData;
+use clip_model::{Gradients, LOGIT_BIAS, LOGIT_SCALE, Precision, Trainable};
 
 use crate::adamw::AdamW;
-use crate::{Error, Result};
+use crate::{Error, Logits, Result};
 
-/// The name of the scale between the towers, which is trained as a logarithm.
-pub const LOGIT_SCALE: &str = "logit_scale";
-/// Where the scale is stopped, as in CLIP: beyond, training becomes unstable.
+/// Where the scale is stopped, as in CLIP: beyond, training becomes unstable. (SigLIP's, which are
+/// not stopped, go beyond it.)
 const LARGEST_SCALE: f32 = 100.0;
 /// The norm of all gradients together beyond which they are scaled down to it.
 const LARGEST_NORM: f64 = 1.0;
 
-/// A weight with its moments, in the layout of Hugging Face's files.
+/// A weight with its moments, as [`Trainable::tensors`] hands it out.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Parameter {
-    /// Hugging Face's name.
+    /// Its name.
     pub name: String,
     /// Its shape there.
     pub shape: Vec<usize>,
@@ -47,7 +44,8 @@ impl Parameter {
 
     /// Whether weight decay applies: to matrices that multiply activations.
     pub fn decays(&self) -> bool {
-        self.shape.len() >= 2 && !self.name.contains("embedding")
+        let is_matrix = !self.name.contains("embedding") && !self.name.ends_with("probe");
+        self.shape.len() >= 2 && is_matrix
     }
 }
 
@@ -72,60 +70,44 @@ pub struct Update {
 }
 
 impl State {
-    /// Freshly drawn weights.
-    ///
-    /// # Errors
-    /// None in practice: random weights can be written.
-    pub fn random(config: &ClipConfig, seed: u64, device: &Device) -> Result<Self> {
-        Self::of(&random_clip(config.clone(), seed, device), |_| true)
-    }
-
     /// Those weights of a model whose names are `chosen`, without a past.
     ///
     /// # Errors
-    /// [`Error::Precision`] for a model whose weights are not in single precision; [`Error::Model`]
+    /// [`Error::Precision`] for a model whose weights are not in single precision; [`Error::Weight`]
     /// for weights that are not finite.
-    pub fn of(clip: &Clip, chosen: impl Fn(&str) -> bool) -> Result<Self> {
-        if clip.precision() != Precision::F32 {
+    pub fn of(model: &Trainable, chosen: impl Fn(&str) -> bool) -> Result<Self> {
+        if model.precision() != Precision::F32 {
             return Err(Error::Precision {
-                found: clip.precision(),
+                found: model.precision(),
             });
         }
-        let bytes = clip.to_safetensors(Precision::F32, HashMap::new())?;
-        let file = SafeTensors::deserialize(&bytes).expect("it was just written");
-        let mut parameters: Vec<_> = file
-            .tensors()
-            .into_iter()
-            .filter(|(name, _)| chosen(name))
-            .map(|(name, tensor)| {
-                let values = tensor.data().chunks_exact(4);
-                let values = values.map(|x| f32::from_le_bytes([x[0], x[1], x[2], x[3]]));
-                Parameter::new(name, tensor.shape().to_vec(), values.collect())
-            })
-            .collect();
-        parameters.sort_by(|a, b| a.name.cmp(&b.name));
+        let tensors = model.tensors()?.into_iter();
+        let tensors = tensors.filter(|(name, _)| chosen(name));
+        let parameters = tensors.map(|(name, data)| {
+            let values = data.iter::<f32>().collect();
+            Parameter::new(name, data.shape().to_vec(), values)
+        });
+        let parameters: Vec<Parameter> = parameters.collect();
+        let is_broken = |parameter: &&Parameter| parameter.values.iter().any(|x| !x.is_finite());
+        if let Some(broken) = parameters.iter().find(is_broken) {
+            return Err(Error::Weight {
+                name: broken.name.clone(),
+            });
+        }
         Ok(Self {
             step: 0,
             parameters,
         })
     }
 
-    /// The model of these weights.
-    ///
-    /// # Errors
-    /// If they do not fit the configuration.
-    pub fn clip(&self, config: &ClipConfig, device: &Device) -> Result<Clip> {
-        Ok(Clip::from_tensors(config.clone(), self.tensors(), device)?)
-    }
-
     /// A model with these weights in the place of its own.
     ///
     /// # Errors
     /// If they do not fit it.
-    pub fn put_into(&self, model: &Clip) -> Result<Clip> {
-        let mut clip = model.clone();
-        clip.set_weights(self.tensors())?;
-        Ok(clip)
+    pub fn put_into(&self, model: &Trainable) -> Result<Trainable> {
+        let mut changed = model.clone();
+        changed.set_weights(self.tensors())?;
+        Ok(changed)
     }
 
     fn tensors(&self) -> BTreeMap<String, TensorData> {
@@ -155,14 +137,23 @@ impl State {
         self.bound_scale();
     }
 
-    /// The logarithm of the scale between the towers.
-    pub fn log_scale(&self) -> f64 {
-        let scale = self.parameters.iter().find(|p| p.name == LOGIT_SCALE);
-        scale.map_or(0.0, |scale| f64::from(scale.values[0]))
+    /// What cosines become scores by.
+    pub fn logits(&self) -> Logits {
+        let number = |name| {
+            let found = self.parameters.iter().find(|p| p.name == name);
+            found.map(|found| f64::from(found.values[0]))
+        };
+        Logits {
+            log_scale: number(LOGIT_SCALE).unwrap_or(0.0),
+            bias: number(LOGIT_BIAS),
+        }
     }
 
     /// Stops the scale at 100.
     fn bound_scale(&mut self) {
+        if self.logits().bias.is_some() {
+            return;
+        }
         let scale = self.parameters.iter_mut().find(|p| p.name == LOGIT_SCALE);
         if let Some(scale) = scale {
             scale.values[0] = scale.values[0].min(LARGEST_SCALE.ln());

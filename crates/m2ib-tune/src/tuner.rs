@@ -2,15 +2,15 @@
 
 use std::path::Path;
 
-use clip_model::clip::{Clip, Gradients};
+use clip_model::{Gradients, Trainable};
 use m2ib_core::Lanes;
 use serde::{Deserialize, Serialize};
 
 use crate::batch::{Embeddings, Share};
 use crate::prefix::Prefix;
 use crate::{
-    Checkpoint, DEFAULT_CACHE, Error, Examples, LOGIT_SCALE, Loss, Result, State, TuneSettings,
-    Update, contrastive, gradient_norm, learning_rate, order,
+    Checkpoint, DEFAULT_CACHE, Error, Examples, Loss, Result, State, TuneSettings, Update,
+    gradient_norm, learning_rate, matching, order,
 };
 
 /// All that a fine-tuned model depends on; a checkpoint of another run is refused.
@@ -42,21 +42,22 @@ pub struct StepReport {
     pub gradient_norm: f64,
 }
 
-/// Fine-tunes a model on pictures with one caption each: CLIP's symmetric contrastive loss with the
-/// model's own scale, AdamW, a warm-up and a cosine.
+/// Fine-tunes a model on pictures with one caption each: the loss it was made for (CLIP's symmetric
+/// contrastive one, or SigLIP's of each pair) with the model's own scale and bias, AdamW, a warm-up
+/// and a cosine.
 ///
 /// The result is a function of model, examples and settings: neither threads, nor the memory for
 /// latents, nor an interruption change a bit of it.
 ///
 /// ```no_run
-/// # use clip_model::clip::Clip;
+/// # use clip_model::Trainable;
 /// # use m2ib_tune::{Blocks, Example, Result, TuneSettings, Tuner};
-/// # fn tune(clip: &Clip, examples: &Vec<Example>) -> Result<Clip> {
+/// # fn tune(model: &Trainable, examples: &Vec<Example>) -> Result<Trainable> {
 /// let settings = TuneSettings {
 ///     blocks: Blocks::Last(2),
 ///     ..TuneSettings::default()
 /// };
-/// let mut tuner = Tuner::new(clip, examples, settings, 4)?;
+/// let mut tuner = Tuner::new(model, examples, settings, 4)?;
 /// tuner.resume("runs/first".as_ref())?;
 /// tuner.run(Some(("runs/first".as_ref(), 100)), &mut |report| {
 ///     let _ = report.loss;
@@ -65,7 +66,7 @@ pub struct StepReport {
 /// ```
 pub struct Tuner<'a> {
     run: Run,
-    base: &'a Clip,
+    base: &'a Trainable,
     examples: &'a dyn Examples,
     prefix: Option<Prefix>,
     state: State,
@@ -78,7 +79,7 @@ impl<'a> Tuner<'a> {
     /// # Errors
     /// [`Error::Setting`], [`Error::TooFewExamples`], [`Error::Precision`], [`Error::Threads`].
     pub fn new(
-        model: &'a Clip,
+        model: &'a Trainable,
         examples: &'a dyn Examples,
         settings: TuneSettings,
         threads: usize,
@@ -151,7 +152,7 @@ impl<'a> Tuner<'a> {
     ///
     /// # Errors
     /// None in practice: the weights are its own.
-    pub fn clip(&self) -> Result<Clip> {
+    pub fn model(&self) -> Result<Trainable> {
         self.state.put_into(self.base)
     }
 
@@ -164,7 +165,7 @@ impl<'a> Tuner<'a> {
         &mut self,
         checkpoints: Option<(&Path, u64)>,
         progress: &mut dyn FnMut(StepReport),
-    ) -> Result<Clip> {
+    ) -> Result<Trainable> {
         while self.state.step < self.steps() {
             let report = self.step()?;
             progress(report);
@@ -175,7 +176,7 @@ impl<'a> Tuner<'a> {
                 self.save(folder)?;
             }
         }
-        self.clip()
+        self.model()
     }
 
     /// One update.
@@ -187,8 +188,8 @@ impl<'a> Tuner<'a> {
         let (settings, count) = (&self.run.settings, self.examples.count());
         let step = self.state.step + 1;
         let indices = order::of_step(settings, count, step);
-        let clip = self.clip()?;
-        let (loss, gradients) = self.gradients(&clip, &indices)?;
+        let model = self.model()?;
+        let (loss, gradients) = self.gradients(&model, &indices)?;
         let finite = |what, found: f64| match found.is_finite() {
             true => Ok(found),
             false => Err(Error::NotFinite { what, found, step }),
@@ -205,7 +206,7 @@ impl<'a> Tuner<'a> {
             of: self.steps(),
             loss: loss.value,
             rate: update.rate,
-            scale: self.state.log_scale().exp(),
+            scale: self.state.logits().log_scale.exp(),
             gradient_norm: update.gradient_norm,
         };
         self.state.update(&gradients, update);
@@ -213,12 +214,12 @@ impl<'a> Tuner<'a> {
     }
 
     /// Loss and gradients of a batch.
-    fn gradients(&self, clip: &Clip, indices: &[usize]) -> Result<(Loss, Gradients)> {
+    fn gradients(&self, model: &Trainable, indices: &[usize]) -> Result<(Loss, Gradients)> {
         let share = indices.len().div_ceil(self.run.settings.shares);
         let shares = indices.chunks(share).collect();
         let passes = self.lanes.map(shares, |indices: &[usize]| {
-            let share = Share::load(clip, self.examples, self.prefix.as_ref(), indices)?;
-            let passes = share.forward(clip)?;
+            let share = Share::load(model, self.examples, self.prefix.as_ref(), indices)?;
+            let passes = share.forward(model)?;
             let embeddings = passes.embeddings()?;
             Ok::<_, Error>((passes, embeddings))
         });
@@ -230,11 +231,11 @@ impl<'a> Tuner<'a> {
             backward.push((passes, start..all.images.len()));
         }
         let owners: Vec<usize> = (0..all.meanings.len()).collect();
-        let (scale, is_true) = (self.state.log_scale(), all.is_true());
+        let (logits, is_true) = (self.state.logits(), all.is_true());
         let Embeddings {
             images, captions, ..
         } = &all;
-        let loss = || contrastive(images, captions, all.width, scale, &owners, &is_true);
+        let loss = || matching(images, captions, all.width, logits, &owners, &is_true);
         let loss = self.lanes.together(loss);
         let found = self.lanes.map(backward, |(passes, range)| {
             passes.backward(&loss.images[range.clone()], &loss.captions[range])
@@ -243,7 +244,7 @@ impl<'a> Tuner<'a> {
         for found in found {
             gradients.merge(found?);
         }
-        gradients.add(LOGIT_SCALE.into(), vec![loss.log_scale as f32]);
+        loss.add_around(&mut gradients);
         Ok((loss, gradients))
     }
 }

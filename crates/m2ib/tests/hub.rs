@@ -8,7 +8,7 @@ mod site;
 use std::path::Path;
 
 use m2ib::clip_model::ModelFiles;
-use m2ib::hub::{HubOptions, HubReason, Progress, fetch};
+use m2ib::hub::{self, HubOptions, HubReason, Progress, fetch};
 use site::{COMMIT, Hub, closing_midway, sending_on_and_on};
 
 const ID: &str = "tiny/clip";
@@ -404,4 +404,48 @@ fn a_processor_of_transformers_5_is_found_where_there_is_no_other() {
     let asked = hub.asked().len();
     assert!(fetch(ID, &options, None).is_ok());
     assert_eq!(hub.asked().len(), asked);
+}
+
+/// An adapter in a folder, of a model that has an id.
+#[test]
+fn an_adapters_base_is_fetched_by_its_id_and_offline_is_told_by_name() {
+    let (hub, cache) = (Hub::new(), tempfile::tempdir().unwrap());
+    let adapter = tempfile::tempdir().unwrap();
+    let place = adapter.path();
+    let config = format!(r#"{{"peft_type": "LORA", "base_model_name_or_path": "{ID}"}}"#);
+    std::fs::write(place.join("adapter_config.json"), config).unwrap();
+    std::fs::write(place.join("adapter_model.safetensors"), "changes").unwrap();
+    let online = options(&hub, cache.path());
+    let offline = HubOptions {
+        offline: true,
+        ..options(&hub, cache.path())
+    };
+    let (file, why) = reason(hub::in_folder(place, &offline, None));
+    assert_eq!(file, "config.json");
+    assert!(why.to_string().contains("HF_HUB_OFFLINE is set"), "{why}");
+    let error = hub::in_folder(place, &offline, None)
+        .unwrap_err()
+        .to_string();
+    assert!(error.contains(ID), "{error}");
+
+    let files = hub::in_folder(place, &online, None).unwrap();
+    assert_eq!(weights(&files), [hub.bytes("model.safetensors")]);
+    let names: Vec<String> = files
+        .all()
+        .iter()
+        .map(m2ib::clip_input::Content::name)
+        .collect();
+    assert!(
+        names
+            .iter()
+            .any(|name| name.ends_with("adapter_model.safetensors"))
+    );
+    // What is in the cache now takes no request.
+    assert!(hub::in_folder(place, &offline, None).is_ok());
+
+    // A base that is no id stays a folder that is not there.
+    let config = r#"{"peft_type": "LORA", "base_model_name_or_path": "/nowhere/at/all"}"#;
+    std::fs::write(place.join("adapter_config.json"), config).unwrap();
+    let error = hub::in_folder(place, &online, None).unwrap_err();
+    assert!(error.to_string().contains("/nowhere/at/all"), "{error}");
 }

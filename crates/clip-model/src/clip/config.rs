@@ -5,6 +5,10 @@ use clip_input::json_object;
 use serde::{Deserialize, Serialize};
 
 use crate::checked::{MAX_SIZE, activation, check_heads, depth, epsilon, invalid, positive};
+use crate::clip::Pooling;
+use crate::output::ProjectionShape;
+use crate::patch_tower::PatchShape;
+use crate::token_tower::{TextPool, TokenShape};
 use crate::{Activation, Error, Result};
 
 /// What `model_type` says of models of this family.
@@ -149,6 +153,53 @@ impl ClipConfig {
             projection_dim: positive(file, "projection_dim", raw.projection_dim)?,
         };
         Ok(config)
+    }
+
+    /// The dimensions of towers, where both are what CLIP's are.
+    pub(crate) fn of_shapes(image: &PatchShape, text: &TokenShape) -> Option<Self> {
+        let [height, width] = image.image_size;
+        let ProjectionShape::Linear { output, .. } = image.output.projection else {
+            return None;
+        };
+        let TextPool::End(pooling) = text.pool else {
+            return None;
+        };
+        let (block, patch) = (image.block, image.patch_size);
+        let vision = VisionConfig {
+            hidden_size: block.width,
+            intermediate_size: block.inner,
+            num_hidden_layers: image.depth,
+            num_attention_heads: block.heads,
+            num_channels: 3,
+            image_size: height,
+            patch_size: patch,
+            hidden_act: block.activation,
+            layer_norm_eps: block.epsilon,
+        };
+        let block = text.block;
+        let caption = TextConfig {
+            vocab_size: text.vocabulary,
+            hidden_size: block.width,
+            intermediate_size: block.inner,
+            num_hidden_layers: text.depth,
+            num_attention_heads: block.heads,
+            max_position_embeddings: text.positions,
+            hidden_act: block.activation,
+            layer_norm_eps: block.epsilon,
+            eos_token_id: match pooling {
+                Pooling::FirstEos(id) => id,
+                // As OpenAI's conversions have it.
+                Pooling::LargestId => 2,
+            },
+        };
+        let is_clips = height == width
+            && *image == PatchShape::of_clip(&vision, output)
+            && *text == TokenShape::of_clip(&caption, pooling, output);
+        is_clips.then_some(Self {
+            text: caption,
+            vision,
+            projection_dim: output,
+        })
     }
 }
 

@@ -166,6 +166,20 @@ struct NormOptions {
 }
 
 impl ModelConfig {
+    /// In words.
+    pub(crate) fn family(&self) -> String {
+        let image = self.vision_cfg.timm_model_name.as_deref();
+        let text = self.text_cfg.hf_model_name.as_deref();
+        match (image, text) {
+            (None, None) => "OpenCLIP".into(),
+            (Some(image), None) => format!("OpenCLIP with timm's {image}"),
+            (None, Some(text)) => format!("OpenCLIP with the text tower {text}"),
+            (Some(image), Some(text)) => {
+                format!("OpenCLIP with timm's {image} and the text tower {text}")
+            }
+        }
+    }
+
     /// # Errors
     /// [`Error::Input`], [`Error::Unsupported`] for towers that are none of these.
     pub(crate) fn from_json(json: &[u8], file: &str) -> Result<Self> {

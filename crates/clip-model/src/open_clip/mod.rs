@@ -10,7 +10,6 @@ pub(crate) use config::ModelConfig;
 use burn::tensor::Device;
 
 use crate::checkpoint::Checkpoint;
-use crate::clip::{Clip, ClipConfig};
 use crate::files::TowerFiles;
 use crate::naming::{is_image, is_text};
 use crate::patch_tower::{PatchShape, PatchTower};
@@ -96,27 +95,13 @@ pub(crate) fn towers(files: &TowerFiles, device: &Device) -> Result<Towers> {
         Some(shape) => own::text_names(shape, &checkpoint),
         None => hf_text::text(&config, files, &checkpoint)?,
     };
-    let plain = own::as_clip(&image.shape, &text.shape).filter(|_| !config.has_bias());
     let has_bias = config.has_bias();
     let (shapes, naming) = named(image, text);
     let mut weights = Weights::named(checkpoint, Some(naming), device);
-    match plain {
-        Some((config, pooling)) => read_clip(config, pooling, weights),
-        None => {
-            let image = PatchTower::load(&mut weights, &shapes.0);
-            let text = TokenTower::load(&mut weights, &shapes.1);
-            let scales = Scales::read(&mut weights, has_bias);
-            Towers::finish(image, text, scales, weights)
-        }
-    }
-}
-
-fn read_clip(
-    config: ClipConfig,
-    pooling: crate::clip::Pooling,
-    weights: Weights,
-) -> Result<Towers> {
-    Ok(Clip::read(config, weights)?.read_at(pooling).into_towers())
+    let image = PatchTower::load(&mut weights, &shapes.0);
+    let text = TokenTower::load(&mut weights, &shapes.1);
+    let scales = Scales::read(&mut weights, has_bias);
+    Towers::finish(image, text, scales, weights)
 }
 
 fn named(image: Side<PatchShape>, text: Side<TokenShape>) -> ((PatchShape, TokenShape), Naming) {

@@ -6,7 +6,7 @@ use crate::Result;
 use crate::block::BlockForm;
 use crate::checked::invalid;
 use crate::checkpoint::Checkpoint;
-use crate::clip::{ClipConfig, Pooling, TextConfig, VisionConfig};
+use crate::clip::Pooling;
 use crate::naming;
 use crate::output::{OutputShape, ProjectionShape};
 use crate::patch_tower::{OutputNorm, PatchPool, PatchShape};
@@ -133,54 +133,4 @@ pub(super) fn text_names(shape: TokenShape, checkpoint: &Checkpoint) -> Side<Tok
         shape,
         locate: Box::new(locate),
     }
-}
-
-/// The same as CLIP, whose towers can be trained, where both are what CLIP's are.
-pub(super) fn as_clip(image: &PatchShape, text: &TokenShape) -> Option<(ClipConfig, Pooling)> {
-    let [height, width] = image.image_size;
-    let ProjectionShape::Linear { output, .. } = image.output.projection else {
-        return None;
-    };
-    let TextPool::End(pooling) = text.pool else {
-        return None;
-    };
-    let (block, patch) = (image.block, image.patch_size);
-    let vision = VisionConfig {
-        hidden_size: block.width,
-        intermediate_size: block.inner,
-        num_hidden_layers: image.depth,
-        num_attention_heads: block.heads,
-        num_channels: 3,
-        image_size: height,
-        patch_size: patch,
-        hidden_act: block.activation,
-        layer_norm_eps: block.epsilon,
-    };
-    let block = text.block;
-    let caption = TextConfig {
-        vocab_size: text.vocabulary,
-        hidden_size: block.width,
-        intermediate_size: block.inner,
-        num_hidden_layers: text.depth,
-        num_attention_heads: block.heads,
-        max_position_embeddings: text.positions,
-        hidden_act: block.activation,
-        layer_norm_eps: block.epsilon,
-        eos_token_id: match pooling {
-            Pooling::FirstEos(id) => id,
-            // As OpenAI's conversions have it.
-            Pooling::LargestId => 2,
-        },
-    };
-    let is_clips = height == width
-        && *image == PatchShape::of_clip(&vision, output)
-        && *text == TokenShape::of_clip(&caption, pooling, output);
-    is_clips.then_some((
-        ClipConfig {
-            text: caption,
-            vision,
-            projection_dim: output,
-        },
-        pooling,
-    ))
 }

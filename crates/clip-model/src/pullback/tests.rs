@@ -4,12 +4,13 @@ use rstest::rstest;
 
 use super::ReadOut;
 use crate::block::{BlockForm, Norms};
-use crate::clip::{Clip, ClipConfig, ClipImageTower, random_clip};
+use crate::clip::{ClipConfig, random_clip};
 use crate::layer_norm::LayerNorm;
 use crate::output::{Output, OutputShape, ProjectionShape};
 use crate::weights::Weights;
 use crate::{
-    Activation, Block, BlockShape, Encoder, Head, ImageTower, MapHead, Precision, TextTower, Tower,
+    Activation, Block, BlockShape, Encoder, Head, ImageTower, MapHead, PatchTower, Precision,
+    TextTower, Tower, Trainable,
 };
 
 const TOKENS: usize = 5;
@@ -17,7 +18,7 @@ const WIDTH: usize = 16;
 /// Pooled, with a token behind it that it may not see.
 const POSITION: usize = 3;
 
-fn clip(activation: &str, on_host: bool) -> Clip {
+fn clip(activation: &str, on_host: bool) -> Trainable {
     let json = format!(
         r#"{{"projection_dim": 12,
             "text_config": {{"vocab_size": 20, "hidden_size": {WIDTH}, "intermediate_size": 40,
@@ -111,7 +112,7 @@ fn the_text_towers_way_back_is_its_gradient(
 
 /// A tower whose norm comes before the pooling, and that has no projection.
 #[derive(Debug)]
-struct NormedFirst(ClipImageTower);
+struct NormedFirst(PatchTower);
 
 impl Tower for NormedFirst {
     fn encoder(&self) -> &Encoder {

@@ -27,6 +27,11 @@ fn inspect_tells_layers_and_tokens() {
         "6 blocks",
         "8×8 patches",
         "embedding, 0 to 4",
+        "family          CLIP",
+        "safetensors, f16",
+        "the shorter side to 96 (bicubic), 96×96 out of the middle, mean 0.5, deviation 0.5",
+        "byte pairs, 812 entries, up to 24 tokens between a start and an end token",
+        "logit among captions, by softmax",
         "start token",
         "end token, read out",
     ] {

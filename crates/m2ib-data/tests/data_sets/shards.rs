@@ -362,7 +362,7 @@ fn a_parquet_file_that_is_damaged_or_of_other_types_is_told() {
 
 #[test]
 fn a_picture_that_is_missing_or_broken_costs_its_row_alone() {
-    let pictures = vec![Some(png([250, 0, 0])), None, Some(b"no picture".to_vec())];
+    let pictures = [Some(png([250, 0, 0])), None, Some(b"no picture".to_vec())];
     let pictures: BinaryArray = pictures.iter().map(|it| it.as_deref()).collect();
     assert_eq!(pictures.null_count(), 1);
     let (_folder, path) = written("rows.parquet", &parquet(columns(Arc::new(pictures))));

@@ -4,8 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use m2ib::clip_input::Caption;
-use m2ib::clip_model::clip::Clip;
+use m2ib::clip_input::{Caption, Role, Sight};
+use m2ib::clip_model::Trainable;
 use m2ib::{Backend, DualEncoder};
 use m2ib_data::{Dataset, Pictures, Row};
 use m2ib_files::digest;
@@ -67,7 +67,7 @@ impl Plan {
         self.check_roar(model, dataset, settings)?;
         let (explained, scores) = self.explained(dataset, journal)?;
         let explained = dataset.only(|place| explained.contains(&place));
-        let clip = Clip::of(model).map_err(m2ib::Error::from)?;
+        let trainable = Trainable::of(model).map_err(m2ib::Error::from)?;
         let pictures = Pictures::of(&explained);
         parts(pictures.of_rows().iter().copied(), settings)?;
         let rows = explained.rows.iter().zip(pictures.of_rows());
@@ -110,7 +110,7 @@ impl Plan {
             settings.seed = seed;
             settings.tune.seed = settings.tune.seed.wrapping_add(run);
             let run = Run {
-                roar: Roar::new(&clip, &pairs, settings, threads)?,
+                roar: Roar::new(&trainable, &pairs, settings, threads)?,
                 seed,
                 row: format!("seed {seed}, pairs {}", explained.fingerprint()),
                 folder,
@@ -142,7 +142,7 @@ impl Plan {
             }
             .into());
         }
-        Clip::of(model).map_err(m2ib::Error::from)?;
+        Trainable::of(model).map_err(m2ib::Error::from)?;
         settings.check()?;
         let pictures = Pictures::of(dataset);
         parts(pictures.of_rows().iter().copied(), settings)?;
@@ -261,13 +261,23 @@ fn pair(model: &DualEncoder, row: &Row, picture: usize) -> Result<Pair> {
         .map_err(m2ib::Error::from)?;
     let ids = caption.ids();
     let layout = model.text().layout(&caption).map_err(m2ib::Error::from)?;
+    let tokens = layout.tokens.len();
+    let own = |place: &usize| layout.tokens[*place] == Role::Piece;
+    let words =
+        (0..tokens).find(own).unwrap_or(0)..(0..tokens).rfind(own).map_or(0, |last| last + 1);
+    let read = match layout.sight {
+        Sight::All => tokens,
+        Sight::Causal => layout.read.rows()[0] + 1,
+        Sight::First(visible) => visible.min(tokens),
+    };
     Ok(Pair {
         pixels: Picture::made(row.identity(), {
             let (row, processor) = (row.clone(), model.processor().clone());
             move || Ok(processor.process(&row.open()?).values)
         }),
         ids,
-        pooled: layout.read.rows()[0],
+        words: words.start..words.end.min(read),
+        read,
         picture,
     })
 }

@@ -9,11 +9,10 @@ use m2ib_metrics::{
     CaptionTokens, Metric, Values, image_faithfulness, image_sensitivity, text_faithfulness,
     text_sensitivity,
 };
-use ndarray::Array3;
 
 use super::Plan;
 use super::finding::{Explanation, Measured};
-use super::probe::{Explained, Rescored};
+use super::probe::{Explained, Rescored, covered};
 use super::truth::Truth;
 use crate::roar::Scores;
 
@@ -110,7 +109,7 @@ impl Plan {
         let (scorer, settings) = (Rescored(subject), &self.faithfulness);
         let mut values = Values::new();
         if self.only != Some(Modality::Text) {
-            let pixels = pixels(subject);
+            let pixels = covered(subject);
             let image = image_faithfulness(&scorer, &pixels, &scores.image, wanted, settings)?;
             values.extend(image);
         }
@@ -132,7 +131,7 @@ impl Plan {
         let explainer = Explained { subject, method };
         let mut values = Values::new();
         if wanted.contains(&Metric::ImageSensitivity) {
-            let value = image_sensitivity(&explainer, &pixels(subject), &self.sensitivity)?;
+            let value = image_sensitivity(&explainer, &covered(subject), &self.sensitivity)?;
             values.insert(Metric::ImageSensitivity, value);
         }
         if wanted.contains(&Metric::TextSensitivity) {
@@ -141,13 +140,4 @@ impl Plan {
         }
         Ok(values)
     }
-}
-
-/// A pair's pixels as metrics take them, `[3, height, width]`, normalised.
-pub fn pixels(subject: &Subject<'_>) -> Array3<f32> {
-    let [height, width] = subject.input_size();
-    let values = &subject.pixels().values;
-    Array3::from_shape_fn((3, height, width), |(channel, row, column)| {
-        values[(channel * height + row) * width + column]
-    })
 }

@@ -22,8 +22,10 @@ pub(crate) struct Degraded<'a> {
     pub(crate) settings: &'a RoarSettings,
     /// What removed pixels become, a channel each.
     pub(crate) fill: &'a [f32],
-    /// Pixels in a row.
-    pub(crate) side: usize,
+    /// Height and width of the pictures, in pixels.
+    pub(crate) size: [usize; 2],
+    /// How much of them patches cover, from the top and the left.
+    pub(crate) covered: [usize; 2],
 }
 
 impl Degraded<'_> {
@@ -43,8 +45,8 @@ impl Degraded<'_> {
                 self.remove_pixels(scores, &chance, &mut example.pixels);
             }
             if part != Part::Image {
-                let (percentile, pooled) = (self.settings.text_percentile, pair.pooled);
-                for token in removed_tokens(&scores.text, &chance.text, percentile, pooled) {
+                let (percentile, words) = (self.settings.text_percentile, pair.words.clone());
+                for token in removed_tokens(&scores.text, &chance.text, percentile, words) {
                     example.ids[token] = self.settings.padding;
                 }
             }
@@ -54,15 +56,12 @@ impl Degraded<'_> {
 
     fn remove_pixels(&self, scores: &Scores, chance: &Scores, pixels: &mut [f32]) {
         let percentile = self.settings.image_percentile;
-        let removed = removed_pixels(&scores.image, &chance.image, percentile, self.side);
-        let channels = pixels.chunks_exact_mut(self.side * self.side);
+        let removed = removed_pixels(&scores.image, &chance.image, percentile, self.covered);
+        let [height, width] = self.size;
+        let channels = pixels.chunks_exact_mut(height * width);
         for (channel, &fill) in channels.zip(self.fill) {
-            for (pixel, _) in channel
-                .iter_mut()
-                .zip(&removed)
-                .filter(|(_, removed)| **removed)
-            {
-                *pixel = fill;
+            for ((y, x), _) in removed.indexed_iter().filter(|(_, removed)| **removed) {
+                channel[y * width + x] = fill;
             }
         }
     }
@@ -125,7 +124,8 @@ mod tests {
         Pair {
             pixels: (1..13).map(|x| x as f32).collect::<Vec<_>>().into(),
             ids: vec![50, 1, 2, 3, 51, 0],
-            pooled: 4,
+            words: 1..4,
+            read: 5,
             picture: 0,
         }
     }
@@ -147,7 +147,8 @@ mod tests {
             scores: Some(&[scores]),
             settings: &settings,
             fill: &[-1.0, -2.0, -3.0],
-            side: 2,
+            size: [2, 2],
+            covered: [2, 2],
         };
         degraded.pair(0).unwrap()
     }

@@ -4,8 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
-use m2ib::clip_model::TextTower;
-use m2ib::clip_model::clip::Clip;
+use m2ib::clip_model::{ImageTower, TextTower, Trainable};
 use m2ib::m2ib_core::Lanes;
 use m2ib_files::causes;
 use m2ib_tune::{Examples, StepReport, Tuner, embed};
@@ -14,6 +13,7 @@ use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 
 use super::degraded::Degraded;
+use super::pair::CHANNELS;
 use super::removal::drawn;
 use super::{Error, Fill, Pair, Result, Retrieval, RoarReport, RoarRow, RoarSettings, Scores};
 
@@ -22,7 +22,7 @@ const PARTS: u64 = u64::MAX;
 
 /// A model and pairs, of which important parts can be removed.
 pub struct Roar<'a> {
-    clip: &'a Clip,
+    model: &'a Trainable,
     pairs: &'a [Pair],
     settings: RoarSettings,
     threads: usize,
@@ -51,13 +51,13 @@ impl<'a> Roar<'a> {
     /// # Errors
     /// [`Error::Setting`], [`Error::Pair`], [`Error::TooFewPictures`].
     pub fn new(
-        clip: &'a Clip,
+        model: &'a Trainable,
         pairs: &'a [Pair],
         settings: RoarSettings,
         threads: usize,
     ) -> Result<Self> {
         settings.check()?;
-        if let Err(error) = clip.text.ids(&[settings.padding]) {
+        if let Err(error) = model.text.ids(&[settings.padding]) {
             return Err(Error::Setting {
                 name: "padding",
                 found: settings.padding.to_string(),
@@ -65,18 +65,17 @@ impl<'a> Roar<'a> {
             });
         }
         for (index, pair) in pairs.iter().enumerate() {
-            pair.check(index, clip)?;
+            pair.check(index, model)?;
         }
         let pictures = pairs.iter().map(|pair| pair.picture);
         let [training, validation] = parts(pictures, &settings)?;
-        let channels = clip.config.vision.num_channels;
         let fill = match settings.fill {
-            Fill::Preprocessing => vec![0.0; channels],
-            Fill::DataSet => channel_means(pairs, &training, channels)?,
+            Fill::Preprocessing => vec![0.0; CHANNELS],
+            Fill::DataSet => channel_means(pairs, &training)?,
         };
         let meanings = meanings(pairs);
         Ok(Self {
-            clip,
+            model,
             pairs,
             settings,
             threads,
@@ -105,10 +104,10 @@ impl<'a> Roar<'a> {
 
     /// The control's scores, drawn from the seed: patches of the model's own grid, and tokens.
     pub fn random_scores(&self) -> Vec<Scores> {
-        let side = self.clip.config.vision.patches_per_side();
+        let [rows, columns] = self.model.image.grid();
         let pairs = self.pairs.iter().enumerate();
         let drawn = pairs
-            .map(|(index, pair)| drawn((side, side), pair.ids.len(), self.settings.seed, index));
+            .map(|(index, pair)| drawn((rows, columns), pair.ids.len(), self.settings.seed, index));
         drawn.collect()
     }
 
@@ -117,7 +116,7 @@ impl<'a> Roar<'a> {
     /// # Errors
     /// [`Error::Threads`]; [`Error::Tune`].
     pub fn before(&self) -> Result<Retrieval> {
-        self.evaluate(self.clip)
+        self.evaluate(self.model)
     }
 
     /// Fine-tuned on the pairs as they are.
@@ -156,7 +155,7 @@ impl<'a> Roar<'a> {
         let row = |name: &str, found| RoarRow::new(name, found, &undegraded, seed);
         RoarReport {
             settings: self.settings.clone(),
-            model: self.clip.digest().to_string(),
+            model: self.model.digest().to_string(),
             runs: 1,
             training: self.training.len(),
             validation: self.validation.len(),
@@ -173,7 +172,7 @@ impl<'a> Roar<'a> {
     fn tuned(&self, scores: Option<&[Scores]>, tuning: Tuning<'_>) -> Result<Retrieval> {
         let examples = self.examples(&self.training, scores);
         let settings = self.settings.tune.clone();
-        let mut tuner = Tuner::new(self.clip, &examples, settings, self.threads)?;
+        let mut tuner = Tuner::new(self.model, &examples, settings, self.threads)?;
         if let Some(folder) = tuning.folder {
             tuner.resume(folder)?;
         }
@@ -190,15 +189,22 @@ impl<'a> Roar<'a> {
     }
 
     /// On the validation part as it was.
-    fn evaluate(&self, clip: &Clip) -> Result<Retrieval> {
+    fn evaluate(&self, model: &Trainable) -> Result<Retrieval> {
         let lanes = Lanes::new(self.threads, self.threads)?;
         let examples: &dyn Examples = &self.examples(&self.validation, None);
-        let found = embed(clip, examples, &lanes)?;
-        let scale = f64::from(clip.logit_scale);
+        let found = embed(model, examples, &lanes)?;
+        let scale = f64::from(model.scale);
         let pairs = self.validation.iter();
         let pairs: Vec<_> = pairs.map(|&at| (at, self.pairs[at].picture)).collect();
         let rest = (self.settings.pool, self.settings.seed);
         Retrieval::of(&found, &pairs, scale, rest)
+    }
+
+    /// Pixels that patches cover, from the top and the left.
+    fn covered(&self) -> [usize; 2] {
+        let (image, [rows, columns]) = (&self.model.image, self.model.image.grid());
+        let [height, width] = image.patch();
+        [rows * height, columns * width]
     }
 
     fn examples<'b>(&'b self, chosen: &'b [usize], scores: Option<&'b [Scores]>) -> Degraded<'b> {
@@ -210,7 +216,8 @@ impl<'a> Roar<'a> {
             scores,
             settings: &self.settings,
             fill: &self.fill,
-            side: self.clip.config.vision.image_size,
+            size: self.model.image.image_size(),
+            covered: self.covered(),
         }
     }
 }
@@ -287,14 +294,14 @@ fn meanings(pairs: &[Pair]) -> Vec<u64> {
 }
 
 /// The mean of each channel over some of the pairs.
-fn channel_means(pairs: &[Pair], chosen: &[usize], channels: usize) -> Result<Vec<f32>> {
-    let (mut sums, mut count) = (vec![0.0; channels], 0);
+fn channel_means(pairs: &[Pair], chosen: &[usize]) -> Result<Vec<f32>> {
+    let (mut sums, mut count) = (vec![0.0; CHANNELS], 0);
     for &index in chosen {
         let pixels = pairs[index].pixels.values().map_err(|error| Error::Pair {
             index,
             reason: causes(error.as_ref()),
         })?;
-        let area = pixels.len() / channels;
+        let area = pixels.len() / CHANNELS;
         for (sum, channel) in sums.iter_mut().zip(pixels.chunks_exact(area)) {
             *sum += channel.iter().map(|&x| f64::from(x)).sum::<f64>();
         }

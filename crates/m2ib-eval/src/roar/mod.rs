@@ -2,7 +2,7 @@
 //!
 //! A method attributes a data set. The most important part of every pair is removed: of the image
 //! the pixels above a percentile of the map, of the caption the tokens above a percentile of their
-//! scores. CLIP is fine-tuned on the degraded training part, and evaluated on the *original*
+//! scores. The model is fine-tuned on the degraded training part, and evaluated on the *original*
 //! validation part by retrieval accuracy and contrastive loss. The more a method's removals cost,
 //! compared with a fine-tuning on the pairs as they were, the better it found what matters. Removals
 //! at random are the control that a method has to beat.
@@ -16,8 +16,8 @@
 //! - *As many for each method.* The number of pixels and tokens is that above the percentile if all
 //!   values differ. Where values tie at the threshold, chance decides which of them go, so that
 //!   neither a flat map removes everything nor a map of few peaks next to nothing.
-//! - *A token becomes the padding token.* Start token, pooled token and what lies behind it stay,
-//!   and the same position is pooled, even where the padding token is the end token.
+//! - *A token becomes the padding token.* Start token, end token and what lies behind it stay, and
+//!   the same position is read out, even where the padding token is the end token.
 //! - *Parts are of pictures*: no picture is trained on and validated on, however many captions it has.
 //! - *Captions that are true of a picture*, all of its own and equal ones, are not held against it in
 //!   training, and count as right in retrieval. What the captions were before counts, not what was

@@ -6,6 +6,7 @@
 //! go as of any other, tokens by a random number each.
 
 use std::cmp::Ordering;
+use std::ops::Range;
 
 use ndarray::Array2;
 use rand::{RngExt, SeedableRng};
@@ -28,28 +29,29 @@ pub(crate) fn drawn(
     }
 }
 
-/// The pixels of an image that are removed, `[row, column]`; ties are broken by `chance`, a map of
-/// the same grid.
+/// The pixels of an image that are removed, `[row, column]`, of those that patches cover; ties are
+/// broken by `chance`, a map of the same grid.
 ///
 /// # Shapes
-/// - map, chance: `[rows, columns]` of patches, output: `[side, side]`
+/// - map, chance: `[rows, columns]` of patches, output: `[height, width]`
 pub fn removed_pixels(
     map: &Array2<f32>,
     chance: &Array2<f32>,
     percentile: f64,
-    side: usize,
+    [height, width]: [usize; 2],
 ) -> Array2<bool> {
-    let scores = m2ib::upsample(map, side, side);
-    let chance = m2ib::upsample(chance, side, side);
-    let order = |i: usize| (scores[[i / side, i % side]], chance[[i / side, i % side]]);
-    let mut removed = Array2::from_elem((side, side), false);
-    for pixel in largest((0..side * side).collect(), order, percentile) {
-        removed[[pixel / side, pixel % side]] = true;
+    let scores = m2ib::upsample(map, height, width);
+    let chance = m2ib::upsample(chance, height, width);
+    let at = |i: usize| [i / width, i % width];
+    let order = |i: usize| (scores[at(i)], chance[at(i)]);
+    let mut removed = Array2::from_elem((height, width), false);
+    for pixel in largest((0..height * width).collect(), order, percentile) {
+        removed[at(pixel)] = true;
     }
     removed
 }
 
-/// The positions of a caption that are removed: between the start token and the pooled one.
+/// The positions of a caption that are removed, of those of its `words`.
 ///
 /// # Shapes
 /// - scores, chance: `[tokens]`
@@ -57,10 +59,10 @@ pub fn removed_tokens(
     scores: &[f32],
     chance: &[f32],
     percentile: f64,
-    pooled: usize,
+    words: Range<usize>,
 ) -> Vec<usize> {
     let order = |i: usize| (scores[i], chance[i]);
-    let mut removed = largest((1..pooled).collect(), order, percentile);
+    let mut removed = largest(words.collect(), order, percentile);
     removed.sort_unstable();
     removed
 }
@@ -107,7 +109,7 @@ mod tests {
         // Upsampled by one, that is as it is.
         let map = Array2::from_shape_fn((4, 4), |(y, x)| (y * 4 + x) as f32);
         let chance = Array2::zeros((4, 4));
-        let removed = removed_pixels(&map, &chance, 75.0, 4);
+        let removed = removed_pixels(&map, &chance, 75.0, [4, 4]);
         let expected = map.map(|&value| value >= 12.0);
         assert_eq!(removed, expected);
     }
@@ -115,32 +117,36 @@ mod tests {
     #[test]
     fn a_peak_goes_with_its_surroundings() {
         let map = array![[0.0, 0.0], [0.0, 1.0]];
-        let removed = removed_pixels(&map, &drawn((2, 2), 0, 0, 0).image, 75.0, 8);
+        let removed = removed_pixels(&map, &drawn((2, 2), 0, 0, 0).image, 75.0, [8, 8]);
         assert_eq!(on(&removed), 16);
         // Bilinear: only the last 2 × 2 pixels are at 1, the others decline from there.
         assert!(removed[[7, 7]] && removed[[5, 5]] && !removed[[0, 0]] && !removed[[0, 7]]);
     }
 
     #[test]
-    fn start_and_pooled_token_stay_whatever_their_scores() {
+    fn what_is_no_word_stays_whatever_its_score() {
         let scores = [9.0, 1.0, 3.0, 2.0, 9.0, 9.0];
-        assert_eq!(removed_tokens(&scores, &[0.0; 6], 90.0, 4), [2]);
-        assert_eq!(removed_tokens(&scores, &[0.0; 6], 50.0, 4), [2]);
-        assert_eq!(removed_tokens(&scores, &[0.0; 6], 0.0, 4), [2, 3]);
+        assert_eq!(removed_tokens(&scores, &[0.0; 6], 90.0, 1..4), [2]);
+        assert_eq!(removed_tokens(&scores, &[0.0; 6], 50.0, 1..4), [2]);
+        assert_eq!(removed_tokens(&scores, &[0.0; 6], 0.0, 1..4), [2, 3]);
         // A single word is removed, too.
-        assert_eq!(removed_tokens(&scores, &[0.0; 6], 90.0, 2), [1]);
+        assert_eq!(removed_tokens(&scores, &[0.0; 6], 90.0, 1..2), [1]);
     }
 
     #[test]
     fn a_flat_map_loses_a_quarter_drawn_from_the_seed() {
         let flat = Array2::from_elem((8, 8), 0.3);
-        let removed = |seed| removed_pixels(&flat, &drawn((8, 8), 0, seed, 4).image, 75.0, 96);
+        let removed =
+            |seed| removed_pixels(&flat, &drawn((8, 8), 0, seed, 4).image, 75.0, [96, 96]);
         assert_eq!(on(&removed(0)), 96 * 96 / 4);
         assert_eq!(removed(0), removed(0));
         assert_ne!(removed(0), removed(1));
         // As the random control's own map does.
         let control = drawn((8, 8), 0, 0, 4).image;
-        assert_eq!(removed_pixels(&control, &control, 75.0, 96), removed(0));
+        assert_eq!(
+            removed_pixels(&control, &control, 75.0, [96, 96]),
+            removed(0)
+        );
     }
 
     proptest! {
@@ -155,7 +161,7 @@ mod tests {
             let pooled = scores.len() - 1;
             let removed = |scores: &[f32]| {
                 let chance = drawn((1, 1), scores.len(), seed, 0).text;
-                removed_tokens(scores, &chance, percentile, pooled)
+                removed_tokens(scores, &chance, percentile, 1..pooled)
             };
             let found = removed(&scores);
             let distinct: Vec<f32> = (0..scores.len()).map(|i| i as f32).collect();

@@ -5,15 +5,14 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
-use clip_input::{CaptionTokenizer, Content, ImageProcessor};
-use clip_model::DualEncoder;
-use clip_model::clip::ClipConfig;
+use clip_input::{CaptionTokenizer, ImageProcessor};
+use clip_model::{DualEncoder, Trainable};
 use indicatif::{ProgressBar, ProgressStyle};
 use m2ib_core::Lanes;
 use m2ib_scenes::Split;
 use m2ib_train::{
-    Checkpoint, Examination, Log, Measures, Provenance, SceneSource, Settings, State, Trainer,
-    checkpoint_path, export,
+    Checkpoint, Examination, Family, Log, Measures, Provenance, SceneSource, Settings, State,
+    Trainer, checkpoint_path, export,
 };
 
 use super::window::{Window, message};
@@ -21,7 +20,7 @@ use super::window::{Window, message};
 /// Steps of a log line. Checkpoints fall on such steps, so that a mean is never cut in two.
 const LOG_EVERY: u64 = 20;
 
-/// Train the emoji model on scenes made on the way.
+/// Train an emoji model on scenes made on the way.
 ///
 /// FOLDER gets `checkpoint.safetensors` and `log.jsonl`, and at the end the model itself in
 /// `FOLDER/model`. An interrupted run goes on with --resume and ends with the very same weights.
@@ -33,6 +32,9 @@ pub(crate) struct Train {
     /// Go on from the folder's checkpoint (from the start, if it has none yet).
     #[arg(long)]
     resume: bool,
+    /// Whose towers and whose loss.
+    #[arg(long, value_enum, default_value_t)]
+    family: Family,
     /// Of weights, scenes and all other chance.
     #[arg(long, default_value_t = Settings::default().seed)]
     seed: u64,
@@ -66,7 +68,8 @@ pub(crate) struct Train {
     /// Steps between checkpoints, a multiple of 20.
     #[arg(long, value_name = "STEPS", default_value_t = 100)]
     checkpoint_every: u64,
-    /// Leave off after this step (a multiple of 20), as an interruption would.
+    /// Leave off after this step (a multiple of 20), as an interruption would; the model so far is
+    /// written.
     #[arg(long, value_name = "STEP")]
     stop_at: Option<u64>,
     /// Git commit of the sources, written into the model. Asked of git where it is not given.
@@ -86,14 +89,13 @@ impl Train {
         let settings = self.settings();
         settings.check()?;
         let commit = self.commit.clone().unwrap_or_else(commit);
-        let mut model = Untrained::new()?;
-        let state = self.start(&settings, &model.config)?;
+        let mut model = Untrained::new(self.family)?;
+        let base = settings.base()?;
+        let state = self.start(&settings, &base)?;
         let mut log = Log::open(&self.out, state.step)?;
         let source = SceneSource::new(model.tokenizer.clone());
         let threads = m2ib_core::threads();
-        let device = m2ib_cpu::flex();
-        let config = model.config.clone();
-        let mut trainer = Trainer::new(settings, config, source, state, threads, device)?;
+        let mut trainer = Trainer::new(settings, base, source, state, threads)?;
         model.lanes = Lanes::new(threads, threads)?;
 
         let bar = progress(trainer.state().step, self.steps);
@@ -121,7 +123,6 @@ impl Train {
         bar.finish_and_clear();
         if trainer.state().step < self.steps {
             anstream::println!("left off after step {}", trainer.state().step);
-            return Ok(());
         }
         self.finish(&trainer, &model, commit)
     }
@@ -133,6 +134,7 @@ impl Train {
 
     fn settings(&self) -> Settings {
         Settings {
+            family: self.family,
             seed: self.seed,
             steps: self.steps,
             batch: self.batch,
@@ -146,11 +148,11 @@ impl Train {
     }
 
     /// The folder's checkpoint, or fresh weights.
-    fn start(&self, settings: &Settings, config: &ClipConfig) -> Result<State> {
+    fn start(&self, settings: &Settings, base: &Trainable) -> Result<State> {
         let folder = &self.out;
         std::fs::create_dir_all(folder)
             .with_context(|| format!("cannot make the folder {}", folder.display()))?;
-        let fresh = State::random(config, settings.seed, &m2ib_cpu::flex())?;
+        let fresh = State::of(base, |_| true)?;
         match Checkpoint::load(folder)? {
             Some(_) if !self.resume => bail!(
                 "{} is of an earlier run; --resume goes on with it, another --out starts anew",
@@ -174,9 +176,15 @@ impl Train {
         let provenance = Provenance {
             commit,
             seed: self.seed,
-            steps: self.steps,
+            steps: trainer.state().step,
+            of: self.steps,
         };
-        export(&trainer.clip()?, &provenance, FILES, &folder)?;
+        export(
+            &trainer.model()?,
+            &provenance,
+            &self.family.files(),
+            &folder,
+        )?;
         // As it was written, in half precision.
         let mut written = DualEncoder::load(&folder, &m2ib_cpu::flex())?;
         written.computes_on_host(true);
@@ -187,17 +195,8 @@ impl Train {
     }
 }
 
-/// The model's files beside its weights.
-const FILES: &[(&str, &[u8])] = &[
-    ("config.json", m2ib_emoji::CONFIG),
-    ("preprocessor_config.json", m2ib_emoji::PREPROCESSOR),
-    ("tokenizer.json", m2ib_emoji::TOKENIZER),
-    ("tokenizer_config.json", m2ib_emoji::TOKENIZER_CONFIG),
-];
-
 /// A model but for its weights, and what it is measured with.
 struct Untrained {
-    config: ClipConfig,
     tokenizer: CaptionTokenizer,
     processor: ImageProcessor,
     examination: Examination,
@@ -205,16 +204,11 @@ struct Untrained {
 }
 
 impl Untrained {
-    fn new() -> Result<Self> {
-        let files = super::emoji();
-        let config = ClipConfig::from_json(m2ib_emoji::CONFIG, &files.config.name())?;
-        let positions = config.text.max_position_embeddings;
-        let tokenizer = Content::bytes("embedded tokenizer.json", m2ib_emoji::TOKENIZER);
-        let preprocessor = files.preprocessor.name();
+    fn new(family: Family) -> Result<Self> {
+        let (tokenizer, processor) = family.model_files().inputs()?;
         Ok(Self {
-            tokenizer: CaptionTokenizer::load(&tokenizer, positions)?,
-            processor: ImageProcessor::from_json(m2ib_emoji::PREPROCESSOR, &preprocessor)?,
-            config,
+            tokenizer,
+            processor,
             examination: Examination::new(Split::Validation)?,
             lanes: Lanes::one(),
         })
@@ -223,7 +217,7 @@ impl Untrained {
     fn measure(&self, trainer: &Trainer<SceneSource>) -> Result<Measures> {
         let (tokenizer, processor) = (self.tokenizer.clone(), self.processor.clone());
         let name = "in training".into();
-        let model = trainer.clip()?.into_model(name, tokenizer, processor);
+        let model = trainer.model()?.into_model(name, tokenizer, processor);
         Ok(self.examination.measure(&model, &self.lanes)?)
     }
 }

@@ -46,6 +46,7 @@ impl Window {
             loss: loss / steps as f64,
             rate: report.rate,
             scale: report.scale,
+            bias: report.bias,
             gradient_norm: report.gradient_norm,
             images_per_second: rounded(
                 (steps * batch as u64) as f64 / spent.as_secs_f64().max(1e-9),

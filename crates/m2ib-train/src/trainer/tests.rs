@@ -1,9 +1,10 @@
+use clip_input::Content;
 use image::{Rgb, RgbImage};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use super::*;
-use crate::{Checkpoint, Example, Named};
+use crate::{Checkpoint, Example, Family, Named};
 
 const CLASSES: usize = 6;
 
@@ -41,17 +42,34 @@ fn example(number: u64) -> Example {
     }
 }
 
-fn config() -> ClipConfig {
-    let json = br#"{"projection_dim": 16, "vision_config": {"hidden_size": 32,
-        "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2,
-        "image_size": 16, "patch_size": 4}, "text_config": {"vocab_size": 10, "hidden_size": 16,
-        "num_attention_heads": 2, "num_hidden_layers": 1, "intermediate_size": 32,
-        "max_position_embeddings": 5, "eos_token_id": 9}}"#;
-    ClipConfig::from_json(json, "config.json").unwrap()
+fn base(family: Family) -> Trainable {
+    let json: &[u8] = match family {
+        Family::Clip => {
+            br#"{"projection_dim": 16, "vision_config": {"hidden_size": 32,
+            "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2,
+            "image_size": 16, "patch_size": 4}, "text_config": {"vocab_size": 10, "hidden_size": 16,
+            "num_attention_heads": 2, "num_hidden_layers": 1, "intermediate_size": 32,
+            "max_position_embeddings": 5, "eos_token_id": 9}}"#
+        }
+        Family::Siglip => {
+            br#"{"model_type": "siglip", "vision_config": {"hidden_size": 32,
+            "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2,
+            "image_size": 16, "patch_size": 4}, "text_config": {"vocab_size": 10, "hidden_size": 16,
+            "num_attention_heads": 2, "num_hidden_layers": 1, "intermediate_size": 32,
+            "max_position_embeddings": 3, "projection_size": 32}}"#
+        }
+    };
+    let config = Content::bytes("config.json", json);
+    Trainable::random(&config, 0, &m2ib_cpu::flex()).unwrap()
 }
 
 fn settings(steps: u64, shares: usize) -> Settings {
+    of_family(Family::Clip, steps, shares)
+}
+
+fn of_family(family: Family, steps: u64, shares: usize) -> Settings {
     Settings {
+        family,
         steps,
         batch: 16,
         warm_up: 2,
@@ -62,20 +80,21 @@ fn settings(steps: u64, shares: usize) -> Settings {
 }
 
 fn trainer(settings: Settings, state: Option<State>) -> Trainer<Squares> {
-    let device = m2ib_cpu::flex();
-    let fresh = || State::random(&config(), settings.seed, &device).unwrap();
-    let state = state.unwrap_or_else(fresh);
-    Trainer::new(settings, config(), Squares, state, 2, device).unwrap()
+    let base = base(settings.family);
+    let state = state.unwrap_or_else(|| State::of(&base, |_| true).unwrap());
+    Trainer::new(settings, base, Squares, state, 2).unwrap()
 }
 
-#[test]
-fn shares_have_the_gradients_of_the_whole_batch() {
+#[rstest::rstest]
+fn shares_have_the_gradients_of_the_whole_batch(
+    #[values(Family::Clip, Family::Siglip)] family: Family,
+) {
     let gradients = |shares| {
-        let trainer = trainer(settings(10, shares), None);
-        let clip = trainer.clip().unwrap();
+        let trainer = trainer(of_family(family, 10, shares), None);
+        let model = trainer.model().unwrap();
         let mut batch = trainer.prepare(1).unwrap();
         assert_eq!(batch.len(), shares);
-        trainer.gradients(&clip, &mut batch, 1).unwrap()
+        trainer.gradients(&model, &mut batch, 1).unwrap()
     };
     let (whole, expected, _) = gradients(1);
     for shares in [2, 3] {
@@ -91,14 +110,14 @@ fn shares_have_the_gradients_of_the_whole_batch() {
     }
 }
 
-#[test]
-fn the_loss_falls_along_the_gradient() {
-    let trainer = trainer(settings(10, 2), None);
+#[rstest::rstest]
+fn the_loss_falls_along_the_gradient(#[values(Family::Clip, Family::Siglip)] family: Family) {
+    let trainer = trainer(of_family(family, 10, 2), None);
     let loss = |state: &State| {
-        let mut clip = state.clip(&config(), &m2ib_cpu::flex()).unwrap();
-        clip.computes_on_host(true);
+        let mut model = state.put_into(&trainer.base).unwrap();
+        model.computes_on_host(true);
         let mut batch = trainer.prepare(1).unwrap();
-        trainer.gradients(&clip, &mut batch, 1).unwrap()
+        trainer.gradients(&model, &mut batch, 1).unwrap()
     };
     let (here, gradients, _) = loss(trainer.state());
     let slope = gradient_norm(&gradients).powi(2);
@@ -146,11 +165,9 @@ fn a_resumed_run_ends_with_the_same_bits() {
 #[test]
 fn threads_do_not_change_the_bits() {
     let run = |threads| {
-        let device = m2ib_cpu::flex();
-        let state = State::random(&config(), 0, &device).unwrap();
-        let settings = settings(3, 4);
-        let mut trainer =
-            Trainer::new(settings, config(), Squares, state, threads, device).unwrap();
+        let (base, settings) = (base(Family::Clip), settings(3, 4));
+        let state = State::of(&base, |_| true).unwrap();
+        let mut trainer = Trainer::new(settings, base, Squares, state, threads).unwrap();
         for _ in 0..3 {
             trainer.step().unwrap();
         }
@@ -159,9 +176,9 @@ fn threads_do_not_change_the_bits() {
     assert_eq!(run(1), run(3));
 }
 
-#[test]
-fn a_tiny_problem_is_learnt() {
-    let mut trainer = trainer(settings(300, 2), None);
+#[rstest::rstest]
+fn a_tiny_problem_is_learnt(#[values(Family::Clip, Family::Siglip)] family: Family) {
+    let mut trainer = trainer(of_family(family, 300, 2), None);
     let reports: Vec<Report> = (0..300).map(|_| trainer.step().unwrap()).collect();
     let mean =
         |reports: &[Report]| reports.iter().map(|r| r.loss).sum::<f64>() / reports.len() as f64;
@@ -169,7 +186,7 @@ fn a_tiny_problem_is_learnt() {
     assert!(late < 0.7 * early, "{early} {late}");
 
     // Which class is on the left or on the right, of 100 new pictures? A third would be chance.
-    let clip = trainer.clip().unwrap();
+    let model = trainer.model().unwrap();
     let names: Vec<Vec<i64>> = (0..CLASSES as i64)
         .map(|class| vec![0, 1 + class, 9])
         .collect();
@@ -177,17 +194,17 @@ fn a_tiny_problem_is_learnt() {
         let norm = x.clone().square().sum_dim(1).sqrt();
         x / norm
     };
-    let names = unit(clip.text.training_pass(&names).embedding);
+    let names = unit(model.text.training_pass(&names).embedding);
     let right = (0..100).filter(|number| {
         let Example { image, objects, .. } = example((1 << 50) + number);
-        let mut patches = clip_model::clip::Patches {
+        let mut patches = clip_model::Patches {
             values: Vec::new(),
             places: Vec::new(),
             images: 0,
         };
         let places: Vec<usize> = (0..16).collect();
         crate::augmentation::Augmentation::none().add_patches(&image, 4, &places, &mut patches);
-        let image = unit(clip.image.training_pass(patches).unwrap().embedding);
+        let image = unit(model.image.training_pass(patches).unwrap().embedding);
         let scores: Vec<f32> = image
             .matmul(names.clone().transpose())
             .into_data()

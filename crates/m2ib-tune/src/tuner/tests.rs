@@ -1,6 +1,6 @@
 use clip_input::ImageProcessor;
-use clip_model::Precision;
 use clip_model::clip::{ClipConfig, random_clip};
+use clip_model::{LOGIT_BIAS, Precision, Tower};
 use m2ib_scenes::{Generator, Split};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -8,7 +8,7 @@ use rand_chacha::ChaCha8Rng;
 use super::*;
 use crate::{Blocks, Example, Failure, embed};
 
-fn clip() -> Clip {
+fn clip() -> Trainable {
     let json = br#"{"projection_dim": 16, "vision_config": {"hidden_size": 32,
         "intermediate_size": 64, "num_hidden_layers": 3, "num_attention_heads": 2,
         "image_size": 16, "patch_size": 4}, "text_config": {"vocab_size": 10, "hidden_size": 16,
@@ -18,6 +18,25 @@ fn clip() -> Clip {
     let mut clip = random_clip(config, 3, &m2ib_cpu::flex());
     clip.computes_on_host(true);
     clip
+}
+
+/// A model like SigLIP, as small.
+fn siglip() -> Trainable {
+    let json = br#"{"model_type": "siglip", "vision_config": {"hidden_size": 16,
+        "intermediate_size": 32, "num_hidden_layers": 3, "num_attention_heads": 2,
+        "image_size": 16, "patch_size": 4}, "text_config": {"vocab_size": 10, "hidden_size": 16,
+        "num_attention_heads": 2, "num_hidden_layers": 2, "intermediate_size": 32,
+        "max_position_embeddings": 6}}"#;
+    let config = clip_input::Content::bytes("config.json", json.to_vec());
+    let mut siglip = Trainable::random(&config, 3, &m2ib_cpu::flex()).unwrap();
+    siglip.computes_on_host(true);
+    siglip
+}
+
+/// Those examples with captions that are filled up.
+fn filled(mut examples: Vec<Example>) -> Vec<Example> {
+    examples.iter_mut().for_each(|e| e.ids.resize(6, 9));
+    examples
 }
 
 /// Noise with captions of different lengths.
@@ -49,7 +68,7 @@ fn settings(blocks: Blocks) -> TuneSettings {
     }
 }
 
-fn weights(clip: &Clip) -> Vec<(String, Vec<f32>)> {
+fn weights(clip: &Trainable) -> Vec<(String, Vec<f32>)> {
     let state = State::of(clip, |_| true).unwrap();
     let parameters = state.parameters.into_iter();
     parameters.map(|p| (p.name, p.values)).collect()
@@ -143,6 +162,56 @@ fn last_blocks_have_the_gradients_that_training_all_gives_them(#[values(1, 2, 9)
     }
 }
 
+#[rstest::rstest]
+fn siglip_is_tuned_by_its_own_loss_head_and_bias(
+    #[values(Blocks::All, Blocks::Last(1))] blocks: Blocks,
+) {
+    let (model, examples) = (siglip(), filled(examples(12)));
+    let settings = TuneSettings {
+        epochs: 20,
+        ..settings(blocks)
+    };
+    let mut tuner = Tuner::new(&model, &examples, settings, 2).unwrap();
+    let mut losses = Vec::new();
+    let tuned = tuner
+        .run(None, &mut |report| losses.push(report.loss))
+        .unwrap();
+    assert!(losses[losses.len() - 1] < 0.8 * losses[0], "{losses:?}");
+    assert_ne!(tuned.bias, model.bias);
+    let changed: Vec<String> = weights(&model)
+        .into_iter()
+        .zip(weights(&tuned))
+        .filter(|(before, after)| before.1 != after.1)
+        .map(|(before, _)| before.0)
+        .collect();
+    for name in [
+        LOGIT_BIAS,
+        "vision_model.head.probe",
+        "vision_model.head.attention.v_proj.weight",
+        "text_projection.bias",
+    ] {
+        assert!(changed.iter().any(|changed| changed == name), "{name}");
+    }
+    let first = "vision_model.encoder.layers.0.mlp.fc1.weight";
+    assert_eq!(
+        changed.iter().any(|name| name == first),
+        blocks == Blocks::All
+    );
+    assert_eq!(tuned.image.depth(), 3);
+}
+
+#[test]
+fn a_caption_without_its_padding_does_not_fit_siglip() {
+    let (model, mut examples) = (siglip(), filled(examples(6)));
+    examples[2].ids.pop();
+    let mut tuner = Tuner::new(&model, &examples, settings(Blocks::All), 1).unwrap();
+    let error = tuner.run(None, &mut |_| {}).unwrap_err().to_string();
+    assert!(
+        error.contains("example 2 does not fit the model: token ids: found 5 of them, expected 6"),
+        "{error}"
+    );
+}
+
 #[test]
 fn captions_of_one_meaning_are_not_held_against_each_other() {
     let clip = clip();
@@ -193,7 +262,7 @@ fn sixteen_pairs_are_learnt_by_heart() {
         weight_decay: 0.0,
         ..TuneSettings::default()
     };
-    let accuracy = |clip: &Clip| {
+    let accuracy = |clip: &Trainable| {
         let found = embed(clip, &examples, &Lanes::one()).unwrap();
         let units = |rows: &[f32]| -> Vec<Vec<f32>> {
             let rows = rows.chunks_exact(found.width).map(|row| {

@@ -21,8 +21,8 @@ mod store;
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use clip_input::MAX_FILE;
-use clip_model::ModelFiles;
+use clip_input::{Content, MAX_FILE};
+use clip_model::{ModelFiles, OPEN_CLIP_WEIGHTS, WEIGHTS};
 
 pub use options::HubOptions;
 pub use progress::Progress;
@@ -35,17 +35,6 @@ use store::Store;
 
 const CONFIG: &str = "config.json";
 const OPEN_CLIP: &str = "open_clip_config.json";
-/// What weights are called in the layout of transformers, the safe format first.
-const WEIGHTS: [&str; 2] = ["model.safetensors", "pytorch_model.bin"];
-/// The same in open_clip's.
-const OPEN_CLIP_WEIGHTS: [&str; 6] = [
-    "open_clip_model.safetensors",
-    "open_clip_pytorch_model.safetensors",
-    "open_clip_pytorch_model.bin",
-    "open_clip_pytorch_model.pth",
-    "model.safetensors",
-    "pytorch_model.bin",
-];
 const PREPROCESSOR: &str = "preprocessor_config.json";
 /// Where transformers 5 writes the same.
 const PROCESSOR: &str = "processor_config.json";
@@ -56,7 +45,7 @@ const VOCABULARY: [&str; 2] = ["vocab.json", "merges.txt"];
 
 /// Finds a model's files in the cache, or downloads them: `config.json`,
 /// `preprocessor_config.json` (or `processor_config.json`), `tokenizer.json` (or `vocab.json` and
-/// `merges.txt`), `tokenizer_config.json` if there is one, and `model.safetensors` or its shards, else
+/// `merges.txt`, or neither in open_clip's layout), `tokenizer_config.json` if there is one, and `model.safetensors` or its shards, else
 /// `pytorch_model.bin` or its. In open_clip's layout, `open_clip_config.json` and its weights are in
 /// the place of the first two and the last.
 ///
@@ -93,6 +82,32 @@ pub fn fetch(
     let mut silent = ();
     let commit = download(&client, &store, progress.unwrap_or(&mut silent)).map_err(failed)?;
     Ok(named(ModelFiles::in_folder(store.snapshot(&commit))?, id))
+}
+
+/// The files of a folder. The model that an adapter changes is [fetched](fetch) if it is no folder but
+/// an id.
+///
+/// # Errors
+/// As [`fetch`], and [`Error::Model`] for what is wrong with the folder.
+pub fn in_folder(
+    folder: impl AsRef<Path>,
+    options: &HubOptions,
+    progress: Option<&mut dyn Progress>,
+) -> Result<ModelFiles> {
+    let folder = folder.as_ref();
+    let base = ModelFiles::base_elsewhere(folder)?;
+    // Another name than an id's is a folder that is not there, which is told as such.
+    let Some(id) = base.filter(|id| ModelId::parse(id).is_ok()) else {
+        return Ok(ModelFiles::in_folder(folder)?);
+    };
+    let base = fetch(&id, options, progress)?;
+    match &base.config {
+        Content::Path(config) => {
+            let base = config.parent().unwrap_or(config);
+            Ok(ModelFiles::with_adapter(base, folder)?)
+        }
+        Content::Bytes(..) => Ok(ModelFiles::in_folder(folder)?),
+    }
 }
 
 type Failure = (String, HubReason);
@@ -159,10 +174,14 @@ fn download(
         // What it is made of will do.
         Err(HubReason::NoSuchFile) => {
             for file in VOCABULARY {
-                get(file, progress).map_err(|reason| match reason {
-                    HubReason::NoSuchFile => (TOKENIZER.into(), reason),
-                    other => (file.into(), other),
-                })?;
+                match get(file, progress) {
+                    // Most of open_clip's models have CLIP's own, which is at hand.
+                    Err(HubReason::NoSuchFile) if is_open_clips => break,
+                    Err(reason @ HubReason::NoSuchFile) => {
+                        return Err((TOKENIZER.into(), reason));
+                    }
+                    other => other.map_err(at(file))?,
+                }
             }
         }
         other => other.map_err(at(TOKENIZER))?,

@@ -1,4 +1,5 @@
 use m2ib::Backend;
+use m2ib::clip_input::Content;
 use m2ib::clip_model::clip::{ClipConfig, random_clip};
 use m2ib_tune::{Blocks, TuneSettings};
 use ndarray::Array2;
@@ -7,7 +8,7 @@ use rand::RngExt;
 use super::*;
 use crate::roar::{Part, Picture};
 
-fn clip() -> Clip {
+fn clip() -> Trainable {
     let json = br#"{"projection_dim": 8, "vision_config": {"hidden_size": 16,
         "intermediate_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2,
         "image_size": 8, "patch_size": 4}, "text_config": {"vocab_size": 10, "hidden_size": 16,
@@ -27,7 +28,8 @@ fn pairs(count: usize) -> Vec<Pair> {
             pixels.collect::<Vec<f32>>().into()
         },
         ids: vec![0, 1 + index as i64 % 8, 3, 9, 9],
-        pooled: 3,
+        words: 1..3,
+        read: 4,
         picture: index,
     });
     pairs.collect()
@@ -141,6 +143,45 @@ fn a_killed_fine_tuning_goes_on_and_other_scores_are_refused() {
     assert!(error.to_string().contains("other settings"), "{error}");
 }
 
+/// A model like SigLIP: captions with all their padding, a bias, an attention that reads out.
+#[test]
+fn siglip_is_fine_tuned_on_degraded_pairs_too() {
+    let json = br#"{"model_type": "siglip", "vision_config": {"hidden_size": 16,
+        "intermediate_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2,
+        "image_size": 9, "patch_size": 4}, "text_config": {"vocab_size": 10, "hidden_size": 16,
+        "num_attention_heads": 2, "num_hidden_layers": 2, "intermediate_size": 32,
+        "max_position_embeddings": 5}}"#;
+    let device = Backend::preferred().unwrap().device().unwrap();
+    let config = Content::bytes("config.json", json.to_vec());
+    let model = Trainable::random(&config, 3, &device).unwrap();
+    let mut pairs = pairs(40);
+    let mut rng = ChaCha8Rng::seed_from_u64(1);
+    for pair in &mut pairs {
+        let pixels = (0..3 * 81).map(|_| rng.random_range(-1.0..1.0));
+        *held(pair) = pixels.collect();
+        (pair.words, pair.read) = (0..3, 5);
+    }
+    let roar = Roar::new(&model, &pairs, settings(), 2).unwrap();
+    let scores = roar.random_scores();
+    assert_eq!(scores[0].image.dim(), (2, 2));
+    let tuned = roar.degraded(&scores, Tuning::default()).unwrap();
+    assert_ne!(tuned, roar.before().unwrap());
+    assert_ne!(tuned, roar.undegraded(Tuning::default()).unwrap());
+    // The ninth row and column, which no patch covers, stay as they are.
+    let degraded = roar.examples(&[7], Some(&scores)).pair(7).unwrap();
+    let changed: Vec<usize> = held(&mut pairs.clone()[7])
+        .iter()
+        .zip(&degraded.pixels)
+        .enumerate()
+        .filter_map(|(at, (before, after))| (before != after).then_some(at % 81))
+        .collect();
+    assert_eq!(changed.len(), 3 * 16);
+    assert!(changed.iter().all(|at| at / 9 < 8 && at % 9 < 8));
+    let (before, after) = (&pairs[7].ids, &degraded.ids);
+    assert_eq!(before[3..], after[3..]);
+    assert!(before[..3] != after[..3]);
+}
+
 #[test]
 fn a_report_compares_pair_by_pair_and_survives_json() {
     let (clip, pairs) = (clip(), pairs(40));
@@ -199,8 +240,8 @@ fn bad_input_is_named() {
         ),
         (|p| held(p)[5] = f32::INFINITY, "a pixel is inf"),
         (|p| p.ids[1] = 99, "found id 99"),
-        (|p| p.pooled = 1, "position 1 of 5 tokens is pooled"),
-        (|p| p.pooled = 5, "position 5 of 5 tokens is pooled"),
+        (|p| p.words = 1..1, "of 5 tokens 4 are read and 1..1 can be"),
+        (|p| p.read = 6, "of 5 tokens 6 are read and 1..3 can be"),
     ];
     for (change, expected) in broken {
         let mut pairs = good.clone();

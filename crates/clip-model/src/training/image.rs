@@ -3,10 +3,11 @@
 use burn::tensor::{Tensor, TensorData};
 
 use super::layer_norm::layer_norm;
-use super::rows::{matrix, values};
-use super::{Gradients, PullBack, TrainingPass, read_out};
+use super::read_out::{Bias, Parts, Rows, read_out};
+use super::rows::{column_sums, matrix, values};
+use super::{Gradients, PullBack, TrainingPass};
 use crate::Result;
-use crate::clip::ClipImageTower;
+use crate::patch_tower::{OutputNorm, PatchPool, PatchTower};
 
 /// Some patches of each image of a batch, the same number of each.
 #[derive(Debug, Clone, PartialEq)]
@@ -19,9 +20,9 @@ pub struct Patches {
     pub images: usize,
 }
 
-impl ClipImageTower {
-    /// Runs the tower on the class token and the given patches, each with its own place's position
-    /// embedding.
+impl PatchTower {
+    /// Runs the tower on the given patches, each with its own place's position embedding, behind the
+    /// class token if there is one.
     ///
     /// # Errors
     /// [`Error::Device`](crate::Error::Device) from a device that is lost or full.
@@ -39,12 +40,21 @@ impl ClipImageTower {
         let [width, channels, side, _] = kernel.dims();
         let area = channels * side * side;
         let kept = places.len() / images;
-        let tokens = kept + 1;
+        let prefix = usize::from(self.class_embedding.is_some());
+        let tokens = kept + prefix;
         let shape = [images * kept, area];
         let pixels = Tensor::<2>::from_data(TensorData::new(pixels, shape), &device);
         let kernel = kernel.reshape([width, area]);
-        let embedded = values(pixels.clone().matmul(kernel.transpose()))?;
-        let class = values(self.class_embedding.val())?;
+        let embedded = pixels.clone().matmul(kernel.transpose());
+        let embedded = match &self.patch_bias {
+            Some(bias) => embedded + bias.val().unsqueeze(),
+            None => embedded,
+        };
+        let embedded = values(embedded)?;
+        let class = match &self.class_embedding {
+            Some(class) => Some(values(class.val())?),
+            None => None,
+        };
         let positions = values(self.position_embedding.val())?;
 
         let mut rows = Vec::with_capacity(images * tokens * width);
@@ -53,16 +63,20 @@ impl ClipImageTower {
             rows.extend(a.iter().zip(b).map(|(a, b)| a + b));
         };
         for image in 0..images {
-            sum(&class, position(0), &mut rows);
+            if let Some(class) = &class {
+                sum(class, position(0), &mut rows);
+            }
             for patch in image * kept..(image + 1) * kept {
                 let embedded = &embedded[patch * width..(patch + 1) * width];
-                sum(embedded, position(1 + places[patch]), &mut rows);
+                sum(embedded, position(prefix + places[patch]), &mut rows);
             }
         }
         let x = matrix(rows, [images * tokens, width], &pixels);
 
-        let name = "vision_model.pre_layrnorm";
-        let (normed, pull_norm) = layer_norm(&self.pre_layernorm, name.into(), x);
+        let (normed, pull_norm): (_, PullBack<'_>) = match &self.pre_layernorm {
+            Some(norm) => layer_norm(norm, "vision_model.pre_layrnorm".into(), x),
+            None => (x, Box::new(|gradient, _| Ok(gradient))),
+        };
         let (embedding, pull_blocks) = self.read_out_rows(0, normed, images);
         let pull_back = move |gradient: Tensor<2>, into: &mut Gradients| {
             let gradient = pull_blocks(gradient, into)?;
@@ -75,14 +89,14 @@ impl ClipImageTower {
             };
             for (row, gradient) in gradient.chunks_exact(width).enumerate() {
                 let (image, token) = (row / tokens, row % tokens);
-                let place = match token {
-                    0 => {
+                let place = match token.checked_sub(prefix) {
+                    None => {
                         add(&mut to_class, gradient);
                         0
                     }
-                    _ => {
+                    Some(patch) => {
                         to_embedded.extend_from_slice(gradient);
-                        1 + places[image * kept + token - 1]
+                        prefix + places[image * kept + patch]
                     }
                 };
                 add(
@@ -91,9 +105,15 @@ impl ClipImageTower {
                 );
             }
             let to_embedded = matrix(to_embedded, [images * kept, width], &pixels);
-            let to_kernel = values(to_embedded.transpose().matmul(pixels))?;
             let name = |part| format!("vision_model.embeddings.{part}");
-            into.add(name("class_embedding"), to_class);
+            if self.patch_bias.is_some() {
+                let bias = column_sums(to_embedded.clone())?;
+                into.add(name("patch_embedding.bias"), bias);
+            }
+            let to_kernel = values(to_embedded.transpose().matmul(pixels))?;
+            if self.class_embedding.is_some() {
+                into.add(name("class_embedding"), to_class);
+            }
             into.add(name("position_embedding.weight"), to_positions);
             into.add(name("patch_embedding.weight"), to_kernel);
             Ok(())
@@ -130,14 +150,24 @@ impl ClipImageTower {
         rows: Tensor<2>,
         images: usize,
     ) -> (Tensor<2>, PullBack<'_>) {
-        read_out(
-            (&self.encoder, "vision_model.encoder"),
-            (&self.post_layernorm, "vision_model.post_layernorm"),
-            (&self.projection, "visual_projection"),
-            start,
-            rows,
-            None,
-            &vec![0; images],
-        )
+        let tokens = rows.dims()[0] / images;
+        let prefix = usize::from(self.class_embedding.is_some());
+        let read = match self.shape.pool {
+            PatchPool::Class => Rows::One(vec![0; images]),
+            PatchPool::Mean => Rows::Mean(vec![(prefix..tokens).collect(); images]),
+            PatchPool::Attention { .. } => Rows::Attention(images),
+        };
+        let norm = self.post_layernorm.as_ref();
+        let parts = Parts {
+            encoder: (&self.encoder, "vision_model.encoder"),
+            norm: norm.map(|norm| (norm, "vision_model.post_layernorm")),
+            before: self.shape.norm == OutputNorm::BeforePooling,
+            attention: self
+                .attention
+                .as_ref()
+                .map(|head| (head, "vision_model.head")),
+            output: (&self.output, "visual_projection"),
+        };
+        read_out(parts, start, rows, Bias::default(), read)
     }
 }

@@ -2,32 +2,25 @@
 
 use burn::tensor::Tensor;
 
-use super::Gradients;
 use super::linear::{linear, weights};
-use crate::{Mlp, Result};
+use super::{Gradients, PullBack};
+use crate::Mlp;
 
+/// The names are those of its two layers.
+///
 /// # Shapes
 /// - x, output and both gradients: `[rows, width]`
 pub(super) fn mlp(
     layer: &Mlp,
-    name: String,
+    [first, second]: [String; 2],
     x: Tensor<2>,
-) -> (
-    Tensor<2>,
-    impl FnOnce(Tensor<2>, &mut Gradients) -> Result<Tensor<2>> + Send + '_,
-) {
+) -> (Tensor<2>, PullBack<'_>) {
     let (active, slope) = layer.inner(x.clone());
-    let (output, pull_fc2) = linear(&layer.fc2, format!("{name}.fc2"), active);
+    let (output, pull_fc2) = linear(&layer.fc2, second, active);
     let pull_back = move |gradient: Tensor<2>, into: &mut Gradients| {
         let gradient = pull_fc2(gradient, into)? * slope;
-        weights(
-            &layer.fc1,
-            &format!("{name}.fc1"),
-            x,
-            gradient.clone(),
-            into,
-        )?;
+        weights(&layer.fc1, &first, x, gradient.clone(), into)?;
         Ok(layer.fc1.pull_back(gradient))
     };
-    (output, pull_back)
+    (output, Box::new(pull_back))
 }

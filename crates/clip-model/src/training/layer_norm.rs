@@ -4,9 +4,8 @@
 
 use burn::tensor::Tensor;
 
-use super::Gradients;
 use super::rows::{matrix, values};
-use crate::Result;
+use super::{Gradients, PullBack};
 use crate::host::{sum, vectorized};
 use crate::layer_norm::LayerNorm;
 
@@ -16,10 +15,7 @@ pub(super) fn layer_norm(
     layer: &LayerNorm,
     name: String,
     x: Tensor<2>,
-) -> (
-    Tensor<2>,
-    impl FnOnce(Tensor<2>, &mut Gradients) -> Result<Tensor<2>> + Send + '_,
-) {
+) -> (Tensor<2>, PullBack<'_>) {
     let output = layer.forward(x.clone());
     let pull_back = move |gradient: Tensor<2>, into: &mut Gradients| {
         let [rows, width] = x.dims();
@@ -42,7 +38,7 @@ pub(super) fn layer_norm(
         into.add(format!("{name}.bias"), to_bias);
         Ok(matrix(gradient, [rows, width], &like))
     };
-    (output, pull_back)
+    (output, Box::new(pull_back))
 }
 
 /// One row: ȳ becomes x̄, and its part of γ̄ and β̄ is added.

@@ -2,28 +2,21 @@
 
 use burn::tensor::Tensor;
 
-use super::Gradients;
 use super::rows::{column_sums, values};
+use super::{Gradients, PullBack};
 use crate::Result;
 use crate::linear::Linear;
 
 /// # Shapes
 /// - x and its gradient: `[rows, input]`
 /// - output and its gradient: `[rows, output]`
-pub(super) fn linear<'a>(
-    layer: &'a Linear,
-    name: String,
-    x: Tensor<2>,
-) -> (
-    Tensor<2>,
-    impl FnOnce(Tensor<2>, &mut Gradients) -> Result<Tensor<2>> + Send + 'a,
-) {
+pub(super) fn linear(layer: &Linear, name: String, x: Tensor<2>) -> (Tensor<2>, PullBack<'_>) {
     let output = layer.forward(x.clone());
     let pull_back = move |gradient: Tensor<2>, into: &mut Gradients| {
         weights(layer, &name, x, gradient.clone(), into)?;
         Ok(layer.pull_back(gradient))
     };
-    (output, pull_back)
+    (output, Box::new(pull_back))
 }
 
 /// Leaves the gradients of weight (as `[output, input]`) and bias.

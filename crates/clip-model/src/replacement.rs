@@ -6,13 +6,14 @@ use burn::module::{Module, ModuleMapper, Param};
 use burn::tensor::{Device, Tensor, TensorData};
 use clip_input::Digest;
 
-use crate::clip::Clip;
-use crate::clip::export::{image_name, text_name};
+use crate::export::{image_name, text_name};
+use crate::trainable::{LOGIT_BIAS, LOGIT_SCALE, Trainable};
 use crate::weights::tensor_digest;
 use crate::{Error, Result, TensorProblem};
 
-impl Clip {
-    /// Replaces weights, by Hugging Face's names and in its layouts; the others are left alone.
+impl Trainable {
+    /// Replaces weights, by their names and as [`tensors`](Self::tensors) gives them; the others are
+    /// left alone.
     ///
     /// The digest becomes one of the old and the replacement. (Exported and loaded again, the
     /// model has that of its file.)
@@ -30,19 +31,23 @@ impl Clip {
             path: Vec::new(),
             problems: Vec::new(),
         };
-        let scale = replace.take("logit_scale".into(), &[]);
+        let scale = replace.take(LOGIT_SCALE.into(), &[]);
+        let bias = match self.bias {
+            Some(_) => replace.take(LOGIT_BIAS.into(), &[]),
+            None => None,
+        };
         let mut image = self.image.clone().map(&mut replace);
         replace.name = text_name;
         let mut text = self.text.clone().map(&mut replace);
         replace.finish()?;
-        if let Some(scale) = scale.and_then(|data| data.iter::<f32>().next()) {
-            self.logit_scale = scale.exp();
+        let number = |data: TensorData| data.iter::<f32>().next();
+        if let Some(scale) = scale.and_then(number) {
+            self.scale = scale.exp();
         }
-        let blocks = image.encoder.layers.iter_mut();
-        let blocks = blocks.chain(&mut text.encoder.layers);
-        let layers = blocks.flat_map(|block| block.dense());
-        let projections = [&mut image.projection, &mut text.projection];
-        for layer in layers.chain(projections) {
+        if let Some(bias) = bias.and_then(number) {
+            self.bias = Some(bias);
+        }
+        for layer in image.dense().into_iter().chain(text.dense()) {
             layer.forget_copy();
         }
         (self.image, self.text) = (image, text);
@@ -129,15 +134,12 @@ impl ModuleMapper for Replace {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::HashMap;
-
     use super::*;
     use crate::clip::{ClipConfig, random_clip};
-    use crate::{ImageTower, Precision, TextTower, Tower};
-    use clip_input::{Layout, Read, Role, Sight};
-    use safetensors::SafeTensors;
+    use crate::{ImageTower, TextTower, Tower};
+    use clip_input::{Content, Layout, Read, Role, Sight};
 
-    fn clip(seed: u64) -> Clip {
+    fn clip(seed: u64) -> Trainable {
         let json = br#"{"projection_dim": 6, "vision_config": {"hidden_size": 8,
             "intermediate_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2,
             "image_size": 4, "patch_size": 2}, "text_config": {"vocab_size": 5, "hidden_size": 4,
@@ -146,19 +148,11 @@ mod tests {
         random_clip(config, seed, &m2ib_cpu::flex())
     }
 
-    fn tensors(clip: &Clip) -> BTreeMap<String, TensorData> {
-        let bytes = clip.to_safetensors(Precision::F32, HashMap::new()).unwrap();
-        let file = SafeTensors::deserialize(&bytes).unwrap();
-        let tensors = file.tensors().into_iter().map(|(name, tensor)| {
-            let values = tensor.data().chunks_exact(4);
-            let values = values.map(|x| f32::from_le_bytes([x[0], x[1], x[2], x[3]]));
-            let values: Vec<f32> = values.collect();
-            (name, TensorData::new(values, tensor.shape().to_vec()))
-        });
-        tensors.collect()
+    fn tensors(model: &Trainable) -> BTreeMap<String, TensorData> {
+        model.tensors().unwrap()
     }
 
-    fn embed(clip: &Clip) -> Vec<f32> {
+    fn embed(clip: &Trainable) -> Vec<f32> {
         let ids = [1, 3, 2];
         let x = clip.text.embed(clip.text.ids(&ids).unwrap());
         let layout = Layout {
@@ -184,7 +178,36 @@ mod tests {
         assert_ne!(embed(&here), embed(&there));
         here.set_weights(tensors(&there)).unwrap();
         assert_eq!(embed(&here), embed(&there));
-        assert!((here.logit_scale - there.logit_scale).abs() < 1e-4);
+        assert!((here.scale - there.scale).abs() < 1e-4);
+    }
+
+    #[test]
+    fn the_head_and_the_bias_of_siglip_are_replaced_too() {
+        let config = br#"{"model_type": "siglip", "vision_config": {"hidden_size": 8,
+            "intermediate_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2,
+            "image_size": 4, "patch_size": 2}, "text_config": {"vocab_size": 5, "hidden_size": 8,
+            "num_attention_heads": 1, "num_hidden_layers": 1, "intermediate_size": 4,
+            "max_position_embeddings": 3}}"#;
+        let model = |seed| {
+            let config = Content::bytes("config.json", config.to_vec());
+            Trainable::random(&config, seed, &m2ib_cpu::flex()).unwrap()
+        };
+        let (mut here, there) = (model(1), model(2));
+        let embed = |model: &Trainable| -> Vec<f32> {
+            let pixels = Tensor::<4>::ones([1, 3, 4, 4], &model.device()) * 0.3;
+            let (image, layout) = (&model.image, model.image.layout([4, 4]).unwrap());
+            let out = image.read_out_with_pullback(0, image.embed(pixels).unwrap(), &layout);
+            let embedding = out.embedding.clone();
+            let back = out.pull_back(embedding.ones_like()).flatten::<1>(0, 2);
+            let all = Tensor::cat(vec![embedding.flatten::<1>(0, 1), back], 0);
+            all.into_data().iter::<f32>().collect()
+        };
+        let mut other = tensors(&there);
+        other.insert(LOGIT_BIAS.into(), TensorData::new(vec![-4.0f32], [0; 0]));
+        assert_ne!(embed(&here), embed(&there));
+        here.set_weights(other).unwrap();
+        assert_eq!(embed(&here), embed(&there));
+        assert_eq!(here.bias, Some(-4.0));
     }
 
     #[test]
