@@ -73,7 +73,9 @@ fn every_family_of_towers_takes_another_size() {
     let device = Backend::Cpu.device().unwrap();
     let families = Path::new(env!("CARGO_MANIFEST_DIR")).join("data/families");
     for family in ["siglip", "openclip-clipa", "biomedclip", "chinese-clip"] {
-        let tower = Towers::load(families.join(family), &device).unwrap().image;
+        let tower = Towers::load(families.join(family).join("model"), &device)
+            .unwrap()
+            .image;
         let [patch, _] = tower.patch();
         for patches in [2, 5] {
             let side = patches * patch;

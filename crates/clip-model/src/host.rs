@@ -32,7 +32,7 @@ pub(crate) enum Gated {
 }
 
 /// 2 √(2/π), and the cubic term's factor.
-const TWICE_SQRT_2_OVER_PI: f32 = 1.595_769_1;
+const TWICE_SQRT_2_OVER_PI: f32 = 1.595_769;
 const CUBIC: f32 = 0.044_715;
 
 /// h(x) and its derivative.

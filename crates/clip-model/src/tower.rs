@@ -136,7 +136,7 @@ pub(crate) fn patches_along(side: usize, patch: usize) -> Result<usize> {
     /// Patches along a side.
     const MOST: usize = 1000;
     let along = side / patch;
-    if side % patch == 0 && (1..=MOST).contains(&along) {
+    if side.is_multiple_of(patch) && (1..=MOST).contains(&along) {
         return Ok(along);
     }
     let near = along.clamp(1, MOST - 1) * patch;
