@@ -231,7 +231,7 @@ mod tests {
     use std::sync::Mutex;
 
     use super::*;
-    use crate::{Preset, emoji};
+    use crate::{Preset, Scope, Stop, emoji};
 
     fn explainer(preset: Preset) -> Explainer {
         let model = emoji::pretrained(&Backend::Cpu.device().unwrap()).unwrap();
@@ -320,6 +320,39 @@ mod tests {
                 panic!("{results:?}");
             };
         }
+    }
+
+    #[test]
+    fn work_that_is_told_to_stop_ends_at_its_next_step() {
+        let explainer = explainer(Preset::Released);
+        let image = explainer.encode_image(&scenes(1)[0]).unwrap();
+        let text = explainer.encode_text("a photo of a piano").unwrap();
+        let fits = Fits::of_pair(&image.embedding, &text.embedding);
+        let (stop, mut steps) = (Stop::new(), 0);
+        let mut told = |_| {
+            steps += 1;
+            if steps == 2 {
+                stop.stop();
+            }
+        };
+        let scope = Scope::new().with_stop(&stop);
+        let work = || explainer.attribute_with(&image, &text, &fits, &mut told);
+        let result = scope.run(work);
+        assert!(matches!(result, Err(Error::Stopped)), "{result:?}");
+        assert_eq!(steps, 2);
+        let pairs = [(&image, &text); 3];
+        for results in scope.run(|| {
+            [
+                explainer.many_in_lanes(&pairs, &|_, _| {}),
+                explainer.many_in_batches(&pairs, &|_, _| {}),
+            ]
+        }) {
+            let stopped = |result: &Result<_>| matches!(result, Err(Error::Stopped));
+            assert!(results.iter().all(stopped), "{results:?}");
+        }
+        assert!(scope.run(|| explainer.encode_text("a dog")).is_err());
+        // The next piece of work is not its business.
+        assert!(explainer.attribute_encoded(&image, &text).is_ok());
     }
 
     #[test]

@@ -302,6 +302,27 @@ fn a_broken_download_is_never_taken_for_a_file_and_goes_on() {
 }
 
 #[test]
+fn a_download_that_is_told_to_stop_goes_on_at_the_next_call() {
+    let (hub, cache) = (Hub::new(), tempfile::tempdir().unwrap());
+    let options = options(&hub, cache.path());
+    let stop = m2ib::Stop::new();
+    stop.stop();
+    let stopped = m2ib::Scope::new().with_stop(&stop);
+    let (file, found) = reason(stopped.run(|| fetch(ID, &options, None)));
+    assert_eq!(file, "config.json");
+    let HubReason::Interrupted {
+        received: 0,
+        detail,
+        ..
+    } = found
+    else {
+        panic!("{found:?}");
+    };
+    assert_eq!(detail, "stopped before it was done");
+    assert!(fetch(ID, &options, None).is_ok());
+}
+
+#[test]
 fn what_says_the_padding_token_is_downloaded_where_it_is_there() {
     let (hub, cache) = (Hub::new(), tempfile::tempdir().unwrap());
     let about = br#"{"pad_token": "!"}"#;

@@ -138,6 +138,27 @@ mod tests {
     }
 
     #[test]
+    fn scoring_stops_when_it_is_told_to() {
+        let model = fixture::model();
+        let subject = fixture::subject(&model);
+        let (stop, pixels) = (m2ib::Stop::new(), &subject.pixels().values[..]);
+        let kept = vec![true; subject.caption().tokens.len()];
+        let scope = Scope::new().with_stop(&stop);
+        let score = || {
+            let images = subject.score_images([pixels]);
+            images.and_then(|_| subject.score_tokens([&kept[..]], Fill::Zero))
+        };
+        assert!(scope.run(score).is_ok());
+        stop.stop();
+        let stopped = scope.run(score).unwrap_err();
+        let expected = matches!(stopped, crate::Error::Explainer(m2ib::Error::Stopped));
+        assert!(expected, "{stopped:?}");
+        let latent = subject.image_latent(1).unwrap();
+        assert!(scope.run(|| subject.image_fit(1, latent)).is_err());
+        assert!(score().is_ok());
+    }
+
+    #[test]
     fn masking_the_word_that_fits_costs_most() {
         let model = fixture::model();
         let subject = fixture::subject(&model);
