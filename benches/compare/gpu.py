@@ -1,6 +1,6 @@
 """The passes of the preset "fast" in PyTorch on a GPU, to hold `rates` against.
 
-Image and text of a pair: two sides of 5 steps of 2 samples behind block 5 of 12 (11 of 24) and
+Image and text of a pair: two sides of 5 and 7 steps of 2 samples behind block 5 of 12 (11 of 24) and
 behind the embedding, of the last block what the pooled token needs, weights frozen, one gate a token.
 Random weights; what is left out (preprocessing, drawing noise on the host) m2ib's figures include.
 
@@ -98,7 +98,7 @@ def main():
                 def run():
                     with torch.autocast(device.type, torch.float16 if device.type == "cuda" else torch.bfloat16, enabled=half):
                         side(image, latents, 0, False, 5, targets[0])
-                        side(text, words, -1, True, 5, targets[1])
+                        side(text, words, -1, True, 7, targets[1])
                     wait()
 
                 run()

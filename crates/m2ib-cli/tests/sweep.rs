@@ -81,7 +81,7 @@ fn what_a_sweep_chooses_is_what_explain_takes_and_the_same_command_does_nothing_
     assert!(chosen.contains(&layer), "{chosen}");
     assert_eq!(made.image.bottleneck.steps, 20);
     // The metric says nothing of the text, so its settings stay.
-    assert_eq!(made.text.bottleneck.steps, 5);
+    assert_eq!(made.text.bottleneck.steps, 7);
 
     let journal = std::fs::read(out.join("journal.jsonl")).unwrap();
     assert_eq!(succeeded(&sweep(&out, &arguments)), printed);

@@ -192,7 +192,7 @@ mod tests {
         for (given, key) in [
             ("m2ib-matched:beta=1:steps=40:sigma=matched", "m2ib-matched"),
             // What is one side's alone is more than the default.
-            ("m2ib-fine:beta=1/0.4:shifts=2", "m2ib-fine"),
+            ("m2ib-fine:beta=1/0.7:shifts=2", "m2ib-fine"),
             ("m2ib-fine:beta=1", "m2ib-fine:beta=1"),
             ("grad-cam:layer=auto:form=pooled", "grad-cam"),
             ("grad-cam:layer=2", "grad-cam:layer=block.2"),

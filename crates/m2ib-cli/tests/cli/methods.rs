@@ -24,7 +24,7 @@ fn methods_are_listed_with_their_settings_and_controls_are_marked() {
         ("grad-cam", "form", "pooled"),
         ("rise", "masks", "2000"),
         ("m2ib-fine", "shifts", "2"),
-        ("m2ib-fine", "beta", "1/0.4"),
+        ("m2ib-fine", "beta", "1/0.7"),
         ("m2ib-matched", "beta", "1"),
         ("m2ib-released", "sigma", "1"),
         ("nib", "block", "auto"),
