@@ -145,14 +145,18 @@ fn recorded_cases_of_the_reference_method_are_met() {
 const FAMILIES: [&str; 3] = ["siglip", "biomedclip", "openclip-custom-text"];
 
 fn family(name: &str) -> std::path::PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("data/families")
-        .join(name)
+    let here = std::env::var_os("CARGO_MANIFEST_DIR").unwrap();
+    Path::new(&here).join("data/families").join(name)
+}
+
+/// Where those towers were tried so far: the CPU. Their tolerances elsewhere are not known.
+fn where_tried(test: impl Fn(Backend, &Device)) {
+    test(Backend::Cpu, &Backend::Cpu.device().unwrap());
 }
 
 #[test]
 fn recorded_cases_of_other_families_are_met() {
-    each(|backend, device| {
+    where_tried(|backend, device| {
         for case in FAMILIES {
             let checks = parity::run(&Case::open(family(case)).unwrap(), device, 1).unwrap();
             let factor = tolerance(backend).parity;
@@ -165,7 +169,7 @@ fn recorded_cases_of_other_families_are_met() {
 
 #[test]
 fn matrices_of_16_bits_embed_nearly_the_same_in_other_families() {
-    each(|backend, device| {
+    where_tried(|backend, device| {
         for (case, precision) in FAMILIES
             .iter()
             .flat_map(|case| [(case, Precision::F16), (case, Precision::Bf16)])
