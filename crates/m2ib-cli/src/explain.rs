@@ -10,12 +10,13 @@ use m2ib::draw::ColorMap;
 use m2ib::image::{DynamicImage, ImageFormat};
 use m2ib::ndarray::Array1;
 use m2ib::{
-    Attribution, Beta, Calibration, Config, DualEncoder, Explainer, Fits, Gates, Layer, Modality,
+    Ask, Attribution, Beta, Calibration, Config, DualEncoder, Explainer, Gates, Layer, Modality,
     Noise, Overrides, Preset, Quantity, Sampling, Shifts, Warning,
 };
 use m2ib_methods::{MethodFactory, Subject};
 use ndarray_npy::WriteNpyExt;
 
+use crate::asked::{self, AskedArguments};
 use crate::bank::BankArguments;
 use crate::calibration::CalibrationArguments;
 use crate::methods::{self, Chosen};
@@ -51,6 +52,8 @@ pub(crate) struct Explain {
     method: Option<Chosen>,
     #[command(flatten)]
     calibration: CalibrationArguments,
+    #[command(flatten)]
+    asked: AskedArguments,
     #[command(flatten)]
     m2ib: M2ib,
     #[command(flatten)]
@@ -151,11 +154,12 @@ impl Explain {
     pub(crate) fn run(self) -> Result<()> {
         let output = Output::check(&self.out, &[], self.inputs())?;
         self.drawing.check()?;
+        let ask = self.asked.ask(self.method.is_some())?;
         let adjustment = self.picture.adjustment();
         let image = adjustment.open(&self.image)?;
         let mut attribution = match &self.method {
-            Some(method) => self.by(method.as_ref(), &image)?,
-            None => self.by_m2ib(&self.explainer()?, &image)?,
+            Some(method) => self.by(method.as_ref(), &image, &ask)?,
+            None => self.by_m2ib(&self.explainer()?, &image, &ask)?,
         };
         attribution.provenance.adjustment = adjustment;
         for warning in &attribution.warnings {
@@ -170,8 +174,12 @@ impl Explain {
             paths.push(output.write(&name, &bytes)?);
         }
         print_styled(format_args!(
-            "{}\n\nsimilarity {:.4}{}{}, {} explained by {}",
+            "{}\n\n{}similarity {:.4}{}{}, {} explained by {}",
             m2ib::draw::ansi(&attribution.text),
+            match m2ib::draw::ansi_asked(&attribution) {
+                Some(asked) => format!("{asked}\n\n"),
+                None => String::new(),
+            },
             attribution.similarity,
             match attribution.probability {
                 Some(probability) => format!(", probability {}", m2ib::draw::percent(probability)),
@@ -215,6 +223,7 @@ impl Explain {
             image.as_bytes().to_vec(),
             serde_json::to_vec(&attribution.provenance)?,
             serde_json::to_vec(&(attribution.rank, &attribution.warnings))?,
+            serde_json::to_vec(&attribution.asked)?,
             serde_json::to_vec(&self.calibration.known(&self.model)?)?,
             format!("{:?}", self.drawing).into_bytes(),
         ];
@@ -231,35 +240,54 @@ impl Explain {
     }
 
     /// By a method of the registry.
-    fn by(&self, method: &dyn MethodFactory, image: &DynamicImage) -> Result<Attribution> {
+    fn by(
+        &self,
+        method: &dyn MethodFactory,
+        image: &DynamicImage,
+        ask: &Ask,
+    ) -> Result<Attribution> {
         let calibration = self.calibration.known(&self.model)?;
         let model = self.loaded()?;
         method
             .check(&model, calibration.as_ref())
             .context("--method")?;
-        let built = method.build(&model, calibration.as_ref())?;
         let bar = ProgressBar::new_spinner().with_message(clean(method.key()));
         // Not by a thread of its own: the system may give none, and that is no reason to end.
         bar.tick();
-        let attribution = built.attribute(&Subject::new(&model, image, &self.text)?);
+        let subject = Subject::new(&model, image, &self.text)?;
+        let attribution = m2ib_methods::ask(method, calibration.as_ref(), &subject, ask);
+        let interactions = self.asked.interactions_of(&subject);
         bar.finish_and_clear();
-        Ok(attribution?)
+        let mut attribution = attribution?;
+        attribution.asked.interactions = interactions?;
+        Ok(attribution)
     }
 
-    fn by_m2ib(&self, explainer: &Explainer, image: &DynamicImage) -> Result<Attribution> {
+    fn by_m2ib(
+        &self,
+        explainer: &Explainer,
+        image: &DynamicImage,
+        ask: &Ask,
+    ) -> Result<Attribution> {
         let text = explainer.encode_text(&self.text)?;
-        let image = explainer.encode_image(image)?;
+        let encoded = explainer.encode_image(image)?;
         let steps = |modality| explainer.settings(modality).bottleneck.steps as u64;
-        let bar = ProgressBar::new(steps(Modality::Image) + steps(Modality::Text)).with_style(
-            ProgressStyle::with_template("{msg:5} {bar:32} {pos}/{len} steps, {eta} left")?,
-        );
-        let fits = Fits::of_pair(&image.embedding, &text.embedding);
-        let attribution = explainer.attribute_with(&image, &text, &fits, &mut |progress| {
+        let rounds = asked::rounds(ask);
+        let steps = rounds * (steps(Modality::Image) + steps(Modality::Text));
+        let bar = ProgressBar::new(steps).with_style(ProgressStyle::with_template(
+            "{msg:5} {bar:32} {pos}/{len} steps, {eta} left",
+        )?);
+        let attribution = explainer.ask(&encoded, &text, ask, &mut |progress| {
             bar.set_message(progress.modality.to_string());
             bar.inc(1);
         });
+        let interactions = self
+            .asked
+            .interactions_by(explainer, image, (&encoded, &text));
         bar.finish_and_clear();
-        Ok(attribution?)
+        let mut attribution = attribution?;
+        attribution.asked.interactions = interactions?;
+        Ok(attribution)
     }
 
     /// Every file asked for, rendered before the first is written.

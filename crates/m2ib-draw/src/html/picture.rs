@@ -20,12 +20,12 @@ use crate::{ColorMap, Error, Result};
 const LONGEST: u32 = 1600;
 /// The longer side of the heat map, whatever the image's: it is smooth, so more pixels show
 /// nothing more, and a small image's few would show as squares.
-const LONGEST_HEAT: u32 = 800;
+pub(crate) const LONGEST_HEAT: u32 = 800;
 /// Bytes of a PNG above which the image is taken for a photograph and becomes a JPEG.
 const LARGE: usize = 1 << 20;
 const JPEG_QUALITY: u8 = 88;
 /// Images with a longer side below this are shown as their pixels, enlarged, not as a blur.
-const SMALL: u32 = 256;
+pub(crate) const SMALL: u32 = 256;
 /// Of the heat map before the reader moves the slider.
 const OPACITY: u32 = 55;
 
@@ -46,6 +46,7 @@ pub(crate) fn figure(attribution: &Attribution, image: &DynamicImage) -> Result<
                     img.heat style=(format!("opacity:{}", f64::from(OPACITY) / 100.0))
                         src=(heat(attribution, colors)?) alt=(describe(attribution));
                 }
+                (super::spread::outline(attribution))
                 @for [left, top, width, height] in &margins {
                     div.unseen style=(format!(
                         "left:{left:.3}%;top:{top:.3}%;width:{width:.3}%;height:{height:.3}%"
@@ -136,7 +137,7 @@ fn unseen(view: &View) -> Vec<[f64; 4]> {
         .collect()
 }
 
-fn photo(image: &DynamicImage) -> Result<String> {
+pub(crate) fn photo(image: &DynamicImage) -> Result<String> {
     let (width, height) = (image.width(), image.height());
     let resized;
     let image = if width.max(height) > LONGEST {
@@ -164,7 +165,7 @@ fn heat(attribution: &Attribution, colors: ColorMap) -> Result<String> {
 }
 
 /// The size with this longer side, and the shorter in proportion.
-fn fitted(width: u32, height: u32, longest: u32) -> (u32, u32) {
+pub(crate) fn fitted(width: u32, height: u32, longest: u32) -> (u32, u32) {
     let scale = f64::from(longest) / f64::from(width.max(height));
     let side = |length: u32| ((f64::from(length) * scale).round() as u32).max(1);
     (side(width), side(height))
@@ -178,7 +179,7 @@ pub fn png_uri(picture: RgbImage) -> Result<String> {
     data_uri(&picture.into(), ImageFormat::Png)
 }
 
-fn data_uri(image: &DynamicImage, format: ImageFormat) -> Result<String> {
+pub(crate) fn data_uri(image: &DynamicImage, format: ImageFormat) -> Result<String> {
     let mut bytes = Cursor::new(Vec::new());
     match format {
         ImageFormat::Jpeg => {

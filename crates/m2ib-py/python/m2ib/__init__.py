@@ -11,6 +11,7 @@
 """
 
 from . import metrics
+from ._asked import Contrast, ImageSpread, Interactions, Rival, Spread, TextSpread
 from ._errors import (
     DeviceError,
     EncodedError,
@@ -45,6 +46,7 @@ from ._settings import Settings, SideSettings
 __all__ = [
     "Attribution",
     "Calibration",
+    "Contrast",
     "Device",
     "DeviceError",
     "EncodedError",
@@ -57,20 +59,25 @@ __all__ = [
     "ImageAttribution",
     "ImageError",
     "ImageLike",
+    "ImageSpread",
+    "Interactions",
     "Method",
     "MethodSetting",
     "MetricError",
     "ModelError",
     "NotFiniteError",
     "Notice",
+    "Rival",
     "Scene",
     "SceneObject",
     "Settings",
     "SettingsError",
     "SideSettings",
+    "Spread",
     "Step",
     "TextAttribution",
     "TextError",
+    "TextSpread",
     "Token",
     "Word",
     "__version__",
