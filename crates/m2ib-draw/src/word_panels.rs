@@ -73,8 +73,8 @@ mod tests {
     #[test]
     fn every_word_has_its_panel() {
         let image: DynamicImage = RgbImage::from_pixel(96, 64, Rgb([120, 140, 160])).into();
-        let plain = overlay(&fixture::attribution(96, 64), &image);
-        let plain = plain.render_with_caption().unwrap();
+        let plain = fixture::attribution(96, 64);
+        let plain = overlay(&plain, &image).render_with_caption().unwrap();
         let attribution = fixture::interactions(96, 64);
         let picture = overlay(&attribution, &image).render_with_caption().unwrap();
         assert!(picture.height() > plain.height() + 100);

@@ -55,7 +55,7 @@ impl Wanted {
             (None, "empty") => Some(Against::empty()),
             (None, "bank") => Some(Against::bank()),
             (Some(captions), "none") => Some(Against::captions(captions)),
-            (_, "none" | "empty" | "bank") => {
+            (_, "empty" | "bank") => {
                 return refuse(format!(
                     "baseline is \"{baseline}\" and instead_of is given, expected one of the two: what a caption shares with its rival takes the baseline with it"
                 ));

@@ -72,3 +72,8 @@ pub use warnings::{Explained, bank, picture_warnings, warnings};
 #[cfg(all(doctest, feature = "emoji"))]
 #[doc = include_str!("../../../README.md")]
 struct Readme;
+
+/// The examples of `docs/asking.md`.
+#[cfg(all(doctest, feature = "emoji"))]
+#[doc = include_str!("../../../docs/asking.md")]
+struct Asking;

@@ -12,18 +12,18 @@ use rand_chacha::ChaCha8Rng;
 /// Tiles along a side.
 const ALONG: usize = 2;
 /// Tiles of a picture.
-pub const TILES: usize = ALONG * ALONG;
+const TILES: usize = ALONG * ALONG;
 
 /// A picture and its caption.
-pub struct Tiled {
-    pub picture: RgbImage,
-    pub caption: String,
+pub(crate) struct Tiled {
+    pub(crate) picture: RgbImage,
+    pub(crate) caption: String,
     /// The classes named, each with the only tile that shows it.
-    pub named: [(usize, usize); 2],
+    pub(crate) named: [(usize, usize); 2],
 }
 
 /// Picture `number` of a split.
-pub fn tiled(generator: &Generator, split: Split, number: u64, seed: u64) -> Tiled {
+pub(crate) fn tiled(generator: &Generator, split: Split, number: u64, seed: u64) -> Tiled {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     rng.set_stream(number);
     let first = number * TILES as u64;
@@ -65,7 +65,7 @@ pub fn tiled(generator: &Generator, split: Split, number: u64, seed: u64) -> Til
 
 impl Tiled {
     /// What a name has with each patch: its words' maps summed.
-    pub fn column(&self, found: &Interactions, name: usize) -> Array2<f32> {
+    pub(crate) fn column(&self, found: &Interactions, name: usize) -> Array2<f32> {
         let noun = classes()[self.named[name].0].name;
         // The first name stands before "and".
         let begin = match name {
@@ -83,7 +83,7 @@ impl Tiled {
 }
 
 /// Whether a map's strongest place lies on a tile, and the tile's share of all that is above 0.
-pub fn on_tile(map: &Array2<f32>, tile: usize) -> [f64; 2] {
+pub(crate) fn on_tile(map: &Array2<f32>, tile: usize) -> [f64; 2] {
     let (rows, columns) = map.dim();
     let of = |row: usize, column: usize| row * ALONG / rows * ALONG + column * ALONG / columns;
     let strongest = map.indexed_iter().max_by(|a, b| a.1.total_cmp(b.1));

@@ -123,7 +123,6 @@ impl Masks {
 #[cfg(test)]
 mod tests {
     use super::super::{Interacting, interactions};
-    use super::*;
     use crate::subject::fixture;
 
     /// Few words of the piano's caption: all their subsets are played. The word "piano" has what the
