@@ -70,20 +70,30 @@ impl Contrast {
         self.rivals.first()
     }
 
+    /// What speaks for the caption, `[rows, columns]`: the map less what every patch has.
+    pub fn for_caption(&self, image: &ImageAttribution) -> Array2<f32> {
+        above_least(image.saliency())
+    }
+
+    /// What speaks for the heaviest rival, likewise.
+    pub fn for_rival(&self) -> Array2<f32> {
+        above_least(self.reverse.image.saliency())
+    }
+
     /// The two maps as one: above 0 what speaks for the caption, below 0 what speaks for the rival,
     /// `[rows, columns]`.
     pub fn signed(&self, image: &ImageAttribution) -> Array2<f32> {
-        let (this, that) = (image.saliency(), self.reverse.image.saliency());
+        let (this, that) = (self.for_caption(image), self.for_rival());
         match this.dim() == that.dim() {
             true => this - that,
-            false => this.clone(),
+            false => this,
         }
     }
 
     /// What the strongest colours stand for, of both ways and either sign; 0 where there is nothing.
     pub fn largest(&self, image: &ImageAttribution) -> f32 {
-        let both = [image, &self.reverse.image];
-        let all = both.iter().flat_map(|side| side.saliency().iter());
+        let both = [self.for_caption(image), self.for_rival()];
+        let all = both.iter().flat_map(|map| map.iter());
         largest(all.copied(), image.unit)
     }
 
@@ -92,6 +102,16 @@ impl Contrast {
         let both = [Some(text), self.reverse.text.as_ref()];
         let words = both.into_iter().flatten().flat_map(TextAttribution::words);
         largest(words.map(|word| word.saliency), text.unit)
+    }
+}
+
+/// A map less its least value, where that is above 0: a share has some of what the first steps let pass
+/// everywhere, whatever was asked.
+fn above_least(map: &Array2<f32>) -> Array2<f32> {
+    let least = map.iter().copied().fold(f32::INFINITY, f32::min);
+    match least > 0.0 && least.is_finite() {
+        true => map - least,
+        false => map.clone(),
     }
 }
 

@@ -65,9 +65,10 @@ pub(crate) fn side_by_side(
     ];
     let largest = contrast.largest(&attribution.image);
     let of_words = contrast.largest_word(&attribution.text);
-    let reverse = -contrast.reverse.image.saliency();
+    let forward = contrast.for_caption(&attribution.image);
+    let reverse = -contrast.for_rival();
     let sides = [
-        (attribution.image.saliency(), Some(&attribution.text), FOR),
+        (&forward, Some(&attribution.text), FOR),
         (&reverse, contrast.reverse.text.as_ref(), AGAINST),
     ];
     let mut panels = Vec::new();

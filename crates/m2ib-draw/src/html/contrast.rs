@@ -22,7 +22,8 @@ pub(crate) fn section(
     let largest = contrast.largest(side);
     let of_words = contrast.largest_word(&attribution.text);
     let photo = photo(image)?;
-    let reverse = -contrast.reverse.image.saliency();
+    let forward = contrast.for_caption(side);
+    let reverse = -contrast.for_rival();
     let rival = contrast.rival().map_or("", |rival| rival.name());
     let pixelated = image.width().max(image.height()) < super::picture::SMALL;
     let ratio = f64::from(image.width()) / f64::from(image.height());
@@ -38,12 +39,12 @@ pub(crate) fn section(
                 "aspect-ratio:{}/{};width:min(100%,calc(60vh*{ratio:.5}))", image.width(), image.height()
             )) {
                 img.photo.pixelated[pixelated] src=(photo) alt="";
-                img.heat src=(heat(map)?) alt=(describe(map, what));
+                img.way-heat src=(heat(map)?) alt=(describe(map, what));
             }
         })
     };
     let captions = [attribution.text.caption.text.as_str(), rival];
-    let left = stack(side.saliency(), "the caption")?;
+    let left = stack(&forward, "the caption")?;
     let right = stack(&reverse, "its rival")?;
     let written = NumberFormat::column([largest]).write(largest);
     let unit = side.unit;
