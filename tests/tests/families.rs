@@ -269,6 +269,20 @@ fn the_second_siglip_keeps_punctuation_and_the_first_does_not() {
     assert!(!cleaning("GemmaTokenizer"));
 }
 
+/// As Chinese-CLIP was published: no tokenizer.json, but what BERT's are made of.
+#[test]
+fn a_bert_is_read_with_its_pieces_alone() {
+    let place = tempfile::tempdir().unwrap();
+    copy(&folder("chinese-clip").join("model"), place.path());
+    let pieces = "[PAD]\n[UNK]\n[CLS]\n[SEP]\na\nphoto\nof\nred\ncat\n##s\n";
+    std::fs::write(place.path().join("vocab.txt"), pieces).unwrap();
+    let model = DualEncoder::load(place.path(), &Backend::Cpu.device().unwrap()).unwrap();
+    let caption = model.tokenizer().encode("A photo of red cats").unwrap();
+    assert_eq!(caption.ids(), [2, 4, 5, 6, 7, 8, 9, 3]);
+    assert_eq!(model.pad_id(), Some(0));
+    assert!(model.embed_caption(&caption).is_ok());
+}
+
 /// At the embedding, padding holds nothing of a caption and is left as it is; behind a block it does.
 #[test]
 fn padding_passes_nothing_at_the_embedding_and_something_behind_a_block() {

@@ -27,6 +27,7 @@ mod picture;
 mod processor;
 mod resize;
 mod role;
+mod word_pieces;
 mod words;
 
 pub use adjustment::{Adjustment, Background, PictureFacts, Window};
@@ -46,3 +47,4 @@ pub use picture::{Palette, Picture, Pictured};
 pub use processor::{ImageProcessor, Pixels, Recipe, View};
 pub use resize::{Filter, resize};
 pub use role::Role;
+pub use word_pieces::word_pieces;

@@ -10,7 +10,7 @@ pub use weights::{OPEN_CLIP_WEIGHTS, WEIGHTS};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use clip_input::{CLIP_ENTRIES, Content, byte_pairs, clip_vocabulary, json_object};
+use clip_input::{CLIP_ENTRIES, Content, byte_pairs, clip_vocabulary, json_object, word_pieces};
 use serde::Deserialize;
 
 use self::adapter::{base_of, is_adapter, named_base};
@@ -252,7 +252,8 @@ impl ModelFiles {
         }
     }
 
-    /// Finds `tokenizer.json`, or what it would be made of: `vocab.json` and `merges.txt`.
+    /// Finds `tokenizer.json`, or what it would be made of: `vocab.json` and `merges.txt`, or BERT's
+    /// `vocab.txt`.
     ///
     /// # Errors
     /// As [`in_folder`](Self::in_folder); what is wrong with the two files.
@@ -267,6 +268,10 @@ impl ModelFiles {
         if !whole.is_file() && vocabulary.is_file() && merges.is_file() {
             let [vocabulary, merges] = [vocabulary, merges].map(Content::Path);
             return Ok(byte_pairs(&vocabulary, &merges)?);
+        }
+        let pieces = folder.join("vocab.txt");
+        if !whole.is_file() && pieces.is_file() {
+            return Ok(word_pieces(&Content::Path(pieces))?);
         }
         require(
             folder,
