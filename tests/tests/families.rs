@@ -323,7 +323,7 @@ fn naflex_explains_pictures_of_different_shapes_side_by_side() {
     let (_place, model) = model("siglip2-naflex", [Some(0), None, Some(1)]);
     assert_eq!(model.grid(), None);
     let explainer = Explainer::builder(model)
-        .preset(Preset::Fast)
+        .preset(Preset::Fine)
         .steps(3)
         .build()
         .unwrap();

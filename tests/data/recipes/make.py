@@ -43,7 +43,7 @@ def write_pictures():
     tall.quantize(64).save(PALETTES / "tall.gif")
     wide.quantize(32).save(PALETTES / "wide.bmp")
     # Numbers that are levels are none of a palette to Pillow.
-    wide.convert("L").save(PALETTES / "levels.gif")
+    wide.convert("L").save(PALETTES / "levels.gif", optimize=False)
     wide.convert("L").save(PALETTES / "levels.bmp")
     for kind in ["png", "bmp", "tiff"]:
         wide.convert("1").save(PALETTES / f"two.{kind}")
