@@ -147,11 +147,21 @@ mod tests {
         Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../m2ib-emoji/model"))
     }
 
+    fn parameters(model: &Trainable) -> Vec<Parameter> {
+        State::of(model, |_| true).unwrap().parameters
+    }
+
     #[test]
     fn once_as_deep_with_the_same_patches_is_the_same_model() {
         let (same, _) = grow(emoji(), 1, 12).unwrap();
         let model = Trainable::load(emoji(), &m2ib_cpu::flex()).unwrap();
-        assert_eq!(same.digest(), model.digest());
+        for (found, expected) in parameters(&same).iter().zip(parameters(&model)) {
+            assert_eq!(found.name, expected.name);
+            // Positions are resized to the grid that they are of, which rounds.
+            for (found, expected) in found.values.iter().zip(expected.values) {
+                assert!((found - expected).abs() < 1e-6);
+            }
+        }
     }
 
     /// Each copy adds a share of what its block added: the blocks of one sum to one.
@@ -159,7 +169,6 @@ mod tests {
     fn copies_share_what_their_block_added() {
         let (grown, _) = grow(emoji(), 3, 8).unwrap();
         assert_eq!(grown.image.depth(), 18);
-        let parameters = |model: &Trainable| State::of(model, |_| true).unwrap().parameters;
         let model = Trainable::load(emoji(), &m2ib_cpu::flex()).unwrap();
         let (old, new) = (parameters(&model), parameters(&grown));
         let of = |list: &[Parameter], name: &str| {
