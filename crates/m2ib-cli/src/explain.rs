@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, ensure};
 use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
+use m2ib::Picture;
 use m2ib::draw::ColorMap;
 use m2ib::image::{DynamicImage, ImageFormat};
 use m2ib::ndarray::Array1;
@@ -240,12 +241,16 @@ impl Explain {
     }
 
     /// By a method of the registry.
+<<<<<<< HEAD
     fn by(
         &self,
         method: &dyn MethodFactory,
         image: &DynamicImage,
         ask: &Ask,
     ) -> Result<Attribution> {
+=======
+    fn by(&self, method: &dyn MethodFactory, image: &Picture) -> Result<Attribution> {
+>>>>>>> main
         let calibration = self.calibration.known(&self.model)?;
         let model = self.loaded()?;
         method
@@ -263,12 +268,16 @@ impl Explain {
         Ok(attribution)
     }
 
+<<<<<<< HEAD
     fn by_m2ib(
         &self,
         explainer: &Explainer,
         image: &DynamicImage,
         ask: &Ask,
     ) -> Result<Attribution> {
+=======
+    fn by_m2ib(&self, explainer: &Explainer, image: &Picture) -> Result<Attribution> {
+>>>>>>> main
         let text = explainer.encode_text(&self.text)?;
         let encoded = explainer.encode_image(image)?;
         let steps = |modality| explainer.settings(modality).bottleneck.steps as u64;

@@ -15,7 +15,20 @@ use m2ib_scenes::{Caption, Generator, Split, classes};
 
 /// Pairs of classes that the embedded model takes for each other the most, found on validation scenes by
 /// `examples/look_alikes.rs`; here they are shown by scenes of the test split.
-const LOOK_ALIKES: [[usize; 2]; 1] = [[0, 1]];
+const LOOK_ALIKES: [[usize; 2]; 12] = [
+    [118, 179], // anchor and wrench
+    [7, 8],     // rabbit and elephant
+    [129, 133], // cactus and clover
+    [19, 153],  // panda and soccer ball
+    [51, 168],  // ant and headphones
+    [25, 51],   // gorilla and ant
+    [148, 218], // balloon and heart
+    [109, 198], // bicycle and shopping cart
+    [118, 140], // anchor and snowflake
+    [40, 179],  // whale and wrench
+    [51, 52],   // ant and spider
+    [121, 218], // stop sign and heart
+];
 
 fn emoji_model() -> DualEncoder {
     let mut model = emoji::pretrained(&Backend::preferred().unwrap().device().unwrap()).unwrap();

@@ -42,7 +42,7 @@ fn baselines_seeds_and_interactions_are_there_for_any_method() {
         ),
         (
             &["--method", "grad-cam"],
-            &["--interactions", "masks:images=80"],
+            &["--interactions", "masks:images=200"],
         ),
         (&["--method", "finer-cam"], &[]),
     ] {

@@ -187,12 +187,12 @@ fn odd_shapes_and_single_steps_make_a_page() {
 fn a_contrast_stands_on_the_page_both_ways() {
     let attribution = fixture::contrast(96, 64);
     let page = html(&attribution, &gray(96, 64)).unwrap();
-    assert!(page.contains("This rather than that"));
+    assert!(page.contains("class=\"ways\""));
     assert!(page.contains("a hedgehog next to a koala") && page.contains("difference of 0.0625"));
     // The picture under its map, and twice under either way's.
     assert_eq!(embedded(&page).len(), 6);
     let plain = html(&fixture::attribution(96, 64), &gray(96, 64)).unwrap();
-    assert!(!plain.contains("This rather than that"));
+    assert!(!plain.contains("class=\"ways\""));
 }
 
 #[test]
