@@ -2,8 +2,7 @@
 
 use anyhow::{Result, ensure};
 use clap::{Args, ValueEnum};
-use m2ib::image::DynamicImage;
-use m2ib::{Against, Ask, EncodedImage, EncodedText, Explainer, Interactions};
+use m2ib::{Against, Ask, EncodedImage, EncodedText, Explainer, Interactions, Picture};
 use m2ib_methods::{Interacting, Subject, interactions};
 
 #[derive(Debug, Args)]
@@ -97,7 +96,7 @@ impl AskedArguments {
     pub(crate) fn interactions_by(
         &self,
         explainer: &Explainer,
-        picture: &DynamicImage,
+        picture: &Picture,
         (image, text): (&EncodedImage, &EncodedText),
     ) -> Result<Option<Interactions>> {
         Ok(match &self.interactions {

@@ -241,16 +241,7 @@ impl Explain {
     }
 
     /// By a method of the registry.
-<<<<<<< HEAD
-    fn by(
-        &self,
-        method: &dyn MethodFactory,
-        image: &DynamicImage,
-        ask: &Ask,
-    ) -> Result<Attribution> {
-=======
-    fn by(&self, method: &dyn MethodFactory, image: &Picture) -> Result<Attribution> {
->>>>>>> main
+    fn by(&self, method: &dyn MethodFactory, image: &Picture, ask: &Ask) -> Result<Attribution> {
         let calibration = self.calibration.known(&self.model)?;
         let model = self.loaded()?;
         method
@@ -268,16 +259,7 @@ impl Explain {
         Ok(attribution)
     }
 
-<<<<<<< HEAD
-    fn by_m2ib(
-        &self,
-        explainer: &Explainer,
-        image: &DynamicImage,
-        ask: &Ask,
-    ) -> Result<Attribution> {
-=======
-    fn by_m2ib(&self, explainer: &Explainer, image: &Picture) -> Result<Attribution> {
->>>>>>> main
+    fn by_m2ib(&self, explainer: &Explainer, image: &Picture, ask: &Ask) -> Result<Attribution> {
         let text = explainer.encode_text(&self.text)?;
         let encoded = explainer.encode_image(image)?;
         let steps = |modality| explainer.settings(modality).bottleneck.steps as u64;

@@ -9,6 +9,7 @@
 
 use std::collections::BTreeMap;
 
+use m2ib::image::DynamicImage;
 use m2ib::{Against, Ask, Backend, DualEncoder, emoji};
 use m2ib_data::Scenes;
 use m2ib_methods::{Registry, Subject, ask};
@@ -64,7 +65,7 @@ fn look_alikes(model: &DualEncoder, count: usize) -> Result<Vec<[usize; 2]>, Fai
         for number in 0..PICTURES {
             let number = class as u64 * PICTURES + number;
             let scene = generator.scene_of(Split::Validation, number, &[class])?;
-            let pixels = model.processor().process(&scene.image.into());
+            let pixels = model.processor().process(&DynamicImage::from(scene.image));
             let image = model.embed_pixels(model.pixels(&pixels)?)?;
             let image = unit(image.try_into_vec_as::<f32>()?);
             for (mean, caption) in means.iter_mut().zip(&captions) {
@@ -106,7 +107,7 @@ fn images(model: &DualEncoder, scenes: &Scenes, method: &str) -> Result<(), Fail
     let mut found: BTreeMap<&str, Vec<Shares>> = BTreeMap::new();
     let mut rng = ChaCha8Rng::seed_from_u64(1);
     for question in scenes.questions() {
-        let image = question.scene.image.clone().into();
+        let image: DynamicImage = question.scene.image.clone().into();
         let subject = Subject::new(model, &image, &question.caption)?;
         let rival = Caption::photo(&[question.scene.objects[question.other].class]).text;
         let stranger = loop {
@@ -196,7 +197,7 @@ fn words(model: &DualEncoder, scenes: &Scenes, method: &str) -> Result<(), Failu
             that.reverse();
         }
         let [this, that] = [this, that].map(|classes| Caption::photo(&classes).text);
-        let image = question.scene.image.clone().into();
+        let image: DynamicImage = question.scene.image.clone().into();
         let subject = Subject::new(model, &image, &this)?;
         let top = |text: &m2ib::TextAttribution, class: usize| {
             let mut words = text.words();

@@ -8,6 +8,7 @@ mod tiles;
 
 use std::time::Instant;
 
+use m2ib::image::DynamicImage;
 use m2ib::{Backend, DualEncoder, Explainer, Preset, emoji};
 use m2ib_methods::{Interacting, Subject, interactions};
 use m2ib_scenes::{Generator, Split};
@@ -43,7 +44,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let begin = Instant::now();
         for number in 0..count {
             let asked = tiled(&generator, Split::Test, number, 0);
-            let image = asked.picture.clone().into();
+            let image: DynamicImage = asked.picture.clone().into();
             let found = match by {
                 Interacting::Bottleneck => {
                     let text = explainer.encode_text(&asked.caption)?;

@@ -7,6 +7,7 @@ mod tiles;
 
 use std::path::Path;
 
+use m2ib::image::DynamicImage;
 use m2ib::{Against, Ask, Backend, DualEncoder, Explainer, Preset, emoji};
 use m2ib_data::Scenes;
 use m2ib_methods::{Interacting, Registry, Subject, ask, interactions};
@@ -42,7 +43,7 @@ fn shares(model: &DualEncoder, pairs: &[[usize; 2]], method: &str) -> [[f64; 2];
     let factory = Registry::standard().parse(method).unwrap();
     let mut sums = [[0.0; 2]; 2];
     for question in scenes.questions() {
-        let image = question.scene.image.clone().into();
+        let image: DynamicImage = question.scene.image.clone().into();
         let subject = Subject::new(model, &image, &question.caption).unwrap();
         let rival = Caption::photo(&[question.scene.objects[question.other].class]).text;
         for (sums, against) in sums
@@ -96,7 +97,7 @@ fn the_word_that_differs_makes_the_difference() {
         let absent = (own + 40) % classes().len();
         let absent = if absent == shared { absent + 1 } else { absent };
         let [this, that] = [own, absent].map(|class| Caption::photo(&[shared, class]).text);
-        let image = scene.image.clone().into();
+        let image: DynamicImage = scene.image.clone().into();
         let found = explainer.attribute_against(&image, &this, &[that]).unwrap();
         let contrast = found.asked.contrast.as_ref().unwrap();
         let texts = [Some(&found.text), contrast.reverse.text.as_ref()];
@@ -128,7 +129,7 @@ fn a_names_column_points_to_its_tile() {
             let mut points = 0.0;
             for number in 0..pictures {
                 let asked = tiles::tiled(&generator, Split::Test, number, 0);
-                let image = asked.picture.clone().into();
+                let image: DynamicImage = asked.picture.clone().into();
                 let found = match by {
                     Interacting::Bottleneck => {
                         let text = explainer.encode_text(&asked.caption).unwrap();

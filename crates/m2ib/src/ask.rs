@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use image::DynamicImage;
+use clip_input::Pictured;
 use m2ib_core::Fit;
 
 use crate::{
@@ -44,7 +44,7 @@ impl Explainer {
     /// [`attribute`](Self::attribute).
     pub fn attribute_against(
         &self,
-        image: &DynamicImage,
+        image: &impl Pictured,
         text: &str,
         rivals: &[impl AsRef<str>],
     ) -> Result<Attribution> {
