@@ -7,6 +7,8 @@
 //! cargo run --release -p m2ib-eval --example look_alikes -- 100 m2ib-fast,m2ib-fine [folder]
 //! ```
 
+#![allow(clippy::print_stdout)] // Tables are what it makes.
+
 use std::collections::BTreeMap;
 
 use m2ib::image::DynamicImage;

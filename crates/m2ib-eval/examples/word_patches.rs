@@ -4,6 +4,8 @@
 //! cargo run --release -p m2ib-eval --example word_patches -- 60 bottleneck,masks,paths [folder or emoji [input size]]
 //! ```
 
+#![allow(clippy::print_stdout)] // Tables are what it makes.
+
 mod tiles;
 
 use std::time::Instant;
