@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, ensure};
 use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
+use m2ib::Picture;
 use m2ib::draw::ColorMap;
 use m2ib::image::{DynamicImage, ImageFormat};
 use m2ib::ndarray::Array1;
@@ -231,7 +232,7 @@ impl Explain {
     }
 
     /// By a method of the registry.
-    fn by(&self, method: &dyn MethodFactory, image: &DynamicImage) -> Result<Attribution> {
+    fn by(&self, method: &dyn MethodFactory, image: &Picture) -> Result<Attribution> {
         let calibration = self.calibration.known(&self.model)?;
         let model = self.loaded()?;
         method
@@ -246,7 +247,7 @@ impl Explain {
         Ok(attribution?)
     }
 
-    fn by_m2ib(&self, explainer: &Explainer, image: &DynamicImage) -> Result<Attribution> {
+    fn by_m2ib(&self, explainer: &Explainer, image: &Picture) -> Result<Attribution> {
         let text = explainer.encode_text(&self.text)?;
         let image = explainer.encode_image(image)?;
         let steps = |modality| explainer.settings(modality).bottleneck.steps as u64;

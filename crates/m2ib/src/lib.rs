@@ -32,7 +32,7 @@ pub use builder::ExplainerBuilder;
 pub use burn::tensor::Device;
 pub use calibration::{Calibration, Calibrator, Statistics};
 pub use clip_input;
-pub use clip_input::{decode_image, open_image};
+pub use clip_input::{Picture, Pictured, decode_image, open_image};
 pub use clip_model;
 pub use clip_model::{DualEncoder, Precision};
 pub use config::Config;
