@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use clap::{Args, ValueEnum};
 use m2ib::clip_input::PictureFacts;
 use m2ib::picture_warnings;
@@ -20,9 +20,10 @@ pub(crate) struct Pairs {
     /// shrink with the root of it.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(2..=10_000))]
     pub(crate) scenes: Option<u64>,
-    /// Which scenes: "validation" to choose by, "test" to report.
-    #[arg(long, requires = "scenes", default_value = "test", value_parser = split)]
-    split: Split,
+    /// Which scenes: "validation" to choose by, "test" to report, which is the default. Of data that says
+    /// which split each row is of, only the rows of this one.
+    #[arg(long, value_name = "NAME")]
+    split: Option<String>,
     /// What is asked of them.
     #[arg(long, requires = "scenes", value_enum, default_value = "object")]
     ask: Ask,
@@ -92,7 +93,13 @@ impl Pairs {
         if !self.slice.is_given() || dataset.rows.is_empty() {
             return Ok(dataset);
         }
-        let places = self.slice.places(dataset.rows.len() as u64, 1)?;
+        let rows = dataset.rows.len() as u64;
+        let places = self.slice.places(rows, 1)?;
+        ensure!(
+            !places.is_empty(),
+            "--shard leaves nothing to this process: there are more shares than the {rows} pairs of {}",
+            dataset.name
+        );
         Ok(dataset.only(|place| places.contains(&(place as u64))))
     }
 
@@ -126,11 +133,12 @@ impl Pairs {
         let Some(path) = &self.data else {
             let none = "give --data PATH or --scenes N: the pairs to explain";
             let count = self.scenes.context(none)?;
-            let scenes = || Scenes::of(self.split, 0..count, seed);
+            let split = split(self.split.as_deref().unwrap_or("test"))?;
+            let scenes = || Scenes::of(split, 0..count, seed);
             return Ok(match self.ask {
                 Ask::Object => scenes()?.dataset(),
                 Ask::HalfTrue => scenes()?.half_true(seed).dataset(),
-                Ask::Tiles => pointing_grid(self.split, 0..count, seed)?,
+                Ask::Tiles => pointing_grid(split, 0..count, seed)?,
             });
         };
         let mut source = Source::new(path).adjustment(self.picture.adjustment());
@@ -139,6 +147,9 @@ impl Pairs {
         }
         if let Some(images) = &self.images {
             source = source.images(images);
+        }
+        if let Some(split) = &self.split {
+            source = source.split(split);
         }
         let dataset = source.read().context("--data")?;
         Ok(match self.sample {
@@ -174,10 +185,10 @@ pub(crate) fn count(text: &str) -> Result<usize, String> {
 }
 
 /// Reads which scenes are explained: never those that models were trained on.
-fn split(text: &str) -> Result<Split, String> {
+fn split(text: &str) -> Result<Split> {
     let mut splits = [Split::Validation, Split::Test].into_iter();
     let found = splits.find(|split| split.to_string() == text);
-    found.ok_or_else(|| format!("found \"{text}\", expected validation or test"))
+    found.with_context(|| format!("--split is \"{text}\", expected validation or test"))
 }
 
 /// Reads what a masked token becomes.

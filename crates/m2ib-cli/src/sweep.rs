@@ -244,7 +244,7 @@ impl Sweep {
                 let share = self.held_out.unwrap_or(HELD_OUT);
                 let [seen, held_out] = dataset.split(share, self.seed);
                 let all = plan(candidates);
-                let kept = trials::explained(&all, model, &seen, &journal)?;
+                let kept = trials::explained(&all, model, &seen, (&journal, &[]))?;
                 trials::measured(&all.compare(model.name(), &seen, &kept)?)?;
                 let search = all.search(&grid, metric, model.name(), &seen, &kept)?;
                 if held_out.rows.is_empty() {
@@ -252,7 +252,7 @@ impl Sweep {
                 }
                 let finalists = plan(self.finalists(&grid, &search)?);
                 let journal = self.out.join(JOURNALS[1]);
-                let kept = trials::explained(&finalists, model, &held_out, &journal)?;
+                let kept = trials::explained(&finalists, model, &held_out, (&journal, &[]))?;
                 // What was chosen stays chosen.
                 if let Err(error) =
                     trials::measured(&finalists.compare(model.name(), &held_out, &kept)?)
@@ -263,7 +263,7 @@ impl Sweep {
             }
             Goal::Roar(measure) => {
                 let plan = plan(candidates);
-                let kept = trials::explained(&plan, model, dataset, &journal)?;
+                let kept = trials::explained(&plan, model, dataset, (&journal, &[]))?;
                 let comparison = plan.compare(model.name(), dataset, &kept)?;
                 trials::measured(&comparison)?;
                 let folder = self.out.join("roar");
@@ -362,11 +362,11 @@ impl Other {
             let setting = settings.iter().find(|setting| setting.name == name);
             let known: Vec<_> = settings.iter().map(|setting| setting.name).collect();
             let setting = setting.with_context(|| {
-                format!(
-                    "--vary {text}: {} has settings {}",
-                    method.name(),
-                    known.join(", ")
-                )
+                let known = match known.as_slice() {
+                    [] => "no settings".into(),
+                    known => format!("settings {}", known.join(", ")),
+                };
+                format!("--vary {text}: {} has {known}", method.name())
             })?;
             let values = values.split(',').filter(|value| !value.is_empty());
             grid = grid.vary(Axis::of(setting.name), values);

@@ -16,6 +16,10 @@ use crate::overlay::check_size;
 use crate::plot::traces;
 use crate::visible::visible;
 
+/// The style that all pages of ours begin with: colours by day and by night, the column of text, boxes and
+/// tables.
+pub const PAGE_STYLE: &str = include_str!("common.css");
+
 const STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("page.js");
 
@@ -42,7 +46,7 @@ pub fn html(attribution: &Attribution, image: &DynamicImage) -> Result<String> {
                 // Without one, browsers ask the server for a favicon.
                 link rel="icon" href="data:,";
                 title { (caption) " · m2ib" }
-                style { (PreEscaped(STYLE)) }
+                style { (PreEscaped(PAGE_STYLE)) (PreEscaped(STYLE)) }
             }
             body {
                 main {

@@ -34,7 +34,7 @@ mod visible;
 pub use color_map::ColorMap;
 pub use error::{Error, Result};
 pub use grid::{Grid, GridAxis, GridCell, GridPanel};
-pub use html::{html, png_uri};
+pub use html::{PAGE_STYLE, html, png_uri};
 pub use label::label;
 pub use means::{Mean, Panel, means};
 pub use overlay::{Overlay, overlay};

@@ -54,14 +54,26 @@ class Explainer:
     """
 
     @staticmethod
-    def emoji(*, device: str | None = None, precision: _Precision = "f32", **settings: Unpack[Settings]) -> Explainer: ...
+    def emoji(
+        *, device: str | None = None, precision: _Precision = "f32", input_size: int | None = None, **settings: Unpack[Settings]
+    ) -> Explainer: ...
     @staticmethod
     def from_folder(
-        folder: _Path, *, device: str | None = None, precision: _Precision = "f32", **settings: Unpack[Settings]
+        folder: _Path,
+        *,
+        device: str | None = None,
+        precision: _Precision = "f32",
+        input_size: int | None = None,
+        **settings: Unpack[Settings],
     ) -> Explainer: ...
     @staticmethod
     def from_pretrained(
-        id_or_folder: _Path, *, device: str | None = None, precision: _Precision = "f32", **settings: Unpack[Settings]
+        id_or_folder: _Path,
+        *,
+        device: str | None = None,
+        precision: _Precision = "f32",
+        input_size: int | None = None,
+        **settings: Unpack[Settings],
     ) -> Explainer: ...
     def with_settings(self, **settings: Unpack[Settings]) -> Explainer: ...
     def attribute(
@@ -93,6 +105,7 @@ class Explainer:
     def encode_image(self, image: ImageLike, *, keep_image: bool = True) -> EncodedImage: ...
     def encode_text(self, text: str) -> EncodedText: ...
     def similarity(self, image: ImageLike | EncodedImage, text: str | EncodedText) -> float: ...
+    def rank(self, image: ImageLike | EncodedImage, text: str | EncodedText) -> tuple[int, int] | None: ...
     def calibrate(self, images: Sequence[ImageLike], captions: Sequence[str]) -> Calibration: ...
     @property
     def settings(self) -> dict[str, Any]: ...
