@@ -26,6 +26,15 @@ impl Outline {
         }
     }
 
+    /// Whether it is an object of plain values whose keys are all like this.
+    pub(super) fn is_table_of(&self, is_key: impl Fn(&str) -> bool) -> bool {
+        let Self::Object(entries) = self else {
+            return false;
+        };
+        let mut all = entries.iter();
+        !entries.is_empty() && all.all(|(key, value)| *value == Self::Leaf && is_key(key))
+    }
+
     /// The topmost keys, for messages.
     pub(super) fn keys(&self) -> String {
         match self {
