@@ -13,13 +13,13 @@ pub(crate) struct MaskArguments {
     /// Cut the heat map into a mask, write it, and draw its regions: at a number from 0 to 1, "otsu"
     /// (also called "kmeans"), or "mass:" with the share of the map that is to be inside, as in
     /// mass:0.5. Without a value as --config says, or by otsu.
-    #[arg(long, value_name = "THRESHOLD", num_args = 0..=1, allow_hyphen_values = true)]
+    #[arg(long, value_name = "THRESHOLD", num_args = 0..=1, allow_negative_numbers = true)]
     mask: Option<Option<Threshold>>,
     /// Keep so many connected regions of the mask, the largest.
     #[arg(long, value_name = "N", value_parser = crate::pairs::count)]
     regions: Option<usize>,
     /// Leave out regions with less than this share of the largest one's pixels [default: 0.01].
-    #[arg(long, value_name = "SHARE", allow_hyphen_values = true)]
+    #[arg(long, value_name = "SHARE", allow_negative_numbers = true)]
     least_region: Option<f32>,
     /// Points in each region [default: 1].
     #[arg(long, value_name = "N")]

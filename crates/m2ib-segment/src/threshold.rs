@@ -212,14 +212,15 @@ mod tests {
 
     #[test]
     fn mass_is_reached_by_the_hottest_and_ties_pass_together() {
-        let map = map(array![[0.0, 0.1, 0.2], [0.2, 0.5, 1.0]]);
-        // Of 2.0 in all: 1.0 is half of it, 1.5 three quarters.
+        let map = map(array![[0.0, 0.125, 0.25], [0.25, 0.375, 1.0]]);
+        // Of 2.0 in all: 1.0 is half of it, 1.375 eleven sixteenths.
         assert_eq!(Threshold::Mass(0.5).level(&map), Some(1.0));
-        assert_eq!(Threshold::Mass(0.51).level(&map), Some(0.5));
-        assert_eq!(Threshold::Mass(0.75).level(&map), Some(0.5));
-        // 0.2 twice: with the first of them 0.85, with both 0.95.
-        assert_eq!(Threshold::Mass(0.85).level(&map), Some(0.2));
-        assert_eq!(Threshold::Mass(1.0).level(&map), Some(0.1));
+        assert_eq!(Threshold::Mass(0.51).level(&map), Some(0.375));
+        assert_eq!(Threshold::Mass(0.6875).level(&map), Some(0.375));
+        // 0.25 twice: 1.625 with the first of them, 1.875 with both.
+        assert_eq!(Threshold::Mass(0.75).level(&map), Some(0.25));
+        assert_eq!(Threshold::Mass(0.9).level(&map), Some(0.25));
+        assert_eq!(Threshold::Mass(1.0).level(&map), Some(0.125));
     }
 
     #[test]

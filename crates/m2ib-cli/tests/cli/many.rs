@@ -308,7 +308,7 @@ fn shells_and_manuals_know_the_arguments() {
     let printed = stdout(&m2ib(&["man", "--out", path(folder.path())]));
     let explain = std::fs::read_to_string(folder.path().join("m2ib-explain.1")).unwrap();
     assert!(
-        explain.contains("m2ib-explain") && explain.contains("mask"),
+        explain.contains(".TH") && explain.contains("mask"),
         "{explain}"
     );
     assert!(printed.lines().count() > 10, "{printed}");
