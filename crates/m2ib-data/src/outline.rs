@@ -26,13 +26,12 @@ impl Outline {
         }
     }
 
-    /// Whether it is an object of plain values whose keys are all like this.
+    /// Whether it is an object whose keys are all like this.
     pub(super) fn is_table_of(&self, is_key: impl Fn(&str) -> bool) -> bool {
         let Self::Object(entries) = self else {
             return false;
         };
-        let mut all = entries.iter();
-        !entries.is_empty() && all.all(|(key, value)| *value == Self::Leaf && is_key(key))
+        !entries.is_empty() && entries.keys().all(|key| is_key(key))
     }
 
     /// The topmost keys, for messages.
