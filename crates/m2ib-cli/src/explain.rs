@@ -262,7 +262,11 @@ impl Explain {
             return Ok(Vec::new());
         }
         print_styled(format_args!(
-            "{}\n\nsimilarity {:.4}{}{}, {} of {} explained by {}",
+            "{}{}\n\nsimilarity {:.4}{}{}, {} explained by {}",
+            match rendering.is_of_several() {
+                true => format!("{}\n", clean(&name)),
+                false => String::new(),
+            },
             m2ib::draw::ansi(&attribution.text),
             attribution.similarity,
             match attribution.probability {
@@ -273,7 +277,6 @@ impl Explain {
                 Some(rank) => format!(", rank {} of {} captions", rank.place(), rank.of()),
                 None => String::new(),
             },
-            clean(&name),
             clean(&attribution.provenance.model),
             clean(&attribution.provenance.method),
         ))?;

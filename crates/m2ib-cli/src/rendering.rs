@@ -141,6 +141,11 @@ impl Rendering {
         }
     }
 
+    /// Whether there are several pairs.
+    pub(crate) fn is_of_several(&self) -> bool {
+        self.several
+    }
+
     /// The files of one pair; what is of all pairs is kept for [`rest`](Self::rest).
     pub(crate) fn add(&mut self, explained: &Explained<'_>) -> Result<Vec<File>> {
         let &Explained {

@@ -21,11 +21,18 @@ const OPACITY: u32 = 55;
 /// A page in the making: pairs are added one by one, and only what the page shows of each is kept.
 #[derive(Debug, Clone, Default)]
 pub struct Overview {
-    cards: Vec<String>,
+    cards: Vec<Card>,
     /// What made them, each once.
     makers: BTreeSet<String>,
-    /// What is to be known before they are trusted, each once, with how many pairs have it.
-    warnings: Vec<(String, usize)>,
+}
+
+/// A pair on the page.
+#[derive(Debug, Clone)]
+struct Card {
+    /// Its picture, words and numbers.
+    content: String,
+    /// What is to be known before it is trusted.
+    warnings: Vec<String>,
 }
 
 impl Overview {
@@ -56,18 +63,13 @@ impl Overview {
     ) -> Result<()> {
         check_size(attribution, image)?;
         let prefix = format!("pair-{}-", self.cards.len());
-        let card = card(name, attribution, image, &prefix)?;
-        self.cards.push(card.into_string());
+        let content = card(name, attribution, image, &prefix)?.into_string();
+        let warnings = attribution.warnings.iter();
+        let warnings = warnings.map(|warning| warning.to_string()).collect();
+        self.cards.push(Card { content, warnings });
         let made = &attribution.provenance;
         self.makers
             .insert(format!("{} · {}", made.model, made.method));
-        for warning in &attribution.warnings {
-            let text = warning.to_string();
-            match self.warnings.iter_mut().find(|(known, _)| *known == text) {
-                Some((_, count)) => *count += 1,
-                None => self.warnings.push((text, 1)),
-            }
-        }
         Ok(())
     }
 
@@ -75,6 +77,7 @@ impl Overview {
     pub fn to_html(&self) -> String {
         let count = self.cards.len();
         let title = format!("What the model relied on, {count} times");
+        let shared = self.shared();
         let page = html! {
             (DOCTYPE)
             html lang="en" {
@@ -93,14 +96,23 @@ impl Overview {
                             h1 { (title) }
                             @for made in &self.makers { p { (visible(made)) } }
                         }
-                        (self.warned())
+                        (warned(&shared))
                         // Scripts show it; without them it would do nothing.
                         label.opacity hidden {
                             "Heat maps"
                             input type="range" min="0" max="100" value=(OPACITY) aria-label="Opacity of the heat maps";
                             output { (OPACITY) " %" }
                         }
-                        div.cards { @for card in &self.cards { (PreEscaped(card)) } }
+                        div.cards {
+                            @for card in &self.cards {
+                                article.card {
+                                    (PreEscaped(&card.content))
+                                    @for warning in card.warnings.iter().filter(|it| !shared.contains(it)) {
+                                        p.caution { (visible(warning)) }
+                                    }
+                                }
+                            }
+                        }
                     }
                     script { (PreEscaped(SCRIPT)) }
                 }
@@ -109,21 +121,22 @@ impl Overview {
         page.into_string()
     }
 
-    fn warned(&self) -> Markup {
-        let count = self.cards.len();
-        html! {
-            @if !self.warnings.is_empty() {
-                aside.warnings aria-label="Warnings" {
-                    h2 { "Before you trust this" }
-                    ul {
-                        @for (warning, pairs) in &self.warnings {
-                            li {
-                                @if *pairs < count { "Of " (pairs) " of " (count) " pairs: " }
-                                (visible(warning))
-                            }
-                        }
-                    }
-                }
+    /// What all pairs have in common is told once.
+    fn shared(&self) -> Vec<&String> {
+        let Some((first, others)) = self.cards.split_first() else {
+            return Vec::new();
+        };
+        let everywhere = |warning: &&String| others.iter().all(|it| it.warnings.contains(warning));
+        first.warnings.iter().filter(everywhere).collect()
+    }
+}
+
+fn warned(warnings: &[&String]) -> Markup {
+    html! {
+        @if !warnings.is_empty() {
+            aside.warnings aria-label="Warnings" {
+                h2 { "Before you trust this" }
+                ul { @for warning in warnings { li { (visible(warning)) } } }
             }
         }
     }
@@ -136,16 +149,14 @@ fn card(
     prefix: &str,
 ) -> Result<Markup> {
     Ok(html! {
-        article.card {
-            figure { (picture::small_figure(attribution, image)?) }
-            (words::shaded(&attribution.text, prefix))
-            p.note {
-                "similarity " (format!("{:.3}", attribution.similarity))
-                @if let Some(probability) = attribution.probability { ", probability " (percent(probability)) }
-                @if let Some(rank) = attribution.rank { ", rank " (rank.place()) " of " (rank.of()) }
-            }
-            p.note.file { (visible(name)) }
+        figure { (picture::small_figure(attribution, image)?) }
+        (words::shaded(&attribution.text, prefix))
+        p.note {
+            "similarity " (format!("{:.3}", attribution.similarity))
+            @if let Some(probability) = attribution.probability { ", probability " (percent(probability)) }
+            @if let Some(rank) = attribution.rank { ", rank " (rank.place()) " of " (rank.of()) }
         }
+        p.note.file { (visible(name)) }
     })
 }
 
@@ -169,6 +180,7 @@ mod tests {
         let page = overview.to_html();
         assert_eq!(page.matches("<article").count(), 2);
         assert_eq!(page.matches("hedgehog").count(), 2);
+        assert!(!page.contains("<aside"), "no warning is of both");
         for part in [
             "pair-0-word-1",
             "pair-1-word-1",
