@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
+use m2ib::Picture;
 use m2ib::draw::ColorMap;
 use m2ib::image::DynamicImage;
 use m2ib::segment::{Segmenter, Segments};
@@ -16,7 +17,7 @@ use m2ib_methods::{Method, Subject};
 
 use crate::bank::BankArguments;
 use crate::calibration::CalibrationArguments;
-use crate::given::{Given, Picture, STANDARD, Work};
+use crate::given::{Given, GivenPicture, STANDARD, Work};
 use crate::masks::{self, MaskArguments};
 use crate::methods::{self, Chosen};
 use crate::model::ModelArguments;
@@ -183,7 +184,7 @@ impl Explain {
                 let one = attribution.and_then(|mut attribution| {
                     attribution.provenance.adjustment = adjustment;
                     let segments = segmenter.map(|it| it.cut(&attribution.image));
-                    let pair = (picture, &image, &attribution, segments.as_ref());
+                    let pair = (picture, &*image, &attribution, segments.as_ref());
                     self.keep(pair, &mut rendering, &sink)
                 });
                 match one {
@@ -223,7 +224,7 @@ impl Explain {
     fn keep(
         &self,
         (picture, image, attribution, segments): (
-            &Picture,
+            &GivenPicture,
             &DynamicImage,
             &Attribution,
             Option<&Segments>,
@@ -334,7 +335,7 @@ impl Explain {
     /// What the files are called but for their endings: everything that is in them counts.
     fn stem(
         &self,
-        (picture, image): (&Picture, &DynamicImage),
+        (picture, image): (&GivenPicture, &DynamicImage),
         attribution: &Attribution,
         segments: Option<&Segments>,
     ) -> Result<String> {
@@ -375,7 +376,7 @@ impl Explain {
     fn explained<'a>(
         &'a self,
         engine: &'a Engine,
-        image: &'a DynamicImage,
+        image: &'a Picture,
         captions: &'a [String],
     ) -> impl Iterator<Item = (&'a String, Result<Attribution>)> {
         let mut encoded = None;
@@ -399,7 +400,7 @@ impl Explain {
         &self,
         model: &DualEncoder,
         method: &dyn Method,
-        image: &DynamicImage,
+        image: &Picture,
         caption: &str,
     ) -> Result<Attribution> {
         let key = self.method.as_ref().map(|method| method.key());

@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
+use m2ib::Picture;
 use m2ib::clip_input::Adjustment;
-use m2ib::image::DynamicImage;
 use m2ib_data::{DataFormat, Row, RowImage, Source};
 
 use crate::terminal::warn;
@@ -45,13 +45,13 @@ pub(crate) struct Given {
 /// A picture with what is asked of it.
 #[derive(Debug)]
 pub(crate) struct Work {
-    pub(crate) picture: Picture,
+    pub(crate) picture: GivenPicture,
     pub(crate) captions: Vec<String>,
 }
 
 /// A picture that is not opened yet.
 #[derive(Debug, Clone)]
-pub(crate) struct Picture {
+pub(crate) struct GivenPicture {
     /// Its file, or what stands for it in names.
     pub(crate) path: PathBuf,
     place: Place,
@@ -64,14 +64,14 @@ enum Place {
     Row(Arc<Row>),
 }
 
-impl Picture {
+impl GivenPicture {
     /// What it is called in results.
     pub(crate) fn name(&self) -> String {
         self.path.to_string_lossy().into()
     }
 
     /// Its pixels.
-    pub(crate) fn open(&self, adjustment: Adjustment) -> Result<DynamicImage> {
+    pub(crate) fn open(&self, adjustment: Adjustment) -> Result<Picture> {
         Ok(match &self.place {
             Place::File => adjustment.open(&self.path)?,
             Place::Bytes(bytes) => adjustment.apply(m2ib::decode_image(bytes, "standard input")?),
@@ -133,7 +133,7 @@ impl Given {
         );
         let rows = dataset.rows.into_iter().map(|row| Work {
             captions: vec![row.caption.clone()],
-            picture: Picture {
+            picture: GivenPicture {
                 path: match &row.image {
                     RowImage::File(path) => path.clone(),
                     _ => PathBuf::from(row.key.clone()),
@@ -146,7 +146,7 @@ impl Given {
 }
 
 /// Pictures in files, by patterns, and on standard input, each once.
-pub(crate) fn pictures(given: &[PathBuf]) -> Result<Vec<Picture>> {
+pub(crate) fn pictures(given: &[PathBuf]) -> Result<Vec<GivenPicture>> {
     let mut known = HashSet::new();
     let mut pictures = Vec::new();
     for path in given {
@@ -157,7 +157,7 @@ pub(crate) fn pictures(given: &[PathBuf]) -> Result<Vec<Picture>> {
                     !bytes.is_empty(),
                     "--image -: standard input is empty, expected an image's bytes"
                 );
-                pictures.push(Picture {
+                pictures.push(GivenPicture {
                     path: "stdin".into(),
                     place: Place::Bytes(bytes.into()),
                 });
@@ -167,7 +167,7 @@ pub(crate) fn pictures(given: &[PathBuf]) -> Result<Vec<Picture>> {
         for path in matching(path)? {
             if known.insert(path.clone()) {
                 let place = Place::File;
-                pictures.push(Picture { path, place });
+                pictures.push(GivenPicture { path, place });
             }
         }
     }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use m2ib::image::{DynamicImage, RgbImage, imageops};
+use m2ib::image::{RgbImage, imageops};
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
@@ -24,7 +24,7 @@ const HEIGHT: u32 = 720;
 pub(crate) struct Attribution {
     inner: Arc<m2ib::Attribution>,
     /// The picture, where it is kept.
-    image: Option<Arc<DynamicImage>>,
+    image: Option<Arc<m2ib::Picture>>,
     /// The file that it came from, which nothing is written over.
     source: Option<PathBuf>,
 }
@@ -32,7 +32,7 @@ pub(crate) struct Attribution {
 impl Attribution {
     pub(crate) fn new(
         inner: m2ib::Attribution,
-        image: Option<Arc<DynamicImage>>,
+        image: Option<Arc<m2ib::Picture>>,
         source: Option<PathBuf>,
     ) -> Self {
         Self {

@@ -7,7 +7,6 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use m2ib::clip_input::{self, Adjustment};
-use m2ib::image::DynamicImage;
 use m2ib::{Calibration, Config, DualEncoder, Explainer, Modality, Noise, Overrides, Preset};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString, PyTuple};
@@ -108,7 +107,7 @@ impl Recipe {
     }
 
     /// A picture as the explainer has it.
-    pub(crate) fn open(&self, picture: Picture) -> Result<DynamicImage, Failure> {
+    pub(crate) fn open(&self, picture: Picture) -> Result<m2ib::Picture, Failure> {
         Ok(self.adjustment.apply(picture.open()?))
     }
 

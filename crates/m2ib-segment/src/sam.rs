@@ -78,7 +78,7 @@ mod tests {
             bottom: 6,
         };
         let values = Array2::from_shape_fn((6, 8), |(y, x)| match (y, x) {
-            (1..4, 1..4) => 1.0,
+            (1..=3, 1..=3) => 1.0,
             (5, 7) => 0.9,
             _ => 0.0,
         });

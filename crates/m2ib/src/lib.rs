@@ -34,7 +34,7 @@ pub use builder::ExplainerBuilder;
 pub use burn::tensor::Device;
 pub use calibration::{Calibration, Calibrator, Statistics};
 pub use clip_input;
-pub use clip_input::{decode_image, open_image};
+pub use clip_input::{Picture, Pictured, decode_image, open_image};
 pub use clip_model;
 pub use clip_model::{DualEncoder, Precision};
 pub use config::Config;
@@ -59,7 +59,7 @@ pub use ndarray;
 pub use numpy::{npy, npz};
 pub use provenance::provenance;
 pub use readout::{PaddedReadout, TowerReadout};
-pub use save::Save;
+pub use save::{Save, Shown};
 pub use warnings::{Explained, bank, picture_warnings, warnings};
 
 /// The README's examples, compiled and run.

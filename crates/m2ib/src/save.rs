@@ -3,6 +3,7 @@
 use std::io::Cursor;
 use std::path::Path;
 
+use clip_input::Picture;
 use image::{DynamicImage, ImageFormat};
 use m2ib_attribution::Attribution;
 
@@ -34,21 +35,37 @@ pub trait Save {
     /// # Errors
     /// [`Error::Ending`] for any other ending, [`Error::NoImage`], [`Error::Draw`] for an image that is
     /// not the one explained, and [`Error::Write`].
-    fn save<'a>(
-        &self,
-        path: impl AsRef<Path>,
-        image: impl Into<Option<&'a DynamicImage>>,
-    ) -> Result<()>;
+    fn save<'a>(&self, path: impl AsRef<Path>, image: impl Shown<'a>) -> Result<()>;
+}
+
+/// The image that was explained, as [`Save::save`] takes it, or none.
+pub trait Shown<'a> {
+    /// Its pixels.
+    fn shown(self) -> Option<&'a DynamicImage>;
+}
+
+impl<'a> Shown<'a> for &'a DynamicImage {
+    fn shown(self) -> Option<&'a DynamicImage> {
+        Some(self)
+    }
+}
+
+impl<'a> Shown<'a> for &'a Picture {
+    fn shown(self) -> Option<&'a DynamicImage> {
+        Some(self)
+    }
+}
+
+impl<'a> Shown<'a> for Option<&'a DynamicImage> {
+    fn shown(self) -> Option<&'a DynamicImage> {
+        self
+    }
 }
 
 impl Save for Attribution {
-    fn save<'a>(
-        &self,
-        path: impl AsRef<Path>,
-        image: impl Into<Option<&'a DynamicImage>>,
-    ) -> Result<()> {
+    fn save<'a>(&self, path: impl AsRef<Path>, image: impl Shown<'a>) -> Result<()> {
         let path = path.as_ref();
-        let image = image.into();
+        let image = image.shown();
         let shown = || image.ok_or_else(|| Error::NoImage { path: path.into() });
         let ending = path.extension().unwrap_or_default().to_string_lossy();
         let bytes = match ending.to_lowercase().as_str() {

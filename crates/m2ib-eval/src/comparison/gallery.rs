@@ -147,7 +147,7 @@ fn open<'a>(
     let subject = Subject::new(model, &image, &row.caption).map_err(|error| reason(&error))?;
     let image = match image.width().max(image.height()) > LONGEST {
         true => image.thumbnail(LONGEST, LONGEST),
-        false => image,
+        false => image.into_image(),
     };
     Ok((image, subject))
 }
