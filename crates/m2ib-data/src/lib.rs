@@ -46,7 +46,6 @@ mod outline;
 mod parquet_table;
 mod pictures;
 mod pointing_grid;
-mod prompts;
 mod question;
 mod ref_coco;
 mod region;

@@ -6,6 +6,7 @@
 //! **What this crate may know:** everything. Nothing knows it.
 
 mod array;
+mod asked;
 mod attribution;
 mod calibration;
 mod encoded;
@@ -19,7 +20,6 @@ mod picture;
 mod python;
 mod run;
 mod save;
-mod segments;
 mod settings;
 mod sides;
 
@@ -61,8 +61,6 @@ mod _m2ib {
     use crate::main;
     #[pymodule_export]
     use crate::picture::read_image;
-    #[pymodule_export]
-    use crate::segments::Segments;
     #[pymodule_export]
     use crate::sides::{ImageAttribution, TextAttribution};
 

@@ -18,7 +18,6 @@ mod merge;
 mod part;
 mod record;
 mod report;
-mod retry;
 mod schema;
 
 pub use engine::Engine;

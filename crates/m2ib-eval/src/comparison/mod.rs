@@ -8,7 +8,6 @@
 //! journal stays, and what does not depend on what changed is not done again.
 
 mod chart;
-mod cuts;
 mod demands;
 mod finding;
 mod gallery;

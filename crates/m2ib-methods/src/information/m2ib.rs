@@ -239,7 +239,6 @@ impl MethodFactory for M2ibSettings {
         };
         Some(Config {
             preset: Some(self.preset),
-            mask: None,
             image: side(self.image_layer),
             text,
         })
