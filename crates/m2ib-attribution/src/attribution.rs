@@ -6,7 +6,7 @@ use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 
 use crate::heat_map::{self, HeatMap, Range};
-use crate::{Asked, Provenance, Unit, Warning, rows};
+use crate::{Provenance, Unit, Warning};
 
 /// The explanation of one image–caption pair.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -26,9 +26,6 @@ pub struct Attribution {
     pub rank: Option<Rank>,
     /// What a reader should know before trusting the numbers.
     pub warnings: Vec<Warning>,
-    /// What more was asked of the pair.
-    #[serde(default, skip_serializing_if = "Asked::is_nothing")]
-    pub asked: Asked,
     /// How it was made.
     pub provenance: Provenance,
 }
@@ -89,11 +86,6 @@ impl ImageAttribution {
         }
     }
 
-    /// The same with another map of the same grid.
-    pub fn with_saliency(self, saliency: Array2<f32>) -> Self {
-        Self { saliency, ..self }
-    }
-
     /// Saliency per patch, `[rows, columns]`: M2IB's is the information in nats. A map over
     /// [shifted](Self::shifts) grids is finer, and says at each cell what a patch there would carry.
     pub fn saliency(&self) -> &Array2<f32> {
@@ -142,12 +134,6 @@ impl ImageAttribution {
             &self.view_at(width, height),
             self.unit.negligible(),
         )
-    }
-
-    /// Another map of this image, over the original scaled to another size, with its own values: for
-    /// what has a sign, or shares a scale with others.
-    pub fn values_at(&self, map: &Array2<f32>, width: u32, height: u32) -> HeatMap {
-        heat_map::spread_over(map, &self.view_at(width, height))
     }
 
     /// The same explanation beside a scaled copy of the image: what was explained stays what it was.
@@ -312,6 +298,14 @@ impl TextAttribution {
         words
     }
 
+    /// The words with the largest saliency, the largest first; of equals the first.
+    pub fn top_words(&self, count: usize) -> Vec<WordScore> {
+        let mut words = self.words();
+        words.sort_by(|a, b| b.saliency.total_cmp(&a.saliency));
+        words.truncate(count);
+        words
+    }
+
     /// What a score of 1 stands for.
     fn whole(&self, saliency: impl Iterator<Item = f32>) -> f32 {
         saliency.fold(self.unit.negligible(), f32::max)
@@ -418,6 +412,39 @@ fn share(saliency: f32, whole: f32) -> f32 {
     }
 }
 
+/// A matrix as a list of rows.
+mod rows {
+    use ndarray::Array2;
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    pub(super) fn serialize<S: Serializer>(
+        map: &Array2<f32>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(map.rows().into_iter().map(|row| row.to_vec()))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Array2<f32>, D::Error> {
+        let rows = Vec::<Vec<f32>>::deserialize(deserializer)?;
+        let columns = rows.first().map_or(0, Vec::len);
+        if columns == 0 {
+            let expected = "a map has no values, expected at least one row of at least one";
+            return Err(D::Error::custom(expected));
+        }
+        if let Some(ragged) = rows.iter().position(|row| row.len() != columns) {
+            return Err(D::Error::custom(format!(
+                "row {} of a map has {} values, expected {columns} as in the first",
+                ragged + 1,
+                rows[ragged].len()
+            )));
+        }
+        let shape = (rows.len(), columns);
+        Array2::from_shape_vec(shape, rows.concat()).map_err(D::Error::custom)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -491,6 +518,9 @@ mod tests {
         );
         assert_eq!((words[1].saliency, words[1].score), (5.0, 1.0));
         assert_eq!((words[0].saliency, words[0].score), (1.0, 0.2));
+        let top = |count| text.top_words(count).into_iter().map(|word| word.text);
+        assert_eq!(top(1).collect::<Vec<_>>(), ["hedgehog"]);
+        assert_eq!(top(9).collect::<Vec<_>>(), ["hedgehog", "a"]);
         let scores: Vec<f32> = text.tokens().iter().map(|token| token.score).collect();
         assert_eq!(scores, [0.0, 1.0 / 3.0, 2.0 / 3.0, 1.0, 0.0]);
         let mut shares = text.clone();

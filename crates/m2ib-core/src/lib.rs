@@ -15,7 +15,6 @@
 
 mod adam;
 mod bottleneck;
-mod contrast;
 mod cosine;
 mod error;
 mod fit;
@@ -27,14 +26,12 @@ mod objective;
 mod problem;
 mod readout;
 mod scope;
-mod seeds;
 mod settings;
 mod sharing;
 mod solution;
 mod workers;
 
 pub use bottleneck::Bottleneck;
-pub use contrast::{Against, Contrast};
 pub use cosine::{cosine_similarity, cosine_with_gradient};
 pub use error::{Error, Result};
 pub use fit::{Cosine, Fit, Fitted, fit_latent};
@@ -46,6 +43,5 @@ pub use objective::BATCH_ROWS;
 pub use problem::Problem;
 pub use readout::{ReadBack, Readout};
 pub use scope::{Scope, Stop};
-pub use seeds::Seeds;
 pub use solution::Solution;
 pub use workers::threads;

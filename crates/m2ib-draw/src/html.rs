@@ -1,12 +1,11 @@
 //! An explanation as one page that needs nothing else: no network, no other files.
 
-mod contrast;
 mod facts;
-mod interactions;
+mod overview;
 mod picture;
-mod spread;
 mod words;
 
+pub use overview::Overview;
 pub use picture::png_uri;
 
 use image::DynamicImage;
@@ -18,6 +17,10 @@ use crate::Result;
 use crate::overlay::check_size;
 use crate::plot::traces;
 use crate::visible::visible;
+
+/// The style that all pages of ours begin with: colours by day and by night, the column of text, boxes and
+/// tables.
+pub const PAGE_STYLE: &str = include_str!("common.css");
 
 const STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("page.js");
@@ -45,7 +48,7 @@ pub fn html(attribution: &Attribution, image: &DynamicImage) -> Result<String> {
                 // Without one, browsers ask the server for a favicon.
                 link rel="icon" href="data:,";
                 title { (caption) " · m2ib" }
-                style { (PreEscaped(STYLE)) }
+                style { (PreEscaped(PAGE_STYLE)) (PreEscaped(STYLE)) }
             }
             body {
                 main {
@@ -54,25 +57,12 @@ pub fn html(attribution: &Attribution, image: &DynamicImage) -> Result<String> {
                         p { (visible(&attribution.provenance.model)) " · " (attribution.provenance.method.to_string()) }
                     }
                     (warnings(&attribution.warnings))
-                    @if let Some(contrast) = &attribution.asked.contrast {
-                        section.card aria-label="This rather than that" {
-                            (contrast::section(attribution, contrast, image)?)
-                        }
-                    }
                     div.columns {
                         section.card aria-label="Image" { (picture::figure(attribution, image)?) }
                         section.card aria-label="Caption" {
                             (words::caption(&attribution.text))
                             (facts::summary(attribution))
                         }
-                    }
-                    @if let Some(found) = &attribution.asked.interactions {
-                        section.card aria-label="Which word goes with which patch?" {
-                            (interactions::section(attribution, found, image)?)
-                        }
-                    }
-                    @if let Some(found) = &attribution.asked.spread {
-                        section.card aria-label="How sure is it?" { (spread::section(attribution, found)) }
                     }
                     section.card { (words::tokens(&attribution.text)) }
                     @if !attribution.image.trace.is_empty() { section.card { (course(attribution)?) } }

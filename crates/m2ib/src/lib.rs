@@ -8,8 +8,6 @@
 //! the model ([`clip_model`]) meet, and where adapters bring backends in; those do not know each
 //! other.
 
-mod against;
-mod ask;
 mod backend;
 mod builder;
 mod calibration;
@@ -23,17 +21,14 @@ mod fits;
 #[cfg(feature = "hub")]
 pub mod hub;
 mod many;
+mod numpy;
 mod provenance;
 mod readout;
-mod rivalry;
-mod seeds;
+mod save;
 mod shifts;
 mod vocabulary;
 mod warnings;
-mod word_maps;
 
-pub use against::{Against, Rivals};
-pub use ask::Ask;
 pub use backend::{Backend, DeviceChoice, FoundDevice};
 pub use builder::ExplainerBuilder;
 pub use burn::tensor::Device;
@@ -49,31 +44,25 @@ pub use explainer::{Explainer, Progress};
 pub use fits::Fits;
 pub use image;
 pub use m2ib_attribution::{
-    Alone, Asked, Attribution, Averaged, Baseline, Bottlenecks, Contrast, FitRecord, HeatMap,
-    ImageAttribution, ImageSpread, Interactions, Method, Provenance, Rank, Rect, Reverse, Rival,
-    RoleScore, Spread, TextAttribution, TextSpread, TokenScore, Unit, Warning, WordMap, WordScore,
-    WordTokens, normalize, upsample,
+    Attribution, Bottlenecks, FitRecord, HeatMap, ImageAttribution, Method, Provenance, Rank, Rect,
+    RoleScore, TextAttribution, TokenScore, Unit, Warning, WordScore, normalize, upsample,
 };
 pub use m2ib_core;
 pub use m2ib_core::{Scope, Stop};
 pub use m2ib_draw as draw;
+pub use m2ib_segment as segment;
 pub use m2ib_settings::{
     Beta, Gates, Layer, LayerError, Limit, Modality, ModalitySettings, Noise, Overrides, Preset,
     Quantity, Sampling, Shifts,
 };
 pub use ndarray;
+pub use numpy::{npy, npz};
 pub use provenance::provenance;
 pub use readout::{PaddedReadout, TowerReadout};
-pub use rivalry::Rivalry;
-pub use seeds::{SEEDS, mean_image, mean_text};
+pub use save::{Save, Shown};
 pub use warnings::{Explained, bank, picture_warnings, warnings};
 
 /// The README's examples, compiled and run.
 #[cfg(all(doctest, feature = "emoji"))]
 #[doc = include_str!("../../../README.md")]
 struct Readme;
-
-/// The examples of `docs/asking.md`.
-#[cfg(all(doctest, feature = "emoji"))]
-#[doc = include_str!("../../../docs/asking.md")]
-struct Asking;

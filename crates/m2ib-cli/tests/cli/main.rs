@@ -2,9 +2,10 @@
 
 #![allow(clippy::unwrap_used)] // A test that cannot go on fails.
 
-mod asked;
 mod evaluate;
 mod explain;
+mod many;
+mod masks;
 mod methods;
 mod others;
 

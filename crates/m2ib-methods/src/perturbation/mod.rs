@@ -11,14 +11,14 @@ mod occlusion;
 mod rise;
 mod shapley;
 mod soft_masks;
-pub(crate) mod subsets;
+mod subsets;
 
 pub use coalitions::Coalition;
 pub use kernel_shap::KernelShap;
 pub use occlusion::Occlusion;
 pub use rise::Rise;
 
-pub(crate) use grid::Grid;
+use grid::Grid;
 
 use crate::{Fill, Result, Subject};
 

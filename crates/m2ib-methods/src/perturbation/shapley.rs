@@ -52,7 +52,6 @@ pub(super) fn shapley(
         method: METHOD,
         coalitions: coalitions.len(),
         features,
-        setting: "samples",
     })
 }
 

@@ -11,7 +11,6 @@
 """
 
 from . import metrics
-from ._asked import Contrast, ImageSpread, Interactions, Rival, Spread, TextSpread
 from ._errors import (
     DeviceError,
     EncodedError,
@@ -32,6 +31,7 @@ from ._m2ib import (
     EncodedText,
     Explainer,
     ImageAttribution,
+    Segments,
     TextAttribution,
     devices,
     methods,
@@ -40,13 +40,12 @@ from ._m2ib import (
 )
 from ._m2ib import __VERSION__ as __version__
 from ._pictures import ImageLike
-from ._results import Device, Method, MethodSetting, Notice, Scene, SceneObject, Step, Token, Word
+from ._results import Device, Method, MethodSetting, Notice, Region, Scene, SceneObject, Step, Token, Word
 from ._settings import Settings, SideSettings
 
 __all__ = [
     "Attribution",
     "Calibration",
-    "Contrast",
     "Device",
     "DeviceError",
     "EncodedError",
@@ -59,25 +58,22 @@ __all__ = [
     "ImageAttribution",
     "ImageError",
     "ImageLike",
-    "ImageSpread",
-    "Interactions",
     "Method",
     "MethodSetting",
     "MetricError",
     "ModelError",
     "NotFiniteError",
     "Notice",
-    "Rival",
+    "Region",
     "Scene",
     "SceneObject",
+    "Segments",
     "Settings",
     "SettingsError",
     "SideSettings",
-    "Spread",
     "Step",
     "TextAttribution",
     "TextError",
-    "TextSpread",
     "Token",
     "Word",
     "__version__",
