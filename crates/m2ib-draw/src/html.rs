@@ -3,10 +3,12 @@
 mod contrast;
 mod facts;
 mod interactions;
+mod overview;
 mod picture;
 mod spread;
 mod words;
 
+pub use overview::Overview;
 pub use picture::png_uri;
 
 use image::DynamicImage;
@@ -18,6 +20,10 @@ use crate::Result;
 use crate::overlay::check_size;
 use crate::plot::traces;
 use crate::visible::visible;
+
+/// The style that all pages of ours begin with: colours by day and by night, the column of text, boxes and
+/// tables.
+pub const PAGE_STYLE: &str = include_str!("common.css");
 
 const STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("page.js");
@@ -45,7 +51,7 @@ pub fn html(attribution: &Attribution, image: &DynamicImage) -> Result<String> {
                 // Without one, browsers ask the server for a favicon.
                 link rel="icon" href="data:,";
                 title { (caption) " · m2ib" }
-                style { (PreEscaped(STYLE)) }
+                style { (PreEscaped(PAGE_STYLE)) (PreEscaped(STYLE)) }
             }
             body {
                 main {

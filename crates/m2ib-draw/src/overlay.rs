@@ -4,12 +4,14 @@ use image::{DynamicImage, Rgb, RgbImage, imageops};
 use imageproc::drawing::draw_hollow_rect_mut;
 use imageproc::rect::Rect as Frame;
 use m2ib_attribution::{Attribution, Rect};
+use m2ib_segment::Segments;
 
 use crate::caption_panel::{PAPER, caption_panel};
 use crate::contrast::{over, side_by_side};
 use crate::heat_layer::heat_layer;
 use crate::outline::Outlines;
 use crate::regions::hot_regions;
+use crate::segments::draw_segments;
 use crate::word_panels::word_panels;
 use crate::{ColorMap, Error, Result, blend};
 
@@ -33,6 +35,7 @@ pub struct Overlay<'a> {
     opacity: f32,
     threshold: Option<f32>,
     boxes: Vec<Rect>,
+    segments: Option<&'a Segments>,
 }
 
 /// A drawing of the heat map over the image that was explained.
@@ -44,10 +47,11 @@ pub fn overlay<'a>(attribution: &'a Attribution, image: &'a DynamicImage) -> Ove
         opacity: 0.55,
         threshold: None,
         boxes: Vec::new(),
+        segments: None,
     }
 }
 
-impl Overlay<'_> {
+impl<'a> Overlay<'a> {
     /// The colours; [`ColorMap::Turbo`] unless told.
     pub fn color_map(mut self, color_map: ColorMap) -> Self {
         self.color_map = color_map;
@@ -70,6 +74,12 @@ impl Overlay<'_> {
     /// Draws these boxes, in the image's pixels.
     pub fn boxes(mut self, boxes: impl IntoIterator<Item = Rect>) -> Self {
         self.boxes.extend(boxes);
+        self
+    }
+
+    /// Draws the outlines of regions, their boxes and points: white inside, black in the background.
+    pub fn segments(mut self, segments: &'a Segments) -> Self {
+        self.segments = Some(segments);
         self
     }
 
@@ -189,6 +199,9 @@ impl Overlay<'_> {
             frame(&mut canvas, area, thickness + 2, Rgb([0; 3]));
             frame(&mut canvas, inset(area, 1), thickness, Rgb([255; 3]));
         }
+        if let Some(segments) = self.segments {
+            draw_segments(&mut canvas, segments, factor);
+        }
         Ok(canvas)
     }
 
@@ -211,6 +224,15 @@ impl Overlay<'_> {
         share("opacity", self.opacity)?;
         share("threshold for boxes", self.threshold.unwrap_or(0.0))?;
         let (width, height) = (self.image.width(), self.image.height());
+        if let Some(segments) = self.segments
+            && segments.size() != (width, height)
+        {
+            let (columns, rows) = segments.size();
+            return Err(Error::ImageSize {
+                found: [width, height],
+                expected: [columns, rows],
+            });
+        }
         for area in &self.boxes {
             let Rect {
                 left,

@@ -20,6 +20,7 @@ mod picture;
 mod python;
 mod run;
 mod save;
+mod segments;
 mod settings;
 mod sides;
 
@@ -61,6 +62,8 @@ mod _m2ib {
     use crate::main;
     #[pymodule_export]
     use crate::picture::read_image;
+    #[pymodule_export]
+    use crate::segments::Segments;
     #[pymodule_export]
     use crate::sides::{ImageAttribution, TextAttribution};
 

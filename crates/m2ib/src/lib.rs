@@ -23,9 +23,11 @@ mod fits;
 #[cfg(feature = "hub")]
 pub mod hub;
 mod many;
+mod numpy;
 mod provenance;
 mod readout;
 mod rivalry;
+mod save;
 mod seeds;
 mod shifts;
 mod vocabulary;
@@ -57,14 +59,17 @@ pub use m2ib_attribution::{
 pub use m2ib_core;
 pub use m2ib_core::{Scope, Stop};
 pub use m2ib_draw as draw;
+pub use m2ib_segment as segment;
 pub use m2ib_settings::{
     Beta, Gates, Layer, LayerError, Limit, Modality, ModalitySettings, Noise, Overrides, Preset,
     Quantity, Sampling, Shifts,
 };
 pub use ndarray;
+pub use numpy::{npy, npz};
 pub use provenance::provenance;
 pub use readout::{PaddedReadout, TowerReadout};
 pub use rivalry::Rivalry;
+pub use save::{Save, Shown};
 pub use seeds::{SEEDS, mean_image, mean_text};
 pub use warnings::{Explained, bank, picture_warnings, warnings};
 

@@ -5,6 +5,8 @@
 mod asked;
 mod evaluate;
 mod explain;
+mod many;
+mod masks;
 mod methods;
 mod others;
 

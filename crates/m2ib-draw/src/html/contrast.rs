@@ -5,7 +5,7 @@ use m2ib_attribution::{Attribution, Contrast, TextAttribution};
 use maud::{Markup, html};
 use ndarray::Array2;
 
-use super::picture::{LONGEST_HEAT, data_uri, fitted, photo};
+use super::picture::{LONGEST_HEAT, data_uri, fitted, photo_of_one};
 use crate::Result;
 use crate::contrast::{AGAINST, FOR, color, cover, difference, signed_layer};
 use crate::number_format::NumberFormat;
@@ -21,7 +21,7 @@ pub(crate) fn section(
     let side = &attribution.image;
     let largest = contrast.largest(side);
     let of_words = contrast.largest_word(&attribution.text);
-    let photo = photo(image)?;
+    let photo = photo_of_one(image)?;
     let forward = contrast.for_caption(side);
     let reverse = -contrast.for_rival();
     let rival = contrast.rival().map_or("", |rival| rival.name());

@@ -6,7 +6,7 @@ use image::{DynamicImage, ImageFormat, Rgb, Rgba, RgbaImage};
 use m2ib_attribution::{Attribution, Interactions, WordMap};
 use maud::{Markup, html};
 
-use super::picture::{SMALL, data_uri, photo};
+use super::picture::{SMALL, data_uri, photo_of_one};
 use crate::Result;
 use crate::contrast::{color, cover};
 use crate::number_format::NumberFormat;
@@ -48,7 +48,7 @@ pub(crate) fn section(
             div.stack.opposed style=(format!(
                 "aspect-ratio:{}/{};width:min(100%,calc(60vh*{ratio:.5}))", image.width(), image.height()
             )) {
-                img.photo.pixelated[pixelated] src=(photo(image)?) alt="";
+                img.photo.pixelated[pixelated] src=(photo_of_one(image)?) alt="";
             }
             div.word-maps {
                 @for (place, word) in found.words.iter().enumerate() {

@@ -32,6 +32,7 @@ from ._m2ib import (
     EncodedText,
     Explainer,
     ImageAttribution,
+    Segments,
     TextAttribution,
     devices,
     methods,
@@ -40,7 +41,7 @@ from ._m2ib import (
 )
 from ._m2ib import __VERSION__ as __version__
 from ._pictures import ImageLike
-from ._results import Device, Method, MethodSetting, Notice, Scene, SceneObject, Step, Token, Word
+from ._results import Device, Method, MethodSetting, Notice, Region, Scene, SceneObject, Step, Token, Word
 from ._settings import Settings, SideSettings
 
 __all__ = [
@@ -67,9 +68,11 @@ __all__ = [
     "ModelError",
     "NotFiniteError",
     "Notice",
+    "Region",
     "Rival",
     "Scene",
     "SceneObject",
+    "Segments",
     "Settings",
     "SettingsError",
     "SideSettings",
