@@ -1,6 +1,6 @@
 //! `--scenes`, `--data` and what goes with it: which pairs are explained.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
 use clap::{Args, ValueEnum};
@@ -13,7 +13,7 @@ use crate::picture::PictureArguments;
 use crate::slice::Slice;
 
 /// Pairs of images and captions.
-#[derive(Args)]
+#[derive(Clone, Args)]
 #[command(next_help_heading = "Pairs")]
 pub(crate) struct Pairs {
     /// Scenes to explain, of two and three objects in turn; 2 to 10000. The margins of error
@@ -59,10 +59,42 @@ enum Ask {
     Tiles,
 }
 
+/// Other pairs of the same kind, to report by.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Pairs")]
+pub(crate) struct TestPairs {
+    /// Pairs that nothing is chosen by, in a file of their own, in place of a share of --data: a test set.
+    #[arg(long, value_name = "PATH", requires = "data")]
+    pub(crate) test: Option<PathBuf>,
+    /// Folder that their paths are relative to; the file's own if not given.
+    #[arg(long, value_name = "FOLDER", requires = "test")]
+    test_images: Option<PathBuf>,
+}
+
 impl Pairs {
+    /// Reads others of the same layout, if there are any.
+    pub(crate) fn read_test(&self, test: &TestPairs) -> Result<Option<Dataset>> {
+        let Some(path) = &test.test else {
+            return Ok(None);
+        };
+        let pairs = Self {
+            data: Some(path.clone()),
+            images: test.test_images.clone(),
+            sample: None,
+            slice: Slice::default(),
+            ..self.clone()
+        };
+        let dataset = pairs.told(pairs.source_dataset(path).context("--test")?);
+        dataset.context("--test").map(Some)
+    }
+
     /// Reads them, and tells which rows cannot be read.
     pub(crate) fn read(&self, seed: u64) -> Result<Dataset> {
-        let dataset = self.sliced(self.dataset(seed)?)?;
+        self.told(self.sliced(self.dataset(seed)?)?)
+    }
+
+    /// Tells which rows cannot be read.
+    fn told(&self, dataset: Dataset) -> Result<Dataset> {
         /// So many rows are named; of a wrong file, all may be wrong.
         const NAMED: usize = 20;
         for failure in dataset.failures.iter().take(NAMED) {
@@ -141,6 +173,14 @@ impl Pairs {
                 Ask::Tiles => pointing_grid(split, 0..count, seed)?,
             });
         };
+        let dataset = self.source_dataset(path).context("--data")?;
+        Ok(match self.sample {
+            Some(count) => dataset.sample(count, seed),
+            None => dataset,
+        })
+    }
+
+    fn source_dataset(&self, path: &Path) -> Result<Dataset> {
         let mut source = Source::new(path).adjustment(self.picture.adjustment());
         if let Some(format) = self.format {
             source = source.format(format);
@@ -151,11 +191,7 @@ impl Pairs {
         if let Some(split) = &self.split {
             source = source.split(split);
         }
-        let dataset = source.read().context("--data")?;
-        Ok(match self.sample {
-            Some(count) => dataset.sample(count, seed),
-            None => dataset,
-        })
+        Ok(source.read()?)
     }
 }
 

@@ -95,6 +95,11 @@ impl<'a> Rows<'a> {
         self.images = folder;
     }
 
+    /// That folder.
+    pub(super) fn images(&self) -> &Path {
+        &self.images
+    }
+
     /// Keeps only what is at these places, and counts the rest.
     pub(super) fn keep(&mut self, places: Range<u64>) {
         self.kept = places;

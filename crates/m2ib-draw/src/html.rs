@@ -1,9 +1,11 @@
 //! An explanation as one page that needs nothing else: no network, no other files.
 
 mod facts;
+mod overview;
 mod picture;
 mod words;
 
+pub use overview::Overview;
 pub use picture::png_uri;
 
 use image::DynamicImage;

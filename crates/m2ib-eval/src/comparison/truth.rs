@@ -54,6 +54,11 @@ impl Truth {
         })
     }
 
+    /// The object's mask alone; none where the model sees nothing of it.
+    pub(super) fn into_object(self) -> Option<Array2<bool>> {
+        self.object
+    }
+
     /// A map over the model's input against the masks.
     pub(super) fn image(&self, map: &Array2<f32>) -> BTreeMap<Metric, Measured> {
         let mut found = BTreeMap::new();
