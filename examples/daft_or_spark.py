@@ -1,39 +1,47 @@
-"""The same on Daft and on Spark: an actor or a worker process that holds the model, and a batch at a time.
+"""The same on Daft and on Spark: worker processes that hold the model, and a batch at a time.
 
-    pip install m2ib daft            # or: pip install m2ib pyspark
+    pip install m2ib daft            # or: pip install m2ib pyspark pandas, and Java 17
     python daft_or_spark.py daft 'pairs/*.parquet' explained
     python daft_or_spark.py spark 'pairs/*.parquet' explained
 
-Rows have `id`, `image` (bytes) and `caption`; what comes out has the columns of `ray_data.py`, which does the work.
+Rows have `id`, `image` (bytes) and `caption`; what comes out has the columns of `ray_data.py`, which does the work
+and lies beside this file.
 """
 
+import os
 import sys
+from pathlib import Path
 
 import pyarrow as pa
 from ray_data import SCHEMA, Explain
 
+# Worker processes are to find what this one finds: the neighbouring file and, for Spark, the same Python.
+HERE = str(Path(__file__).resolve().parent)
+os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [HERE, os.environ.get("PYTHONPATH")]))
+os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
 
-def on_daft(files, out, **settings):
+
+def on_daft(files: str, out: str, workers: int = 2, **settings) -> None:
     import daft
 
     kind = daft.DataType.from_arrow_type(pa.struct(list(SCHEMA)))
 
-    @daft.udf(return_dtype=kind, batch_size=16, concurrency=2)
+    @daft.cls(use_process=True, max_concurrency=workers)
     class OnDaft:
         def __init__(self):
             self.explain = Explain(**settings)
 
-        def __call__(self, id, image, caption):
+        @daft.method.batch(return_dtype=kind, unnest=True, batch_size=16)
+        def rows(self, id, image, caption):
             columns = {"id": id, "image": image, "caption": caption}
             batch = pa.table({name: column.to_arrow() for name, column in columns.items()})
-            return self.explain(batch).to_pylist()
+            return self.explain(batch).to_struct_array().combine_chunks()
 
-    rows = daft.read_parquet(files)
-    rows = rows.select(OnDaft(rows["id"], rows["image"], rows["caption"]).alias("row"))
-    rows.select(*[daft.col("row").struct.get(name).alias(name) for name in SCHEMA.names]).write_parquet(out)
+    pairs = daft.read_parquet(files)
+    pairs.select(OnDaft().rows(pairs["id"], pairs["image"], pairs["caption"])).write_parquet(out)
 
 
-def on_spark(files, out, **settings):
+def on_spark(files: str, out: str, **settings) -> None:
     from pyspark.sql import SparkSession
     from pyspark.sql.pandas.types import from_arrow_schema
 
@@ -44,7 +52,9 @@ def on_spark(files, out, **settings):
             yield from explain(pa.Table.from_batches([batch])).to_batches()
 
     spark = SparkSession.builder.appName("m2ib").config("spark.sql.execution.arrow.maxRecordsPerBatch", 16).getOrCreate()
-    rows = spark.read.parquet(files).select("id", "image", "caption")
+    # On other machines as well.
+    spark.sparkContext.addPyFile(f"{HERE}/ray_data.py")
+    rows = spark.read.parquet(*files.split(",")).select("id", "image", "caption")
     rows.mapInArrow(explained, from_arrow_schema(SCHEMA)).write.mode("append").parquet(out)
 
 

@@ -9,7 +9,8 @@
 #
 #     sbatch examples/slurm.sh 'pairs/train-{000..150}.tar' explained --model openai/clip-vit-base-patch32
 #
-# A job that is requeued, or the whole array given again, goes on where it was. When all are done:
+# A job that is requeued, or the whole array given again, goes on where it was. To give some of the jobs
+# again, say how many there were: SHARES=100 sbatch --array=7,13 examples/slurm.sh … When all are done:
 #
 #     m2ib merge explained --out explained.parquet && m2ib report explained --out report
 set -euo pipefail
@@ -19,4 +20,5 @@ shift 2
 export RAYON_NUM_THREADS=${SLURM_CPUS_PER_TASK:-1}
 # Nodes have no way to the hub as a rule: fetch the model once before, on the head node.
 export HF_HUB_OFFLINE=${HF_HUB_OFFLINE:-1}
-exec m2ib run --data "$data" --out "$out" --shard "${SLURM_ARRAY_TASK_ID:-1}/${SLURM_ARRAY_TASK_COUNT:-1}" "$@"
+share=${SLURM_ARRAY_TASK_ID:-1}/${SHARES:-${SLURM_ARRAY_TASK_COUNT:-1}}
+exec m2ib run --data "$data" --out "$out" --shard "$share" "$@"

@@ -26,8 +26,11 @@ exec cargo build --release --workspace --lib --message-format json-render-diagno
 END
 chmod +x "$environment/cargo"
 
+compatibility=()
 if [[ ${1:-} == --manylinux ]]; then
-    "${pip[@]}" ziglang
+    "${pip[@]}" ziglang auditwheel
+    # What is not good for it is refused, in place of getting another tag.
+    compatibility=(--compatibility manylinux2014)
     # Another linker in cargo's settings would build everything anew. One that comes first on the path does not:
     # of all that is linked, it takes the package's library alone.
     mkdir "$environment/linker"
@@ -45,9 +48,17 @@ END
 fi
 
 rm -f "$wheels"/m2ib-*.whl
-CARGO=$environment/cargo "$environment/bin/maturin" build --release --quiet \
+CARGO=$environment/cargo "$environment/bin/maturin" build --release --quiet "${compatibility[@]}" \
     --manifest-path "$package/Cargo.toml" --out "$wheels"
+# What is published says nothing of where it was built.
+"$environment/bin/python" scripts/wheel_paths.py "$wheels"/m2ib-*.whl \
+    "$PWD=/m2ib" "$target=/target" "${CARGO_HOME:-$HOME/.cargo}=/cargo" "${RUSTUP_HOME:-$HOME/.rustup}=/rustup"
 ls -l "$wheels"/m2ib-*.whl
+size=$(stat --format %s "$wheels"/m2ib-*.whl)
+((size < 40000000)) || { echo "the wheel has $size bytes, expected less than 40 MB" >&2; exit 1; }
+if [[ ${1:-} == --manylinux ]]; then
+    "$environment/bin/python" -m auditwheel show "$wheels"/m2ib-*.whl
+fi
 [[ -n ${1:-} ]] && exit
 
 "${pip[@]}" "$wheels"/m2ib-*.whl -r "$package/tests/requirements.txt"

@@ -49,6 +49,10 @@ pub struct SideSettings {
     /// Rows that get no noise.
     #[serde(default)]
     clean: Vec<usize>,
+    /// Rows before an image's patches, and those of its patches, which others may fill up.
+    #[serde(default)]
+    prefix_tokens: usize,
+    map_rows: Option<usize>,
     #[serde(flatten)]
     bottleneck: Settings,
 }
@@ -72,13 +76,30 @@ impl SideSettings {
         &self.padding
     }
 
-    /// How many of so many rows get noise, from the first on.
+    /// The rows `[1, rows, width]` of an image without those that fill its patches up, which we leave out.
+    pub(crate) fn without_filling(&self, values: Values) -> Values {
+        let (Some(patches), &[1, rows, width]) = (self.map_rows, values.shape.as_slice()) else {
+            return values;
+        };
+        let rows = rows.min(self.prefix_tokens + patches);
+        let mut data = values.data;
+        data.truncate(rows * width);
+        Values {
+            shape: vec![1, rows, width],
+            data,
+        }
+    }
+
+    /// How many of so many rows get noise, from the first on. Rows beyond these are padding that nobody
+    /// sees, which we leave out and others carry along.
     ///
     /// # Errors
     /// If the others are not all at the end.
     pub fn masked(&self, rows: usize) -> Result<usize> {
-        let masked = rows.saturating_sub(self.clean.len());
-        let at_the_end = self.clean.iter().copied().eq(masked..rows);
+        let end = self.clean.iter().map(|row| row + 1).max();
+        let end = end.unwrap_or_default().max(rows);
+        let masked = end.saturating_sub(self.clean.len()).min(rows);
+        let at_the_end = self.clean.iter().copied().eq(end - self.clean.len()..end);
         match at_the_end {
             true => Ok(masked),
             false => bail!(
@@ -184,13 +205,59 @@ impl Case {
         }))
     }
 
+    /// The preprocessed image, `[1, 3, height, width]`. Where the case has it in patches, they are put back
+    /// on their grid and those that fill it up left out.
+    ///
+    /// # Errors
+    /// If it is absent, or of an odd shape.
+    pub fn pixels(&self) -> Result<Values> {
+        let pixels = self.tensor("pixel_values")?;
+        let &[1, patches, length] = pixels.shape.as_slice() else {
+            return Ok(pixels);
+        };
+        let grid = self.integers("spatial_shapes")?;
+        let (&[rows, columns], side) = (grid.as_slice(), (length / 3).isqrt()) else {
+            bail!("spatial_shapes are {grid:?}, expected rows and columns of one image");
+        };
+        let [rows, columns] = [rows, columns].map(|along| along as usize);
+        if rows * columns > patches || side * side * 3 != length {
+            bail!(
+                "{rows} × {columns} patches in pixel_values of {:?}",
+                pixels.shape
+            );
+        }
+        let (height, width) = (rows * side, columns * side);
+        let mut data = vec![0.0; 3 * height * width];
+        for (patch, values) in pixels
+            .data
+            .chunks_exact(length)
+            .take(rows * columns)
+            .enumerate()
+        {
+            let (top, left) = (patch / columns * side, patch % columns * side);
+            for (place, value) in values.iter().enumerate() {
+                let (pixel, channel) = (place / 3, place % 3);
+                let (y, x) = (top + pixel / side, left + pixel % side);
+                data[(channel * height + y) * width + x] = *value;
+            }
+        }
+        Ok(Values {
+            shape: vec![1, 3, height, width],
+            data,
+        })
+    }
+
     /// The token ids, `[1, tokens]` flattened.
     ///
     /// # Errors
     /// If they are absent.
     pub fn ids(&self) -> Result<Vec<i64>> {
+        self.integers("input_ids")
+    }
+
+    fn integers(&self, name: &str) -> Result<Vec<i64>> {
         let file = SafeTensors::deserialize(&self.bytes)?;
-        let view = file.tensor("input_ids")?;
+        let view = file.tensor(name)?;
         let words = view.data().chunks_exact(8);
         Ok(words
             .map(|b| i64::from_le_bytes([b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7]]))

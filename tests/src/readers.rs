@@ -10,7 +10,7 @@ use std::io::Cursor;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
-use clip_input::{CaptionTokenizer, Content, ImageProcessor, decode_image};
+use clip_input::{CaptionTokenizer, Content, ImageProcessor, Recipe, decode_image};
 use clip_model::clip::ClipConfig;
 use clip_model::{ModelFiles, Towers, Weights};
 use m2ib::{Backend, Calibration, Config, Device};
@@ -27,14 +27,17 @@ pub type Refusal = Result<(), Box<dyn Error>>;
 pub type Reader = fn(&[u8]) -> Refusal;
 
 /// All readers by their names, which are those of the folders in `fuzz/corpus`.
-pub const READERS: [(&str, Reader); 35] = [
+pub const READERS: [(&str, Reader); 38] = [
     ("config", config),
     ("preprocessor", preprocessor),
     ("tokenizer", tokenizer),
     ("tokenizer-config", tokenizer_config),
     ("vocabulary", vocabulary),
     ("merges", merges),
+    ("pieces", pieces),
     ("siglip-config", siglip_config),
+    ("naflex-config", naflex_config),
+    ("naflex-preprocessor", naflex_preprocessor),
     ("open-clip-config", open_clip_config),
     ("bert-config", bert_config),
     ("adapter-config", adapter_config),
@@ -176,6 +179,14 @@ fn merges(bytes: &[u8]) -> Refusal {
     byte_pair_files(VOCABULARY, bytes)
 }
 
+/// BERT's older tokenizers in their one file.
+fn pieces(bytes: &[u8]) -> Refusal {
+    let pieces = Content::Path(written("mutated-pieces/vocab.txt", bytes)?);
+    let made = clip_input::word_pieces(&pieces)?;
+    let _ = CaptionTokenizer::load(&made, 16)?.encode("a cat");
+    Ok(())
+}
+
 /// Loads both towers of a folder with these files.
 fn towers(folder: &str, files: &[(&str, &[u8])]) -> Refusal {
     let mut path = PathBuf::new();
@@ -203,6 +214,21 @@ fn siglip_config(bytes: &[u8]) -> Refusal {
         "mutated-siglip",
         &[("config.json", bytes), ("model.safetensors", weights)],
     )
+}
+
+fn naflex_config(bytes: &[u8]) -> Refusal {
+    let weights = of_case!("siglip2-naflex/model/model.safetensors");
+    towers(
+        "mutated-naflex",
+        &[("config.json", bytes), ("model.safetensors", weights)],
+    )
+}
+
+fn naflex_preprocessor(bytes: &[u8]) -> Refusal {
+    let processor = ImageProcessor::by_recipe(bytes, FILE, Recipe::NaFlex { patch: 4 })?;
+    // Enlarged a hundredfold at most.
+    processor.process(&m2ib::image::DynamicImage::new_rgb8(7, 5));
+    Ok(())
 }
 
 fn open_clip(config: &[u8], text: &[u8]) -> Refusal {

@@ -38,6 +38,7 @@ fn built_on(name: &str) -> BTreeSet<String> {
 #[case("m2ib-files")]
 #[case("m2ib-metrics")]
 #[case("m2ib-scenes")]
+#[case("m2ib-segment")]
 #[case("m2ib-settings")]
 fn plain_data_is_had_without_tensors(#[case] name: &str) {
     let found = built_on(name);

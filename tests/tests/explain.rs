@@ -21,7 +21,7 @@ const SIZE: u32 = 96;
 static EXPLAINER: LazyLock<Explainer> = LazyLock::new(|| Explainer::emoji().unwrap());
 
 fn picture(scene: &Scene) -> DynamicImage {
-    decode_image(scene.png, scene.name).unwrap()
+    decode_image(scene.png, scene.name).unwrap().into_image()
 }
 
 /// The share of every cell of a map that an object covers, `[rows, columns]`.

@@ -6,8 +6,8 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use clip_input::Role;
-use clip_model::{DualEncoder, Towers};
+use clip_input::{ImageProcessor, Recipe, Role};
+use clip_model::{DualEncoder, Towers, Trainable};
 use m2ib::image::{DynamicImage, Rgb, RgbImage};
 use m2ib::{Backend, Explainer, Layer, Preset};
 use m2ib_methods::{Registry, Subject};
@@ -27,6 +27,7 @@ fn our_numbers_are_the_librarys(
     #[values(
         "siglip",
         "siglip2",
+        "siglip2-naflex",
         "metaclip2",
         "clip-lora",
         "clip-split",
@@ -142,6 +143,7 @@ const METHODS: [&str; 10] = [
 #[rstest]
 #[case::siglip("siglip", [None, None, Some(1)])]
 #[case::siglip2("siglip2", [Some(0), None, Some(1)])]
+#[case::naflex("siglip2-naflex", [Some(0), None, Some(1)])]
 #[case::of_timm("openclip-siglip", [Some(0), None, Some(1)])]
 #[case::clipa("openclip-clipa", [Some(0), Some(1), Some(2)])]
 #[case::openclip("openclip-gelu", [None, Some(95), Some(96)])]
@@ -185,6 +187,7 @@ fn every_method_explains_every_family(#[case] case: &str, #[case] special: [Opti
 
 #[rstest]
 #[case::siglip("siglip", [None, None, Some(1)], "SigLIP", "safetensors, f32")]
+#[case::naflex("siglip2-naflex", [Some(0), None, Some(1)], "SigLIP 2 NaFlex", "safetensors, f32")]
 #[case::metaclip2("metaclip2", [None, Some(0), Some(2)], "MetaCLIP 2", "safetensors, f32")]
 #[case::lora("clip-lora", [None, Some(88), Some(89)], "CLIP", "safetensors, f32")]
 #[case::split("clip-split", [None, Some(88), Some(89)], "CLIP in two halves", "safetensors in 2 files, f32")]
@@ -221,7 +224,7 @@ fn what_a_model_was_found_to_be_is_told(
         "clip-split" => "image_encoder and text_encoder",
         "openai-state-dict" => "weights alone",
         "clip-lora" => "changed by a LoRA adapter",
-        "siglip" | "metaclip2" | "chinese-clip" => "Hugging Face's, config.json",
+        "siglip" | "siglip2-naflex" | "metaclip2" | "chinese-clip" => "Hugging Face's, config.json",
         _ => "OpenCLIP's, open_clip_config.json",
     };
     assert!(origin.layout.contains(layout), "{origin:?}");
@@ -266,6 +269,20 @@ fn the_second_siglip_keeps_punctuation_and_the_first_does_not() {
     assert!(!cleaning("GemmaTokenizer"));
 }
 
+/// As Chinese-CLIP was published: no tokenizer.json, but what BERT's are made of.
+#[test]
+fn a_bert_is_read_with_its_pieces_alone() {
+    let place = tempfile::tempdir().unwrap();
+    copy(&folder("chinese-clip").join("model"), place.path());
+    let pieces = "[PAD]\n[UNK]\n[CLS]\n[SEP]\na\nphoto\nof\nred\ncat\n##s\n";
+    std::fs::write(place.path().join("vocab.txt"), pieces).unwrap();
+    let model = DualEncoder::load(place.path(), &Backend::Cpu.device().unwrap()).unwrap();
+    let caption = model.tokenizer().encode("A photo of red cats").unwrap();
+    assert_eq!(caption.ids(), [2, 4, 5, 6, 7, 8, 9, 3]);
+    assert_eq!(model.pad_id(), Some(0));
+    assert!(model.embed_caption(&caption).is_ok());
+}
+
 /// At the embedding, padding holds nothing of a caption and is left as it is; behind a block it does.
 #[test]
 fn padding_passes_nothing_at_the_embedding_and_something_behind_a_block() {
@@ -297,6 +314,82 @@ fn padding_passes_nothing_at_the_embedding_and_something_behind_a_block() {
                 assert!((found - expected).abs() < 1e-3 * expected.abs().max(1.0));
             }
         }
+    }
+}
+
+/// Images of any shape have grids of their own, and each map lies on its whole picture.
+#[test]
+fn naflex_explains_pictures_of_different_shapes_side_by_side() {
+    let (_place, model) = model("siglip2-naflex", [Some(0), None, Some(1)]);
+    assert_eq!(model.grid(), None);
+    let explainer = Explainer::builder(model)
+        .preset(Preset::Fine)
+        .steps(3)
+        .build()
+        .unwrap();
+    let text = explainer.encode_text(CAPTION).unwrap();
+    let pictures = [(50, 40), (30, 90), (200, 20), (7, 7), (50, 40)].map(|(width, height)| {
+        let pixel = |x: u32, y: u32| Rgb([(x * 7) as u8, (y * 11) as u8, (x * y) as u8]);
+        DynamicImage::from(RgbImage::from_fn(width, height, pixel))
+    });
+    let images: Vec<_> = pictures
+        .iter()
+        .map(|picture| explainer.encode_image(picture).unwrap())
+        .collect();
+    let pairs: Vec<_> = images.iter().map(|image| (image, &text)).collect();
+    let mut grids = Vec::new();
+    for (index, attribution) in explainer.attribute_many(&pairs).into_iter().enumerate() {
+        let attribution = attribution.unwrap();
+        let alone = explainer.attribute_encoded(&images[index], &text).unwrap();
+        let (many, alone) = (attribution.image.saliency(), alone.image.saliency());
+        assert_eq!(many.shape(), alone.shape());
+        for (found, expected) in many.iter().zip(alone) {
+            assert!((found - expected).abs() < 1e-3 * expected.abs().max(1.0));
+        }
+        let view = attribution.image.view;
+        let picture = &pictures[index];
+        assert_eq!(
+            (view.image_width, view.image_height),
+            (picture.width(), picture.height())
+        );
+        assert!((view.width - f64::from(picture.width())).abs() < 1e-9);
+        let [rows, columns] = many.shape() else {
+            panic!()
+        };
+        // The preset's two shifts along each side; at most 20 patches.
+        assert!(rows * columns <= 4 * 20, "{rows} × {columns}");
+        grids.push([rows / 2, columns / 2]);
+    }
+    assert_eq!(grids, [[4, 5], [6, 2], [1, 10], [4, 4], [4, 5]]);
+}
+
+/// What wants all images to be alike says so, and how to have that.
+#[test]
+fn naflex_takes_one_size_where_images_must_be_alike() {
+    let (_place, model) = model("siglip2-naflex", [Some(0), None, Some(1)]);
+    let error = Trainable::of(&model).unwrap_err().to_string();
+    assert!(error.contains("--input-size 256"), "{error}");
+    let square = model.with_input_size(20).unwrap();
+    assert_eq!(square.grid(), Some([5, 5]));
+    assert_ne!(square.identity(), model.identity());
+    let written = Trainable::of(&square).unwrap();
+    assert_eq!(written.image.grid(), [5, 5]);
+    // The square of positions that it was stored with is its own.
+    let own = model.with_input_size(16).unwrap();
+    let embed = |model: &DualEncoder, side: u32| {
+        let pixel = |x: u32, y: u32| Rgb([(x * 7) as u8, (y * 11) as u8, (x * y) as u8]);
+        let picture = DynamicImage::from(RgbImage::from_fn(side, side, pixel));
+        let pixels = ImageProcessor::by_recipe(
+            br#"{"do_resize": false, "patch_size": 4}"#,
+            "as it is",
+            Recipe::NaFlex { patch: 4 },
+        );
+        let pixels = model.pixels(&pixels.unwrap().process(&picture)).unwrap();
+        let embedding = model.embed_pixels(pixels).unwrap();
+        embedding.try_into_vec_as::<f32>().unwrap()
+    };
+    for (side, fixed) in [(16, &own), (20, &square)] {
+        assert_eq!(embed(&model, side), embed(fixed, side));
     }
 }
 

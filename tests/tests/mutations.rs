@@ -34,6 +34,10 @@ fn corpus(name: &str) -> Vec<Vec<u8>> {
         "vocabulary" => Some("tests/data/byte_pairs/vocab.json"),
         "merges" => Some("tests/data/byte_pairs/merges.txt"),
         "siglip-config" => Some("tests/data/families/siglip/model/config.json"),
+        "naflex-config" => Some("tests/data/families/siglip2-naflex/model/config.json"),
+        "naflex-preprocessor" => {
+            Some("tests/data/families/siglip2-naflex/model/preprocessor_config.json")
+        }
         "open-clip-config" => {
             Some("tests/data/families/openclip-bert-mean/model/open_clip_config.json")
         }
@@ -84,7 +88,10 @@ fn journal() -> Vec<u8> {
 #[case("tokenizer-config")]
 #[case("vocabulary")]
 #[case("merges")]
+#[case("pieces")]
 #[case("siglip-config")]
+#[case("naflex-config")]
+#[case("naflex-preprocessor")]
 #[case("open-clip-config")]
 #[case("bert-config")]
 #[case("adapter-config")]

@@ -46,7 +46,7 @@ impl Question {
         Self {
             model: emoji::pretrained(&device).unwrap(),
             scene,
-            image: decode_image(scene.png, scene.name).unwrap(),
+            image: decode_image(scene.png, scene.name).unwrap().into_image(),
         }
     }
 

@@ -1,4 +1,5 @@
-//! Every method gives the figures of a program that shares nothing with it: `data/methods/make.py`.
+//! Every method gives the figures of a program that shares nothing with it: `data/methods/make.py`, and of
+//! attention pooling `data/methods/map_pooling.py`.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -36,25 +37,53 @@ fn any_tokenizer() -> CaptionTokenizer {
 
 impl Reference {
     fn open() -> Self {
+        let file = folder().join("maps.safetensors");
+        Self::of(&folder().join("model"), &[file], "pixels")
+    }
+
+    /// Of a SigLIP, whose attention pooling is the last one that a method may read.
+    fn with_attention_pooling() -> Self {
+        let case = folder().with_file_name("families/siglip");
+        let files = [
+            case.join("case.safetensors"),
+            folder().join("map_pooling.safetensors"),
+        ];
+        Self::of(&case.join("model"), &files, "pixel_values")
+    }
+
+    fn of(model: &Path, files: &[PathBuf], pixels: &str) -> Self {
         let device = Backend::Cpu.device().unwrap();
-        let processor =
-            br#"{"size": {"shortest_edge": 24}, "crop_size": {"height": 24, "width": 24}}"#;
-        let model = Trainable::load(folder().join("model"), &device)
-            .unwrap()
-            .into_model(
-                "reference".into(),
-                any_tokenizer(),
-                ImageProcessor::from_json(processor, "given").unwrap(),
-            );
-        let bytes = std::fs::read(folder().join("maps.safetensors")).unwrap();
-        let file = SafeTensors::deserialize(&bytes).unwrap();
+        let model = Trainable::load(model, &device).unwrap().into_model(
+            "reference".into(),
+            any_tokenizer(),
+            ImageProcessor::from_json(b"{}", "given").unwrap(),
+        );
         let (mut tensors, mut ids) = (BTreeMap::new(), Vec::new());
+        for file in files {
+            let bytes = std::fs::read(file).unwrap();
+            let file = SafeTensors::deserialize(&bytes).unwrap();
+            Self::read(&file, &mut tensors, &mut ids);
+        }
+        let pixels = tensors.remove(pixels).unwrap();
+        tensors.insert("pixels".into(), pixels);
+        Self {
+            model,
+            tensors,
+            ids,
+        }
+    }
+
+    fn read(
+        file: &SafeTensors<'_>,
+        tensors: &mut BTreeMap<String, (Vec<usize>, Vec<f32>)>,
+        ids: &mut Vec<i64>,
+    ) {
         for (name, tensor) in file.tensors() {
             let data = tensor.data();
             match tensor.dtype() {
                 Dtype::I64 => {
                     let words = data.as_chunks::<8>().0.iter();
-                    ids = words.map(|word| i64::from_le_bytes(*word)).collect();
+                    *ids = words.map(|word| i64::from_le_bytes(*word)).collect();
                 }
                 _ => {
                     let words = data.as_chunks::<4>().0.iter();
@@ -63,11 +92,6 @@ impl Reference {
                 }
             }
         }
-        Self {
-            model,
-            tensors,
-            ids,
-        }
     }
 
     fn values(&self, name: &str) -> &[f32] {
@@ -75,18 +99,21 @@ impl Reference {
     }
 
     fn subject(&self) -> Subject<'_> {
+        let &[1, 3, height, width] = self.tensors["pixels"].0.as_slice() else {
+            panic!("pixels of one image")
+        };
         let view = View {
-            image_width: 24,
-            image_height: 24,
+            image_width: width as u32,
+            image_height: height as u32,
             left: 0.0,
             top: 0.0,
-            width: 24.0,
-            height: 24.0,
+            width: width as f64,
+            height: height as f64,
         };
         let pixels = Pixels {
             values: self.values("pixels").to_vec(),
-            height: 24,
-            width: 24,
+            height,
+            width,
             view,
             facts: Default::default(),
         };
@@ -185,6 +212,30 @@ fn maps_are_those_of_independent_code() {
             assert!(text > 0 && (image > 0 || drawn), "{}", method.name());
         }
     }
+}
+
+/// Where an attention reads the tower out, it is the last step of what reads attention.
+#[test]
+fn attention_pooling_is_read_as_by_independent_code() {
+    let reference = Reference::with_attention_pooling();
+    let subject = reference.subject();
+    let registry = Registry::standard();
+    let (mut wrong, mut compared) = (Vec::new(), 0);
+    for name in reference.tensors.keys() {
+        let Some((key, side @ ("image" | "text"))) = name.split_once('/') else {
+            continue;
+        };
+        let factory = registry.parse(key).unwrap();
+        let method = factory.build(&reference.model, None).unwrap();
+        let found = match side {
+            "image" => listed(&method.patches(&subject).unwrap()),
+            _ => method.tokens(&subject).unwrap(),
+        };
+        wrong.extend(reference.compare(name, &found).err());
+        compared += 1;
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    assert_eq!(compared, 6);
 }
 
 /// What these methods make of masks and coalitions, apart from how they are drawn.

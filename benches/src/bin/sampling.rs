@@ -39,7 +39,7 @@ fn main() -> Result<()> {
     let scenes = scenes
         .map(|scene| {
             let image = m2ib::decode_image(scene.png, scene.name)?;
-            Ok((image, scene.objects[0].caption.to_owned()))
+            Ok((image.into_image(), scene.objects[0].caption.to_owned()))
         })
         .collect::<Result<Vec<_>>>()?;
     let embedded = emoji::pretrained(&device)?;

@@ -8,7 +8,7 @@ use std::str::FromStr;
 use image::{DynamicImage, Rgb, RgbImage};
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, Result, open_image};
+use crate::{Error, Picture, Result, open_image};
 
 /// What is done to a picture before anything else; by default nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
@@ -60,18 +60,23 @@ impl Adjustment {
     ///
     /// # Errors
     /// As [`open_image`].
-    pub fn open(&self, path: impl AsRef<Path>) -> Result<DynamicImage> {
+    pub fn open(&self, path: impl AsRef<Path>) -> Result<Picture> {
         open_image(path).map(|image| self.apply(image))
     }
 
-    /// Adjusts a picture.
-    pub fn apply(&self, mut image: DynamicImage) -> DynamicImage {
+    /// Adjusts a picture; one whose levels or colours change has no palette any more.
+    pub fn apply(&self, picture: impl Into<Picture>) -> Picture {
+        let mut picture = picture.into();
         if let Some(window) = self.window {
+            let mut image = picture.into_image();
             window.apply(&mut image);
+            picture = image.into();
         }
         match self.background {
-            Some(background) if image.color().has_alpha() => background.beneath(&image).into(),
-            _ => image,
+            Some(background) if picture.color().has_alpha() => {
+                DynamicImage::from(background.beneath(&picture)).into()
+            }
+            _ => picture,
         }
     }
 

@@ -5,10 +5,11 @@ use std::io::{self, BufRead, BufReader, Cursor, Read, Seek};
 use std::path::Path;
 
 use image::error::ImageError;
-use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits};
+use image::{DynamicImage, ExtendedColorType, ImageDecoder, ImageFormat, ImageReader, Limits};
 
 use crate::foreign::START;
-use crate::{Error, Result, foreign, jpeg};
+use crate::picture::Palette;
+use crate::{Error, Picture, Result, foreign, jpeg, palette};
 
 /// Images with more pixels than this are refused from their header alone.
 pub const MAX_PIXELS: u64 = 200_000_000;
@@ -29,7 +30,7 @@ const MAX_PIXEL_BYTES: u64 = 16;
 /// # Errors
 /// [`Error::Read`], [`Error::NotAnImage`], [`Error::BrokenImage`], [`Error::ImageTooLarge`],
 /// [`Error::ImageTooLong`].
-pub fn open_image(path: impl AsRef<Path>) -> Result<DynamicImage> {
+pub fn open_image(path: impl AsRef<Path>) -> Result<Picture> {
     let path = path.as_ref();
     let read_error = |reason| Error::Read {
         path: path.into(),
@@ -43,12 +44,12 @@ pub fn open_image(path: impl AsRef<Path>) -> Result<DynamicImage> {
 ///
 /// # Errors
 /// As [`open_image`].
-pub fn decode_image(bytes: &[u8], name: &str) -> Result<DynamicImage> {
+pub fn decode_image(bytes: &[u8], name: &str) -> Result<Picture> {
     decode(Cursor::new(bytes), name)
 }
 
 /// A decoder that panics has met a file that is broken in a way it was not written for.
-fn decode(file: impl BufRead + Seek, name: &str) -> Result<DynamicImage> {
+fn decode(file: impl BufRead + Seek, name: &str) -> Result<Picture> {
     m2ib_files::caught(|| decode_unguarded(file, name)).unwrap_or_else(|reason| {
         Err(Error::BrokenImage {
             file: name.into(),
@@ -57,7 +58,7 @@ fn decode(file: impl BufRead + Seek, name: &str) -> Result<DynamicImage> {
     })
 }
 
-fn decode_unguarded(mut file: impl BufRead + Seek, name: &str) -> Result<DynamicImage> {
+fn decode_unguarded(mut file: impl BufRead + Seek, name: &str) -> Result<Picture> {
     let not_an_image = |reason: String| Error::NotAnImage {
         file: name.into(),
         reason,
@@ -126,7 +127,12 @@ fn start_of(file: &mut (impl BufRead + Seek)) -> io::Result<Vec<u8>> {
 }
 
 /// The pixels of a file that is of this format, upright.
-fn pixels(file: impl BufRead + Seek, format: ImageFormat, name: &str) -> Result<DynamicImage> {
+fn pixels(mut file: impl BufRead + Seek, format: ImageFormat, name: &str) -> Result<Picture> {
+    let palette = palette::palette(&mut file, format);
+    file.rewind().map_err(|error| Error::BrokenImage {
+        file: name.into(),
+        reason: error.to_string(),
+    })?;
     let mut reader = ImageReader::with_format(file, format);
     let mut limits = Limits::default();
     limits.max_alloc = Some(MAX_METADATA);
@@ -161,10 +167,15 @@ fn pixels(file: impl BufRead + Seek, format: ImageFormat, name: &str) -> Result<
     decoder
         .set_limits(limits)
         .map_err(|error| refine(error, name))?;
+    // A decoder that hands out colours says of black and white alone what they were.
+    let palette = match decoder.original_color_type() {
+        ExtendedColorType::L1 => Some(Palette::black_and_white()),
+        _ => palette,
+    };
     let orientation = decoder.orientation().map_err(|error| refine(error, name))?;
     let mut image = DynamicImage::from_decoder(decoder).map_err(|error| refine(error, name))?;
     image.apply_orientation(orientation);
-    Ok(image)
+    Ok(Picture::new(image, palette))
 }
 
 fn refine(error: ImageError, name: &str) -> Error {

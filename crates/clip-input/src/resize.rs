@@ -224,6 +224,30 @@ pub(crate) fn resize_part(
     }
 }
 
+/// The same by Pillow's nearest neighbour: for pictures whose pixels are numbers, between which nothing lies.
+pub(crate) fn nearest_part(
+    image: &RgbImage,
+    size: (u32, u32),
+    columns: Range<u32>,
+    rows: Range<u32>,
+) -> RgbImage {
+    // Added up step by step, as there: a product may round to the other side of a pixel.
+    let places = |input: u32, output: u32, range: Range<u32>| -> Vec<u32> {
+        let step = f64::from(input) / f64::from(output);
+        let centers = std::iter::successors(Some(step * 0.5), |center| Some(center + step));
+        let places = centers.map(|center| (center as u32).min(input - 1));
+        places
+            .skip(range.start as usize)
+            .take(range.len())
+            .collect()
+    };
+    let columns = places(image.width(), size.0, columns);
+    let rows = places(image.height(), size.1, rows);
+    RgbImage::from_fn(columns.len() as u32, rows.len() as u32, |x, y| {
+        *image.get_pixel(columns[x as usize], rows[y as usize])
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -14,9 +14,15 @@ pub(crate) type Piece = (Range<usize>, Option<u32>);
 
 /// The word, from 0, of each piece, in order.
 pub(crate) fn words(caption: &str, pieces: &[Piece]) -> Vec<usize> {
-    let starts: Vec<usize> = caption
-        .split_word_bound_indices()
+    // Where a script has no words by rule, they may part at a sign that is written over or beside another:
+    // Thai's "ำ". What a reader takes for one letter stays whole.
+    let letters: Vec<usize> = caption
+        .grapheme_indices(true)
         .map(|(start, _)| start)
+        .collect();
+    let bounds = caption.split_word_bound_indices().map(|(start, _)| start);
+    let starts: Vec<usize> = bounds
+        .filter(|start| letters.binary_search(start).is_ok())
         .collect();
     let mut word = 0;
     let mut last: Option<&Piece> = None;
@@ -78,6 +84,10 @@ mod tests {
     #[case("3.14 cats", &["3", ".", "14", "cats"], &["3.14", "cats"])]
     #[case("👩\u{200d}🚀!", &["👩", "\u{200d}", "🚀", "!"], &["👩\u{200d}🚀", "!"])]
     #[case("แมวนอน", &["แมว", "นอน"], &["แมว", "นอน"])]
+    #[case("น้ำ", &["น", "้", "ำ"], &["น้ำ"])]
+    #[case("日本の猫", &["日", "本", "の", "猫"], &["日", "本", "の", "猫"])]
+    #[case("ネコと犬", &["ネ", "コ", "と", "犬"], &["ネコ", "と", "犬"])]
+    #[case("한국어 고양이", &["한", "국어", "고양", "이"], &["한국어", "고양이"])]
     #[case("cafe\u{301}s", &["cafe", "\u{301}", "s"], &["cafe\u{301}s"])]
     fn words_are_unicodes(
         #[case] caption: &str,

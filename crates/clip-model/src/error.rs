@@ -46,7 +46,7 @@ pub enum Error {
     },
     /// A model of another family.
     #[error(
-        "{file}: model_type \"{found}\" is not supported; \"clip\", \"metaclip_2\", \"siglip\" and \"chinese_clip\" are{}",
+        "{file}: model_type \"{found}\" is not supported; \"clip\", \"metaclip_2\", \"siglip\", \"siglip2\" and \"chinese_clip\" are{}",
         why_not(found)
     )]
     UnsupportedModel {
@@ -70,6 +70,14 @@ pub enum Error {
         "{model} has towers of its own, whose weights cannot be trained here; expected a model that is loaded from files"
     )]
     OwnTowers {
+        /// The model.
+        model: String,
+    },
+    /// A model that takes images of any size, where all must be of one.
+    #[error(
+        "{model} takes images of any size, and is trained on images of one: give it one first, for example with --input-size 256 (with_input_size)"
+    )]
+    AnySize {
         /// The model.
         model: String,
     },
@@ -218,12 +226,14 @@ pub enum Error {
 /// What keeps a family out, as far as it is known.
 fn why_not(model_type: &str) -> &'static str {
     match model_type {
-        "siglip2" => {
-            "; NaFlex models take images in any shape: take the same model at a fixed size"
-        }
         "align" => "; its image tower is a convolutional network, which has no patches to mask",
         "clipseg" => "; take the CLIP model that it was made from",
-        "clip_vision_model" | "clip_text_model" | "siglip_vision_model" | "siglip_text_model" => {
+        "clip_vision_model"
+        | "clip_text_model"
+        | "siglip_vision_model"
+        | "siglip_text_model"
+        | "siglip2_vision_model"
+        | "siglip2_text_model" => {
             "; this is half a model: give the folder that holds image_encoder and text_encoder, or the whole model that it was taken from"
         }
         _ => "",

@@ -106,6 +106,7 @@ impl Trainable {
         let is_siglip = common
             && matches!(image.pool, PatchPool::Attention { .. })
             && !image.class_token
+            && !image.any_size
             && image.output.projection == ProjectionShape::None
             && (text.sight, text.pool) == (TextSight::All, TextPool::Last)
             && self.bias.is_some();
@@ -139,7 +140,7 @@ fn as_siglip(tensors: BTreeMap<String, TensorData>) -> BTreeMap<String, TensorDa
         let (stored, part) = naming::SIGLIP.locate(&name);
         let place = match part {
             Part::Rows { part, .. } => part,
-            Part::Whole | Part::Transposed => 0,
+            Part::Whole | Part::Transposed | Part::ChannelsLast => 0,
         };
         parts.entry(stored).or_default().insert(place, data);
     }

@@ -14,7 +14,7 @@ use crate::files::{FileLayout, TowerFiles};
 use crate::inputs::Inputs;
 use crate::lora::Lora;
 use crate::open_clip::ModelConfig;
-use crate::siglip::SiglipConfig;
+use crate::siglip::{Edition, SiglipConfig};
 use crate::{
     DualEncoder, Encoder, Error, ModelFiles, Note, Origin, Result, Towers, Trainable, chinese_clip,
     open_clip, openai, siglip,
@@ -27,6 +27,8 @@ pub(crate) enum Family {
     /// CLIP whose end token always is the first of its kind.
     MetaClip2,
     Siglip,
+    /// SigLIP 2 for images of any size.
+    NaFlex,
     ChineseClip,
     OpenClip,
     OpenAi,
@@ -59,6 +61,7 @@ impl Family {
             "clip" => Ok(Self::Clip),
             "metaclip_2" => Ok(Self::MetaClip2),
             "siglip" => Ok(Self::Siglip),
+            "siglip2" => Ok(Self::NaFlex),
             "chinese_clip" => Ok(Self::ChineseClip),
             other => Err(Error::UnsupportedModel {
                 file: files.config.name(),
@@ -85,6 +88,7 @@ impl TowerFiles {
             Family::MetaClip2 => "MetaCLIP 2".into(),
             Family::Siglip if cleaning == Cleaning::Lower => "SigLIP 2".into(),
             Family::Siglip => "SigLIP".into(),
+            Family::NaFlex => "SigLIP 2 NaFlex".into(),
             Family::ChineseClip => "Chinese-CLIP".into(),
             Family::OpenClip => {
                 let json = self.config.read()?;
@@ -126,8 +130,12 @@ impl TowerFiles {
                 };
                 clip::towers(&config, pooling, self.checkpoint()?, device)
             }
-            Family::Siglip => {
-                let config = SiglipConfig::from_json(&config.read()?, &file)?;
+            family @ (Family::Siglip | Family::NaFlex) => {
+                let edition = match family {
+                    Family::NaFlex => Edition::NaFlex,
+                    _ => Edition::Fixed,
+                };
+                let config = SiglipConfig::from_json(&config.read()?, &file, edition)?;
                 siglip::towers(&config, self.checkpoint()?, device)
             }
             Family::ChineseClip => {

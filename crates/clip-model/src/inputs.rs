@@ -9,7 +9,7 @@ use crate::clip::{self, ClipConfig};
 use crate::families::Family;
 use crate::files::TowerFiles;
 use crate::open_clip::{self, ModelConfig};
-use crate::siglip::SiglipConfig;
+use crate::siglip::{Edition, SiglipConfig};
 use crate::{ModelFiles, Result, openai};
 
 /// Who says how images are prepared.
@@ -36,7 +36,7 @@ enum Padding {
 
 /// What a family's configuration says of images and captions.
 pub(crate) struct Inputs {
-    /// Height and width that the image tower takes.
+    /// Height and width that the image tower takes; no matter where preprocessing says none.
     image_size: [usize; 2],
     steps: Steps,
     positions: usize,
@@ -81,7 +81,7 @@ impl Inputs {
                 Ok(of_clip(&clip))
             }
             Family::Siglip => {
-                let siglip = SiglipConfig::from_json(&content.read()?, &config)?;
+                let siglip = SiglipConfig::from_json(&content.read()?, &config, Edition::Fixed)?;
                 let (image, text) = (siglip.image, siglip.text);
                 Ok(Self {
                     cleaning: Cleaning::Siglip,
@@ -93,6 +93,21 @@ impl Inputs {
                         text.positions,
                         text.vocabulary,
                     )
+                })
+            }
+            Family::NaFlex => {
+                let json = content.read()?;
+                let SiglipConfig { image, text } =
+                    SiglipConfig::from_json(&json, &config, Edition::NaFlex)?;
+                let recipe = Recipe::NaFlex {
+                    patch: image.patch_size as u32,
+                };
+                Ok(Self {
+                    // There is no first edition of it.
+                    cleaning: Cleaning::Lower,
+                    padding: Padding::Tokenizers,
+                    framed: false,
+                    ..hugging_face(image.image_size, recipe, text.positions, text.vocabulary)
                 })
             }
             Family::ChineseClip => {

@@ -53,6 +53,7 @@ mod position_table;
 mod precision;
 mod pullback;
 mod replacement;
+mod sections;
 mod siglip;
 mod token_tower;
 mod tower;

@@ -67,8 +67,21 @@ impl MapHead {
     ) -> Tensor<2> {
         let x = pick(x, rows);
         let weights = self.weights(self.folded(x.dims()[0], x.dtype()), x.clone());
-        let weights = see(weights.unsqueeze_dim(2)).squeeze_dim(2);
-        self.finish(self.value(weights, x))
+        let weights: Tensor<3> = see(weights.unsqueeze_dim(2)).squeeze_dim(2);
+        // They add up to 1, whatever they are; their gradients hold what would be if they did not, as in
+        // every program that adds the bias to each value.
+        let beyond = weights.clone().sum_dim(2) - 1.0;
+        let [batch, heads, _] = beyond.dims();
+        let value = self.value(weights, x);
+        let value = match self.attention.v_proj.bias() {
+            Some(bias) => {
+                let [width] = bias.dims();
+                let bias = bias.reshape([1, heads, width / heads]).cast(value.dtype());
+                value + (beyond * bias).reshape([batch, width])
+            }
+            None => value,
+        };
+        self.finish(value)
     }
 
     /// What its attention works with: one query, and a key and a value for each of the rows.

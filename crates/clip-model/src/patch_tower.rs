@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use burn::module::{Module, Param};
 use burn::tensor::{Tensor, module::conv2d, ops::ConvOptions};
-use clip_input::{Digest, Layout, Read, Role, Sight};
+use clip_input::{Digest, Filter, Layout, Read, Role, Sight};
 
 use crate::block::BlockForm;
 use crate::clip::VisionConfig;
@@ -13,7 +13,7 @@ use crate::layer_norm::LayerNorm;
 use crate::linear::Linear;
 use crate::output::{Output, OutputShape, ProjectionShape};
 use crate::position_table;
-use crate::tower::patches_along;
+use crate::tower::{MOST_PATCHES, patches_along};
 use crate::{
     BlockShape, Encoder, Error, Head, ImageTower, MapHead, Precision, Result, Tower, Weights,
 };
@@ -41,8 +41,11 @@ pub struct PatchTower {
 /// Its dimensions, and which parts it has.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct PatchShape {
-    /// Sides of the input in pixels, `[height, width]`.
+    /// Sides of the input in pixels, `[height, width]`; of a tower for [any size](Self::any_size),
+    /// those that its positions were stored for.
     pub(crate) image_size: [usize; 2],
+    /// Whether it takes images of any size, and resizes its positions to each one's grid.
+    pub(crate) any_size: bool,
     /// Side of a patch in pixels.
     pub(crate) patch_size: usize,
     pub(crate) depth: usize,
@@ -84,6 +87,7 @@ impl PatchShape {
     pub(crate) fn of_clip(config: &VisionConfig, output: usize) -> Self {
         Self {
             image_size: [config.image_size; 2],
+            any_size: false,
             patch_size: config.patch_size,
             depth: config.num_hidden_layers,
             block: BlockShape {
@@ -108,7 +112,23 @@ impl PatchShape {
 
     /// Rows and columns of patches; what is left over at the right and the bottom is not seen.
     pub(crate) fn grid(&self) -> [usize; 2] {
-        self.image_size.map(|side| side / self.patch_size)
+        self.grid_of(self.image_size)
+    }
+
+    /// The same of an image of this height and width, which the tower takes.
+    fn grid_of(&self, size: [usize; 2]) -> [usize; 2] {
+        size.map(|side| side / self.patch_size)
+    }
+
+    /// Whether images of this height and width are taken.
+    fn takes(&self, size: [usize; 2]) -> bool {
+        match self.any_size {
+            true => self
+                .grid_of(size)
+                .into_iter()
+                .all(|along| (1..=MOST_PATCHES).contains(&along)),
+            false => size == self.image_size,
+        }
     }
 
     /// Tokens before the patches.
@@ -199,8 +219,8 @@ impl PatchTower {
         self.encoder = self.encoder.computing_on_host(yes);
     }
 
-    fn read(&self) -> Read {
-        let tokens = self.shape.tokens();
+    /// Out of so many tokens.
+    fn read(&self, tokens: usize) -> Read {
         match self.shape.pool {
             PatchPool::Class => Read::Row(0),
             PatchPool::Mean => Read::Mean((self.shape.prefix()..tokens).collect()),
@@ -232,12 +252,19 @@ impl Tower for PatchTower {
     fn describe(&self) -> String {
         let PatchShape {
             image_size: [height, width],
+            any_size,
             patch_size: patch,
             ..
         } = self.shape;
         let [rows, columns] = self.shape.grid();
-        let patches =
-            format!("{width}×{height} pixels, {columns}×{rows} patches of {patch}×{patch}");
+        let patches = match any_size {
+            true => format!(
+                "any size, patches of {patch}×{patch}, places of {columns}×{rows} resized to them"
+            ),
+            false => {
+                format!("{width}×{height} pixels, {columns}×{rows} patches of {patch}×{patch}")
+            }
+        };
         // In CLIP's own words: a model's identity depends on them.
         if (self.shape.pool, self.shape.norm) == (PatchPool::Class, OutputNorm::BehindPooling) {
             return format!("{patches} behind a class token, which is read out");
@@ -272,14 +299,14 @@ impl Tower for PatchTower {
 impl ImageTower for PatchTower {
     fn layout(&self, size: [usize; 2]) -> Result<Layout> {
         self.check(1, 3, size)?;
-        let [rows, columns] = self.shape.grid();
+        let [rows, columns] = self.shape.grid_of(size);
         let class = self.shape.class_token.then_some(Role::Class);
         let patches = (0..rows).flat_map(|row| (0..columns).map(move |column| (row, column)));
         let patches = patches.map(|(row, column)| Role::Patch { row, column });
         Ok(Layout {
             tokens: class.into_iter().chain(patches).collect(),
             grid: Some([rows, columns]),
-            read: self.read(),
+            read: self.read(self.shape.prefix() + rows * columns),
             sight: Sight::All,
         })
     }
@@ -293,7 +320,7 @@ impl ImageTower for PatchTower {
         let [batch, channels, height, width] = pixels.dims();
         self.check(batch, channels, [height, width])?;
         // What is left over beyond the last whole patch is left out.
-        let [rows, columns] = self.shape.grid();
+        let [rows, columns] = self.shape.grid_of([height, width]);
         let seen = [rows * patch, columns * patch];
         let pixels = match seen == [height, width] {
             true => pixels,
@@ -312,7 +339,7 @@ impl ImageTower for PatchTower {
             }
             None => patches,
         };
-        let tokens = tokens + self.position_embedding.val().unsqueeze();
+        let tokens = tokens + self.positions([rows, columns]).unsqueeze();
         Ok(match &self.pre_layernorm {
             Some(norm) => norm.forward(tokens),
             None => tokens,
@@ -328,12 +355,12 @@ impl ImageTower for PatchTower {
 
     fn with_input_size(&self, side: usize) -> Result<Arc<dyn ImageTower>> {
         let along = patches_along(side, self.shape.patch_size)?;
-        let table = self.position_embedding.val();
-        let table = position_table::resized(table, self.shape.grid(), [along; 2]);
+        let table = self.positions([along; 2]);
         Ok(Arc::new(Self {
             position_embedding: Param::from_tensor(table),
             shape: PatchShape {
                 image_size: [side; 2],
+                any_size: false,
                 ..self.shape.clone()
             },
             ..self.clone()
@@ -348,15 +375,33 @@ impl ImageTower for PatchTower {
 }
 
 impl PatchTower {
-    fn check(&self, batch: usize, channels: usize, [height, width]: [usize; 2]) -> Result<()> {
-        let (found, [rows, columns]) = ([batch, channels, height, width], self.shape.image_size);
-        let expected = [batch, 3, rows, columns];
-        if found == expected {
+    /// The places of a grid's patches, behind those of what stands before them.
+    ///
+    /// # Shapes
+    /// - output: `[tokens, width]`
+    fn positions(&self, grid: [usize; 2]) -> Tensor<2> {
+        let (table, own) = (self.position_embedding.val(), self.shape.grid());
+        let filter = match self.shape.any_size {
+            // As it was trained.
+            true => Filter::Bilinear,
+            // As open_clip does it.
+            false => Filter::Bicubic,
+        };
+        match grid == own {
+            true => table,
+            false => position_table::resized(table, own, grid, filter),
+        }
+    }
+
+    fn check(&self, batch: usize, channels: usize, size: [usize; 2]) -> Result<()> {
+        if channels == 3 && self.shape.takes(size) {
             return Ok(());
         }
+        let [height, width] = size;
+        let [rows, columns] = self.shape.image_size;
         Err(Error::PixelShape {
-            found: found.to_vec(),
-            expected: expected.to_vec(),
+            found: vec![batch, channels, height, width],
+            expected: vec![batch, 3, rows, columns],
         })
     }
 }

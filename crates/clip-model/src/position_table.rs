@@ -3,14 +3,20 @@
 use burn::tensor::{Tensor, TensorData};
 use clip_input::Filter;
 
-/// The table for another grid: each feature is resized as an image would be, bicubic with antialiasing,
-/// and the rows before the patches' stay what they are. This is what open_clip does (transformers leaves
-/// antialiasing out, which differs only where the grid gets coarser, and takes another cubic).
+/// The table for another grid: each feature is resized as an image would be, with antialiasing, and the
+/// rows before the patches' stay what they are. Bicubic, this is what open_clip does (transformers leaves
+/// antialiasing out, which differs only where the grid gets coarser, and takes another cubic); bilinear,
+/// what SigLIP 2 NaFlex does for every image.
 ///
 /// # Shapes
 /// - table: `[prefix + rows · columns, width]` for `from` = `[rows, columns]`
 /// - output: the same for `to`
-pub(crate) fn resized(table: Tensor<2>, from: [usize; 2], to: [usize; 2]) -> Tensor<2> {
+pub(crate) fn resized(
+    table: Tensor<2>,
+    from: [usize; 2],
+    to: [usize; 2],
+    filter: Filter,
+) -> Tensor<2> {
     let [all, width] = table.dims();
     let ([rows, columns], [new_rows, new_columns]) = (from, to);
     let prefix = all - rows * columns;
@@ -18,7 +24,7 @@ pub(crate) fn resized(table: Tensor<2>, from: [usize; 2], to: [usize; 2]) -> Ten
     let weights = |from: usize, to: usize| {
         let mut weights = vec![0.0f32; from * to];
         for (place, row) in weights.chunks_exact_mut(from).enumerate() {
-            let (first, window) = Filter::Bicubic.window(from, to, place);
+            let (first, window) = filter.window(from, to, place);
             for (weight, value) in row[first..].iter_mut().zip(window) {
                 *weight = value as f32;
             }
@@ -52,7 +58,7 @@ mod tests {
     fn the_same_grid_has_the_same_table() {
         let device = m2ib_cpu::flex();
         let table = Tensor::<2>::random([1 + 12, 5], Distribution::Default, &device);
-        let same = resized(table.clone(), [3, 4], [3, 4]);
+        let same = resized(table.clone(), [3, 4], [3, 4], Filter::Bicubic);
         for (found, expected) in values(same).iter().zip(values(table)) {
             assert!((found - expected).abs() < 1e-6);
         }
@@ -67,7 +73,7 @@ mod tests {
             rows.extend([(place / 4) as f32, (place % 4) as f32, 1.5]);
         }
         let table = Tensor::<2>::from_data(TensorData::new(rows, [25, 3]), &device);
-        let found = values(resized(table, [6, 4], [12, 8]));
+        let found = values(resized(table, [6, 4], [12, 8], Filter::Bicubic));
         assert_eq!(found[..3], [7.0, 8.0, 9.0]);
         let patch = |row: usize, column: usize| &found[3 * (1 + row * 8 + column)..][..3];
         // A cubic keeps straight lines away from the border: half-pixel centres, half the step.
@@ -84,23 +90,35 @@ mod tests {
         }
     }
 
-    /// What PyTorch 2.9's `interpolate(mode="bicubic", antialias=True)` makes of 0, 1, 4, 9, 16, 25.
+    /// What PyTorch 2.9's `interpolate(antialias=True)` makes of 0, 1, 4, 9, 16, 25, by `mode="bicubic"`
+    /// and by `mode="bilinear"`.
     #[test]
     fn a_line_of_squares_is_resized_as_by_pytorch() {
         let device = m2ib_cpu::flex();
         let squares: Vec<f32> = (0..6).map(|x| (x * x) as f32).collect();
         let table = Tensor::<2>::from_data(TensorData::new(squares, [6, 1]), &device);
-        for (to, expected) in EXPECTED {
-            let found = values(resized(table.clone(), [1, 6], [1, *to]));
+        for (filter, to, expected) in EXPECTED {
+            let found = values(resized(table.clone(), [1, 6], [1, *to], *filter));
             for (found, expected) in found.iter().zip(*expected) {
                 assert!((found - expected).abs() < 1e-4, "{found} {expected}");
             }
         }
     }
 
-    const EXPECTED: &[(usize, &[f32])] = &[
-        (4, &[0.158574, 2.977029, 10.886677, 22.27832]),
+    const EXPECTED: &[(Filter, usize, &[f32])] = &[
+        (Filter::Bilinear, 4, &[0.375, 3.555556, 10.777778, 21.625]),
         (
+            Filter::Bilinear,
+            9,
+            &[0.0, 0.5, 1.5, 3.5, 6.5, 10.166667, 14.833334, 20.5, 25.0],
+        ),
+        (
+            Filter::Bicubic,
+            4,
+            &[0.158574, 2.977029, 10.886677, 22.27832],
+        ),
+        (
+            Filter::Bicubic,
             9,
             &[
                 -0.065789, 0.294118, 1.361111, 3.361111, 6.25, 10.027779, 14.694446, 21.176472,

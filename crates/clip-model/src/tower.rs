@@ -128,13 +128,15 @@ pub trait ImageTower: Tower {
     }
 }
 
+/// Patches along a side: far beyond any published model, and few enough that their square is counted.
+pub(crate) const MOST_PATCHES: usize = 1000;
+
 /// How many patches a side of `side` pixels has.
 ///
 /// # Errors
 /// [`Error::InputSize`](crate::Error::InputSize) for no whole number, none or more than a million in all.
 pub(crate) fn patches_along(side: usize, patch: usize) -> Result<usize> {
-    /// Patches along a side.
-    const MOST: usize = 1000;
+    const MOST: usize = MOST_PATCHES;
     let along = side / patch;
     if side.is_multiple_of(patch) && (1..=MOST).contains(&along) {
         return Ok(along);

@@ -10,7 +10,7 @@ use clip_input::{CaptionTokenizer, Content, Digest, ImageProcessor, json_object}
 use crate::clip::{ClipConfig, Pooling, random_clip};
 use crate::families::ModelType;
 use crate::patch_tower::PatchTower;
-use crate::siglip::{SiglipConfig, random_siglip};
+use crate::siglip::{Edition, SiglipConfig, random_siglip};
 use crate::token_tower::{TextPool, TokenTower};
 use crate::{
     DualEncoder, Error, ImageTower, ModelFiles, Note, Precision, Result, TextTower, Tower, Towers,
@@ -66,15 +66,16 @@ impl Trainable {
     ///
     /// # Errors
     /// [`Error::Input`] for a malformed configuration, [`Error::UnsupportedModel`] for another
-    /// family.
+    /// family, [`Error::AnySize`].
     pub fn random(config: &Content, seed: u64, device: &Device) -> Result<Self> {
         let (json, file) = (config.read()?, config.name());
         let ModelType { model_type } = json_object(&json, &file)?;
         match model_type.as_deref() {
             Some("siglip") => {
-                let config = SiglipConfig::from_json(&json, &file)?;
+                let config = SiglipConfig::from_json(&json, &file, Edition::Fixed)?;
                 Ok(random_siglip(&config, seed, device))
             }
+            Some("siglip2") => Err(Error::AnySize { model: file }),
             _ => Ok(random_clip(
                 ClipConfig::from_json(&json, &file)?,
                 seed,
@@ -86,7 +87,8 @@ impl Trainable {
     /// The weights of a model.
     ///
     /// # Errors
-    /// [`Error::OwnTowers`] for towers that are no family's of this crate.
+    /// [`Error::OwnTowers`] for towers that are no family's of this crate; [`Error::AnySize`] for one
+    /// whose images have no size of their own.
     pub fn of(model: &DualEncoder) -> Result<Self> {
         let parts = (model.scale(), model.bias(), model.device());
         let towers = (model.image(), model.text());
@@ -113,6 +115,9 @@ impl Trainable {
         let (Some(image), Some(text)): (Option<&PatchTower>, Option<&TokenTower>) = towers else {
             return Err(Error::OwnTowers { model: name.into() });
         };
+        if image.shape.any_size {
+            return Err(Error::AnySize { model: name.into() });
+        }
         Ok(Self {
             image: image.clone(),
             text: text.clone(),

@@ -57,6 +57,9 @@ pub(crate) enum Part {
     },
     /// Rows and columns swapped.
     Transposed,
+    /// Rows of a patch's pixels, each with its channels, where `[output, channels, height, width]` is
+    /// wanted.
+    ChannelsLast,
 }
 
 /// From a tensor's name to the deviation of its values and their mean.
@@ -319,6 +322,7 @@ impl Files {
             Part::Whole => shape.to_vec(),
             Part::Rows { of, .. } => [&[of * shape[0]], &shape[1..]].concat(),
             Part::Transposed => shape.iter().rev().copied().collect(),
+            Part::ChannelsLast => vec![shape[0], shape[1..].iter().product()],
         };
         self.used.insert(stored.clone());
         match self.checkpoint.data(&stored, &expected) {
@@ -356,6 +360,16 @@ fn cut(data: TensorData, part: Part, shape: &[usize]) -> TensorData {
                 .map(|(row, column)| stored[column * rows + row])
                 .collect::<Vec<_>>();
             TensorData::new(transposed, shape.to_vec())
+        }
+        Part::ChannelsLast => {
+            let stored: Vec<f32> = values().collect();
+            let (channels, pixels) = (shape[1], shape[2..].iter().product::<usize>());
+            let patches = stored.chunks_exact(channels * pixels);
+            let turned = patches.flat_map(|patch| {
+                let channel = move |channel| patch.iter().skip(channel).step_by(channels);
+                (0..channels).flat_map(channel)
+            });
+            TensorData::new(turned.copied().collect::<Vec<_>>(), shape.to_vec())
         }
     }
 }

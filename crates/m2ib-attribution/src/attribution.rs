@@ -298,6 +298,14 @@ impl TextAttribution {
         words
     }
 
+    /// The words with the largest saliency, the largest first; of equals the first.
+    pub fn top_words(&self, count: usize) -> Vec<WordScore> {
+        let mut words = self.words();
+        words.sort_by(|a, b| b.saliency.total_cmp(&a.saliency));
+        words.truncate(count);
+        words
+    }
+
     /// What a score of 1 stands for.
     fn whole(&self, saliency: impl Iterator<Item = f32>) -> f32 {
         saliency.fold(self.unit.negligible(), f32::max)
@@ -510,6 +518,9 @@ mod tests {
         );
         assert_eq!((words[1].saliency, words[1].score), (5.0, 1.0));
         assert_eq!((words[0].saliency, words[0].score), (1.0, 0.2));
+        let top = |count| text.top_words(count).into_iter().map(|word| word.text);
+        assert_eq!(top(1).collect::<Vec<_>>(), ["hedgehog"]);
+        assert_eq!(top(9).collect::<Vec<_>>(), ["hedgehog", "a"]);
         let scores: Vec<f32> = text.tokens().iter().map(|token| token.score).collect();
         assert_eq!(scores, [0.0, 1.0 / 3.0, 2.0 / 3.0, 1.0, 0.0]);
         let mut shares = text.clone();

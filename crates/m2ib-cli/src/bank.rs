@@ -37,9 +37,7 @@ impl BankArguments {
 /// The captions of a file, one a line.
 pub(crate) fn captions(file: &Path) -> Result<Vec<String>> {
     let name = || format!("--bank {}", file.display());
-    let text = m2ib_files::read_text(file, BYTES).with_context(name)?;
-    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
-    let captions: Vec<_> = lines.map(String::from).collect();
+    let captions = m2ib_files::read_lines(file, BYTES).with_context(name)?;
     let found = captions.len();
     ensure!(
         (1..=MOST).contains(&found),

@@ -50,6 +50,10 @@ pub(crate) struct Compare {
     /// Changed inputs that infidelity is taken over.
     #[arg(long, default_value_t = 64, value_name = "N", value_parser = crate::pairs::count)]
     draws: usize,
+    /// Folders of evaluations of other shares of the pairs, separated by commas: what was measured
+    /// there is not measured again.
+    #[arg(long, value_name = "DIRS", value_delimiter = ',')]
+    merge: Vec<PathBuf>,
     /// ROAR+ too: the model is fine-tuned once a method, without what the method calls important.
     #[arg(long)]
     roar: bool,
@@ -64,7 +68,8 @@ impl Compare {
     /// Whether a comparison is asked for.
     pub(crate) fn is_wanted(&self) -> bool {
         let tuned = self.roar || self.tuning.are_given();
-        !self.methods.is_empty() || !self.metrics.is_empty() || tuned
+        let more = tuned || !self.merge.is_empty();
+        !self.methods.is_empty() || !self.metrics.is_empty() || more
     }
 
     pub(crate) fn run(
@@ -76,7 +81,16 @@ impl Compare {
     ) -> Result<()> {
         let folder = output.folder();
         let journal = folder.join(JOURNAL);
-        let journal = trials::explained(plan, model, dataset, &journal)?;
+        let others = (self.merge.iter()).map(|folder| folder.join(JOURNAL));
+        let others: Vec<PathBuf> = others.collect();
+        for (folder, other) in self.merge.iter().zip(&others) {
+            ensure!(
+                !m2ib_files::is_same(other, &journal),
+                "--merge: {} is --out itself",
+                folder.display()
+            );
+        }
+        let journal = trials::explained(plan, model, dataset, (&journal, &others))?;
         let pictures = gallery(plan, model, dataset, &journal, self.shown)?;
         let mut comparison = plan.compare(model.name(), dataset, &journal)?;
         let mut written = write(output, &comparison, &pictures)?;
@@ -102,6 +116,13 @@ impl Compare {
 
     /// Whether all that is asked for can be had, before anything is explained or written.
     pub(crate) fn check(&self, plan: &Plan, model: &DualEncoder, dataset: &Dataset) -> Result<()> {
+        for folder in &self.merge {
+            ensure!(
+                folder.join(JOURNAL).is_file(),
+                "--merge: {} holds no {JOURNAL} of an evaluation",
+                folder.display()
+            );
+        }
         plan.check(model)?;
         plan.demand(&self.metrics, model, dataset)
             .context("--metrics")?;

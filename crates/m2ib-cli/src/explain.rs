@@ -1,47 +1,48 @@
-//! `m2ib explain`: one image and one caption to pictures, pages and numbers.
+//! `m2ib explain`: images and captions to pictures, pages and numbers.
 
-use std::io::Cursor;
 use std::path::PathBuf;
 
-use anyhow::{Context, Result, ensure};
-use clap::{Args, ValueEnum};
+use anyhow::{Context, Result, bail, ensure};
+use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
+use m2ib::Picture;
 use m2ib::draw::ColorMap;
-use m2ib::image::{DynamicImage, ImageFormat};
-use m2ib::ndarray::Array1;
+use m2ib::image::DynamicImage;
+use m2ib::segment::{Segmenter, Segments};
 use m2ib::{
-    Attribution, Beta, Calibration, Config, DualEncoder, Explainer, Fits, Gates, Layer, Modality,
-    Noise, Overrides, Preset, Quantity, Sampling, Shifts, Warning,
+    Attribution, Beta, Calibration, Config, DualEncoder, EncodedImage, Explainer, Fits, Gates,
+    Layer, Modality, Noise, Overrides, Preset, Quantity, Sampling, Shifts, Warning,
 };
-use m2ib_methods::{MethodFactory, Subject};
-use ndarray_npy::WriteNpyExt;
+use m2ib_methods::{Method, Subject};
 
 use crate::bank::BankArguments;
 use crate::calibration::CalibrationArguments;
+use crate::given::{Given, GivenPicture, STANDARD, Work};
+use crate::masks::{self, MaskArguments};
 use crate::methods::{self, Chosen};
 use crate::model::ModelArguments;
 use crate::output::{Output, file_stem};
 use crate::picture::PictureArguments;
-use crate::terminal::{clean, print, print_styled};
+use crate::rendering::{Explained, Format, Rendering, Sink};
+use crate::terminal::{Unheard, clean, print, print_styled};
 
-/// Show which parts of an image and which words of a caption the model relied on.
+/// Show which parts of an image and which words of a caption the model relied on. Several images,
+/// several captions or a data set are explained pair by pair; what fails of many is told at the end, and the
+/// program then ends with 1.
 #[derive(Args)]
 pub(crate) struct Explain {
-    /// The image: PNG, JPEG, WebP, GIF, BMP or TIFF.
-    #[arg(long, value_name = "FILE")]
-    image: PathBuf,
-    /// The caption.
-    #[arg(long, value_name = "CAPTION")]
-    text: String,
+    #[command(flatten)]
+    given: Given,
     #[command(flatten)]
     model: ModelArguments,
     #[command(flatten)]
     bank: BankArguments,
-    /// Folder for the results.
+    /// Folder for the results; "-" writes one kind of file to standard output, json if no other is asked
+    /// for, with a line for each pair.
     #[arg(long, default_value = "m2ib-out", value_name = "DIR")]
     out: PathBuf,
-    /// Kinds of files to write, separated by commas.
-    #[arg(long, value_enum, value_delimiter = ',', default_values_t = [Format::Png, Format::Html])]
+    /// Kinds of files to write, separated by commas [default: png,html].
+    #[arg(long, value_enum, value_delimiter = ',')]
     format: Vec<Format>,
     /// Show the page (or the first file) when it is written.
     #[arg(long)]
@@ -55,6 +56,8 @@ pub(crate) struct Explain {
     m2ib: M2ib,
     #[command(flatten)]
     picture: PictureArguments,
+    #[command(flatten)]
+    masks: MaskArguments,
     #[command(flatten)]
     drawing: Drawing,
 }
@@ -134,43 +137,137 @@ struct Drawing {
     boxes: Option<f32>,
 }
 
-/// A kind of result.
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Format {
-    /// The heat map over the image, the words shaded beneath.
-    Png,
-    /// One self-contained page.
-    Html,
-    /// All numbers, with their provenance.
-    Json,
-    /// Saliency per patch and per token, for NumPy.
-    Npy,
+/// What explains: made once, whatever the number of pairs.
+enum Engine {
+    M2ib(Box<Explainer>),
+    Method(Box<DualEncoder>, Box<dyn Method>),
 }
 
 impl Explain {
     pub(crate) fn run(self) -> Result<()> {
-        let output = Output::check(&self.out, &[], self.inputs())?;
-        self.drawing.check()?;
-        let adjustment = self.picture.adjustment();
-        let image = adjustment.open(&self.image)?;
-        let mut attribution = match &self.method {
-            Some(method) => self.by(method.as_ref(), &image)?,
-            None => self.by_m2ib(&self.explainer()?, &image)?,
+        let sink = match self.out.as_os_str() == STANDARD {
+            true => Sink::Standard,
+            false => Sink::Folder(Output::check(&self.out, &[], self.inputs())?),
         };
-        attribution.provenance.adjustment = adjustment;
+        self.drawing.check()?;
+        let segmenter = self.segmenter()?;
+        let formats = self.formats(&sink);
+        let adjustment = self.picture.adjustment();
+        let work = self.given.work(adjustment)?;
+        let pairs = work.iter().map(|work| work.captions.len()).sum();
+        sink.check(&formats, pairs)?;
+        ensure!(
+            !(self.open && matches!(sink, Sink::Standard)),
+            "--open shows a file, and --out - writes none"
+        );
+        // Before the model is loaded, which takes longer.
+        let mut first = match &work[..] {
+            [work] => Some(work.picture.open(adjustment)?),
+            _ => None,
+        };
+        let engine = self.engine()?;
+        let mut rendering = Rendering::new(formats, pairs > 1, &sink);
+        let (mut paths, mut failures) = (Vec::new(), Vec::new());
+        for Work { picture, captions } in &work {
+            let opened = first.take().map_or_else(|| picture.open(adjustment), Ok);
+            let image = match opened {
+                Ok(image) => image,
+                Err(error) => {
+                    let failure = |caption: &String| (picture.name(), caption.clone());
+                    let reason = m2ib_files::causes(error.as_ref());
+                    let failed = captions.iter().map(failure);
+                    failures.extend(failed.map(|pair| (pair, reason.clone())));
+                    continue;
+                }
+            };
+            for (caption, attribution) in self.explained(&engine, &image, captions) {
+                let one = attribution.and_then(|mut attribution| {
+                    attribution.provenance.adjustment = adjustment;
+                    let segments = segmenter.map(|it| it.cut(&attribution.image));
+                    let pair = (picture, &*image, &attribution, segments.as_ref());
+                    self.keep(pair, &mut rendering, &sink)
+                });
+                match one {
+                    Ok(written) => paths.extend(written),
+                    // Alone, it is what went wrong.
+                    Err(error) if pairs == 1 => return Err(error),
+                    Err(error) if error.is::<Unheard>() => return Err(error),
+                    Err(error) => {
+                        let reason = m2ib_files::causes(error.as_ref());
+                        failures.push(((picture.name(), caption.clone()), reason));
+                    }
+                }
+            }
+        }
+        for (name, bytes) in rendering.rest()? {
+            if let Some(path) = sink.put(&name, &bytes)? {
+                print(path.display())?;
+                paths.push(path);
+            }
+        }
+        let page = paths
+            .iter()
+            .rfind(|path| path.extension().is_some_and(|e| e == "html"));
+        if let (true, Some(path)) = (self.open, page.or(paths.first())) {
+            open::that(path).with_context(|| format!("cannot show {}", path.display()))?;
+        }
+        if let Some(((name, caption), reason)) = failures.first() {
+            bail!(
+                "{} of {pairs} pairs could not be explained; the first, {name} with \"{caption}\": {reason}",
+                failures.len()
+            );
+        }
+        Ok(())
+    }
+
+    /// Writes a pair's files, and says what was found.
+    fn keep(
+        &self,
+        (picture, image, attribution, segments): (
+            &GivenPicture,
+            &DynamicImage,
+            &Attribution,
+            Option<&Segments>,
+        ),
+        rendering: &mut Rendering,
+        sink: &Sink,
+    ) -> Result<Vec<PathBuf>> {
         for warning in &attribution.warnings {
             // Told when the model was loaded.
             if !matches!(warning, Warning::UnusedTensors { .. }) {
-                crate::terminal::warn(warning);
+                crate::terminal::warn_once(warning);
             }
         }
+        let name = picture.name();
+        if let Some(segments) = segments {
+            masks::tell(&name, segments);
+        }
+        let stem = self.stem((picture, image), attribution, segments)?;
+        let mut overlay = self.drawing.overlay(attribution, image);
+        if let Some(segments) = segments {
+            overlay = overlay.segments(segments);
+        }
         // Written before it is said: nobody may be listening.
-        let mut paths = Vec::new();
-        for (name, bytes) in self.render(&attribution, &image)? {
-            paths.push(output.write(&name, &bytes)?);
+        let files = rendering.add(&Explained {
+            name: &name,
+            stem: &stem,
+            attribution,
+            image,
+            segments,
+            overlay,
+            color_map: self.drawing.color_map,
+        })?;
+        let written = files.iter().map(|(name, bytes)| sink.put(name, bytes));
+        let written = written.collect::<Result<Vec<_>>>()?;
+        if let Sink::Standard = sink {
+            return Ok(Vec::new());
         }
         print_styled(format_args!(
-            "{}\n\nsimilarity {:.4}{}{}, {} explained by {}",
+            "{}{}\n\nsimilarity {:.4}{}{}, {} explained by {}",
+            match rendering.is_of_several() {
+                true => format!("{}\n", clean(&name)),
+                false => String::new(),
+            },
             m2ib::draw::ansi(&attribution.text),
             attribution.similarity,
             match attribution.probability {
@@ -184,16 +281,11 @@ impl Explain {
             clean(&attribution.provenance.model),
             clean(&attribution.provenance.method),
         ))?;
-        for path in &paths {
+        let written: Vec<PathBuf> = written.into_iter().flatten().collect();
+        for path in &written {
             print(path.display())?;
         }
-        let page = paths
-            .iter()
-            .find(|path| path.extension().is_some_and(|e| e == "html"));
-        if let (true, Some(path)) = (self.open, page.or(paths.first())) {
-            open::that(path).with_context(|| format!("cannot show {}", path.display()))?;
-        }
-        Ok(())
+        Ok(written)
     }
 
     /// What is read.
@@ -204,11 +296,49 @@ impl Explain {
             self.m2ib.config.clone(),
         ];
         let files = files.into_iter().flatten().chain(self.model.inputs());
-        [self.image.clone()].into_iter().chain(files).collect()
+        self.given.inputs().into_iter().chain(files).collect()
+    }
+
+    /// How the map is cut, if a mask is asked for.
+    fn segmenter(&self) -> Result<Option<Segmenter>> {
+        let of_config = match &self.m2ib.config {
+            Some(file) => Config::load(file).context("--config")?.mask,
+            None => None,
+        };
+        let wanted = self.format.iter().any(|format| format.is_of_mask());
+        self.masks.segmenter(wanted, of_config)
+    }
+
+    /// The kinds of files, each once: with --mask the mask is one of them.
+    fn formats(&self, sink: &Sink) -> Vec<Format> {
+        let mut formats = self.format.clone();
+        let masks = formats.iter().any(|format| format.is_of_mask());
+        match sink {
+            _ if !formats.is_empty() => {}
+            Sink::Folder(_) => formats.extend([Format::Png, Format::Html]),
+            Sink::Standard if self.masks.is_asked() => {}
+            Sink::Standard => formats.push(Format::Json),
+        }
+        let on_its_own = matches!(sink, Sink::Folder(_)) || formats.is_empty();
+        if self.masks.is_asked() && !masks && on_its_own {
+            formats.push(Format::Mask);
+        }
+        let mut known = Vec::new();
+        formats.retain(|format| {
+            let new = !known.contains(format);
+            known.push(*format);
+            new
+        });
+        formats
     }
 
     /// What the files are called but for their endings: everything that is in them counts.
-    fn stem(&self, attribution: &Attribution, image: &DynamicImage) -> Result<String> {
+    fn stem(
+        &self,
+        (picture, image): (&GivenPicture, &DynamicImage),
+        attribution: &Attribution,
+        segments: Option<&Segments>,
+    ) -> Result<String> {
         let size = format!("{} × {} {:?}", image.width(), image.height(), image.color());
         let rest = [
             size.into_bytes(),
@@ -218,90 +348,88 @@ impl Explain {
             serde_json::to_vec(&self.calibration.known(&self.model)?)?,
             format!("{:?}", self.drawing).into_bytes(),
         ];
-        Ok(file_stem(&self.image, &self.text, rest))
+        let segmenter = segments.map(|segments| format!("{:?}", segments.segmenter()));
+        let rest = rest.into_iter().chain(segmenter.map(String::into_bytes));
+        let caption = &attribution.text.caption.text;
+        Ok(file_stem(&picture.path, caption, rest))
     }
 
     fn loaded(&self) -> Result<DualEncoder> {
         self.bank.given_to(self.model.load()?)
     }
 
-    fn explainer(&self) -> Result<Explainer> {
+    fn engine(&self) -> Result<Engine> {
         let calibration = self.calibration.known(&self.model)?;
-        self.m2ib.explainer(|| self.loaded(), calibration)
-    }
-
-    /// By a method of the registry.
-    fn by(&self, method: &dyn MethodFactory, image: &DynamicImage) -> Result<Attribution> {
-        let calibration = self.calibration.known(&self.model)?;
+        let Some(method) = &self.method else {
+            let explainer = self.m2ib.explainer(|| self.loaded(), calibration)?;
+            return Ok(Engine::M2ib(explainer.into()));
+        };
         let model = self.loaded()?;
         method
             .check(&model, calibration.as_ref())
             .context("--method")?;
         let built = method.build(&model, calibration.as_ref())?;
-        let bar = ProgressBar::new_spinner().with_message(clean(method.key()));
+        Ok(Engine::Method(model.into(), built))
+    }
+
+    /// Each caption with its explanation, as they are asked for.
+    fn explained<'a>(
+        &'a self,
+        engine: &'a Engine,
+        image: &'a Picture,
+        captions: &'a [String],
+    ) -> impl Iterator<Item = (&'a String, Result<Attribution>)> {
+        let mut encoded = None;
+        captions.iter().map(move |caption| {
+            let attribution = match engine {
+                Engine::M2ib(explainer) => match &encoded {
+                    Some(image) => self.by_m2ib(explainer, image, caption),
+                    None => explainer
+                        .encode_image(image)
+                        .map_err(Into::into)
+                        .and_then(|image| self.by_m2ib(explainer, encoded.insert(image), caption)),
+                },
+                Engine::Method(model, method) => self.by(model, method.as_ref(), image, caption),
+            };
+            (caption, attribution)
+        })
+    }
+
+    /// By a method of the registry.
+    fn by(
+        &self,
+        model: &DualEncoder,
+        method: &dyn Method,
+        image: &Picture,
+        caption: &str,
+    ) -> Result<Attribution> {
+        let key = self.method.as_ref().map(|method| method.key());
+        let bar = ProgressBar::new_spinner().with_message(clean(key.unwrap_or_default()));
         // Not by a thread of its own: the system may give none, and that is no reason to end.
         bar.tick();
-        let attribution = built.attribute(&Subject::new(&model, image, &self.text)?);
+        let attribution = method.attribute(&Subject::new(model, image, caption)?);
         bar.finish_and_clear();
         Ok(attribution?)
     }
 
-    fn by_m2ib(&self, explainer: &Explainer, image: &DynamicImage) -> Result<Attribution> {
-        let text = explainer.encode_text(&self.text)?;
-        let image = explainer.encode_image(image)?;
+    fn by_m2ib(
+        &self,
+        explainer: &Explainer,
+        image: &EncodedImage,
+        caption: &str,
+    ) -> Result<Attribution> {
+        let text = explainer.encode_text(caption)?;
         let steps = |modality| explainer.settings(modality).bottleneck.steps as u64;
         let bar = ProgressBar::new(steps(Modality::Image) + steps(Modality::Text)).with_style(
             ProgressStyle::with_template("{msg:5} {bar:32} {pos}/{len} steps, {eta} left")?,
         );
         let fits = Fits::of_pair(&image.embedding, &text.embedding);
-        let attribution = explainer.attribute_with(&image, &text, &fits, &mut |progress| {
+        let attribution = explainer.attribute_with(image, &text, &fits, &mut |progress| {
             bar.set_message(progress.modality.to_string());
             bar.inc(1);
         });
         bar.finish_and_clear();
         Ok(attribution?)
-    }
-
-    /// Every file asked for, rendered before the first is written.
-    fn render(
-        &self,
-        attribution: &Attribution,
-        image: &DynamicImage,
-    ) -> Result<Vec<(String, Vec<u8>)>> {
-        let stem = self.stem(attribution, image)?;
-        let mut files = Vec::new();
-        for format in &self.format {
-            match format {
-                Format::Png => {
-                    let picture = self
-                        .drawing
-                        .overlay(attribution, image)
-                        .render_with_caption()?;
-                    let mut bytes = Cursor::new(Vec::new());
-                    picture.write_to(&mut bytes, ImageFormat::Png)?;
-                    files.push((format!("{stem}.png"), bytes.into_inner()));
-                }
-                Format::Html => {
-                    let page = m2ib::draw::html(attribution, image)?;
-                    files.push((format!("{stem}.html"), page.into_bytes()));
-                }
-                Format::Json => {
-                    files.push((
-                        format!("{stem}.json"),
-                        serde_json::to_vec_pretty(attribution)?,
-                    ));
-                }
-                Format::Npy => {
-                    let mut bytes = Vec::new();
-                    attribution.image.saliency().write_npy(&mut bytes)?;
-                    files.push((format!("{stem}.patches.npy"), bytes));
-                    let mut bytes = Vec::new();
-                    Array1::from_vec(attribution.text.saliency.clone()).write_npy(&mut bytes)?;
-                    files.push((format!("{stem}.tokens.npy"), bytes));
-                }
-            }
-        }
-        Ok(files)
     }
 }
 

@@ -11,17 +11,21 @@ mod devices;
 mod download;
 mod evaluate;
 mod explain;
+mod given;
 mod inspect;
+mod masks;
 mod merge;
 mod methods;
 mod model;
 mod output;
 mod pairs;
 mod picture;
+mod rendering;
 mod report;
 mod run;
 mod score;
 mod serve;
+mod shell;
 mod slice;
 mod sweep;
 mod terminal;
@@ -29,7 +33,7 @@ mod trials;
 
 use std::ffi::OsString;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 use rayon::ThreadPoolBuilder;
 use tracing_subscriber::EnvFilter;
 
@@ -38,9 +42,14 @@ use terminal::Unheard;
 const SUCCESS: u8 = 0;
 const FAILURE: u8 = 1;
 
+/// What the program ends with, as its help and its manual say.
+const EXIT_CODES: &str = "\
+Exit codes: 0, what was asked for is done; 1, it failed, or a part of it did: standard error says what and \
+why, and what could be done is written; 2, the arguments make no sense, and nothing was done.";
+
 /// What did a CLIP model look at, and which words mattered?
 #[derive(Parser)]
-#[command(name = "m2ib", version, arg_required_else_help = true)]
+#[command(name = "m2ib", version, arg_required_else_help = true, after_help = EXIT_CODES)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -61,10 +70,12 @@ enum Command {
     Methods(methods::Methods),
     Inspect(inspect::Inspect),
     Devices(devices::Devices),
+    Completions(shell::Completions),
+    Man(shell::Man),
 }
 
 /// Does what the arguments say, of which the first is the program's name, and returns the exit code:
-/// 0, or 1 for what failed. Arguments that are wrong, and questions about them, end the process.
+/// 0, or 1 for what failed, be it a part. Arguments that are wrong, and questions about them, end the process.
 ///
 /// It is the process's only use of this library: logs and threads are set up for all of it.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
@@ -94,6 +105,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
         Command::Methods(command) => command.run(),
         Command::Inspect(command) => command.run(),
         Command::Devices(command) => command.run(),
+        Command::Completions(command) => command.run(Arguments::command()),
+        Command::Man(command) => command.run(Arguments::command()),
     };
     match result {
         Ok(()) => SUCCESS,

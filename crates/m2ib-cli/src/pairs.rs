@@ -1,8 +1,8 @@
 //! `--scenes`, `--data` and what goes with it: which pairs are explained.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use clap::{Args, ValueEnum};
 use m2ib::clip_input::PictureFacts;
 use m2ib::picture_warnings;
@@ -13,16 +13,17 @@ use crate::picture::PictureArguments;
 use crate::slice::Slice;
 
 /// Pairs of images and captions.
-#[derive(Args)]
+#[derive(Clone, Args)]
 #[command(next_help_heading = "Pairs")]
 pub(crate) struct Pairs {
     /// Scenes to explain, of two and three objects in turn; 2 to 10000. The margins of error
     /// shrink with the root of it.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(2..=10_000))]
     pub(crate) scenes: Option<u64>,
-    /// Which scenes: "validation" to choose by, "test" to report.
-    #[arg(long, requires = "scenes", default_value = "test", value_parser = split)]
-    split: Split,
+    /// Which scenes: "validation" to choose by, "test" to report, which is the default. Of data that says
+    /// which split each row is of, only the rows of this one.
+    #[arg(long, value_name = "NAME")]
+    split: Option<String>,
     /// What is asked of them.
     #[arg(long, requires = "scenes", value_enum, default_value = "object")]
     ask: Ask,
@@ -58,10 +59,42 @@ enum Ask {
     Tiles,
 }
 
+/// Other pairs of the same kind, to report by.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Pairs")]
+pub(crate) struct TestPairs {
+    /// Pairs that nothing is chosen by, in a file of their own, in place of a share of --data: a test set.
+    #[arg(long, value_name = "PATH", requires = "data")]
+    pub(crate) test: Option<PathBuf>,
+    /// Folder that their paths are relative to; the file's own if not given.
+    #[arg(long, value_name = "FOLDER", requires = "test")]
+    test_images: Option<PathBuf>,
+}
+
 impl Pairs {
+    /// Reads others of the same layout, if there are any.
+    pub(crate) fn read_test(&self, test: &TestPairs) -> Result<Option<Dataset>> {
+        let Some(path) = &test.test else {
+            return Ok(None);
+        };
+        let pairs = Self {
+            data: Some(path.clone()),
+            images: test.test_images.clone(),
+            sample: None,
+            slice: Slice::default(),
+            ..self.clone()
+        };
+        let dataset = pairs.told(pairs.source_dataset(path).context("--test")?);
+        dataset.context("--test").map(Some)
+    }
+
     /// Reads them, and tells which rows cannot be read.
     pub(crate) fn read(&self, seed: u64) -> Result<Dataset> {
-        let dataset = self.sliced(self.dataset(seed)?)?;
+        self.told(self.sliced(self.dataset(seed)?)?)
+    }
+
+    /// Tells which rows cannot be read.
+    fn told(&self, dataset: Dataset) -> Result<Dataset> {
         /// So many rows are named; of a wrong file, all may be wrong.
         const NAMED: usize = 20;
         for failure in dataset.failures.iter().take(NAMED) {
@@ -92,7 +125,13 @@ impl Pairs {
         if !self.slice.is_given() || dataset.rows.is_empty() {
             return Ok(dataset);
         }
-        let places = self.slice.places(dataset.rows.len() as u64, 1)?;
+        let rows = dataset.rows.len() as u64;
+        let places = self.slice.places(rows, 1)?;
+        ensure!(
+            !places.is_empty(),
+            "--shard leaves nothing to this process: there are more shares than the {rows} pairs of {}",
+            dataset.name
+        );
         Ok(dataset.only(|place| places.contains(&(place as u64))))
     }
 
@@ -126,13 +165,22 @@ impl Pairs {
         let Some(path) = &self.data else {
             let none = "give --data PATH or --scenes N: the pairs to explain";
             let count = self.scenes.context(none)?;
-            let scenes = || Scenes::of(self.split, 0..count, seed);
+            let split = split(self.split.as_deref().unwrap_or("test"))?;
+            let scenes = || Scenes::of(split, 0..count, seed);
             return Ok(match self.ask {
                 Ask::Object => scenes()?.dataset(),
                 Ask::HalfTrue => scenes()?.half_true(seed).dataset(),
-                Ask::Tiles => pointing_grid(self.split, 0..count, seed)?,
+                Ask::Tiles => pointing_grid(split, 0..count, seed)?,
             });
         };
+        let dataset = self.source_dataset(path).context("--data")?;
+        Ok(match self.sample {
+            Some(count) => dataset.sample(count, seed),
+            None => dataset,
+        })
+    }
+
+    fn source_dataset(&self, path: &Path) -> Result<Dataset> {
         let mut source = Source::new(path).adjustment(self.picture.adjustment());
         if let Some(format) = self.format {
             source = source.format(format);
@@ -140,11 +188,10 @@ impl Pairs {
         if let Some(images) = &self.images {
             source = source.images(images);
         }
-        let dataset = source.read().context("--data")?;
-        Ok(match self.sample {
-            Some(count) => dataset.sample(count, seed),
-            None => dataset,
-        })
+        if let Some(split) = &self.split {
+            source = source.split(split);
+        }
+        Ok(source.read()?)
     }
 }
 
@@ -174,10 +221,10 @@ pub(crate) fn count(text: &str) -> Result<usize, String> {
 }
 
 /// Reads which scenes are explained: never those that models were trained on.
-fn split(text: &str) -> Result<Split, String> {
+fn split(text: &str) -> Result<Split> {
     let mut splits = [Split::Validation, Split::Test].into_iter();
     let found = splits.find(|split| split.to_string() == text);
-    found.ok_or_else(|| format!("found \"{text}\", expected validation or test"))
+    found.with_context(|| format!("--split is \"{text}\", expected validation or test"))
 }
 
 /// Reads what a masked token becomes.

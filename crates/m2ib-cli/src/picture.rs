@@ -4,7 +4,7 @@ use clap::Args;
 use m2ib::clip_input::{Adjustment, Background, Window};
 
 /// What is done to pictures.
-#[derive(Args)]
+#[derive(Clone, Args)]
 #[command(next_help_heading = "Pictures")]
 pub(crate) struct PictureArguments {
     /// Levels that become black and white, for pictures with fewer bits than their files have room

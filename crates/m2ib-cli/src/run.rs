@@ -51,6 +51,9 @@ pub(crate) struct Run {
     /// Rows of a file of results.
     #[arg(long, default_value_t = 1000, value_name = "N", value_parser = rows)]
     rows_per_file: u64,
+    /// Try rows again that failed in files of results that are complete, and write those anew.
+    #[arg(long)]
+    retry_failed: bool,
     /// Captions that each row's own is ranked among by its similarity to the image: a number of those of
     /// the data, a text file with one a line, or 0 for no rank.
     #[arg(long, default_value = "256", value_name = "N|FILE")]
@@ -81,6 +84,7 @@ impl Run {
             places: places.clone(),
             rows_per_file: self.rows_per_file,
             origin: self.origin(),
+            retry_failed: self.retry_failed,
         };
         let folder = Folder::begin(&self.out, job.manifest()?)?;
         if places.is_empty() {
@@ -101,7 +105,8 @@ impl Run {
                 "none of {new} rows could be explained{why}"
             );
             warn(format_args!(
-                "{} of {new} rows could not be explained{why}",
+                "{} of {new} rows could not be explained{why}; with --retry-failed, the same command tries \
+                 them again",
                 progress.failed
             ));
         }

@@ -7,7 +7,7 @@ use anyhow::{Result, ensure};
 use clap::Args;
 
 /// A part of a data set's rows.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Part of the data")]
 pub(crate) struct Slice {
     /// Take one of several shares of the rows, as in 3/10: for as many processes, on any machines.

@@ -6,10 +6,11 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result, ensure};
 use clap::Args;
+use m2ib::segment::Threshold;
 use m2ib::{Calibration, DualEncoder, Layer, Modality, Preset};
 use m2ib_data::Dataset;
 use m2ib_eval::comparison::Plan;
-use m2ib_eval::search::{Axis, Goal, Grid, Search};
+use m2ib_eval::search::{Axis, Cuts, Goal, Grid, Search};
 use m2ib_methods::M2ibSettings;
 use m2ib_metrics::TokenFill;
 
@@ -17,7 +18,7 @@ use crate::calibration::CalibrationArguments;
 use crate::methods::{self, Chosen};
 use crate::model::ModelArguments;
 use crate::output::Output;
-use crate::pairs::Pairs;
+use crate::pairs::{Pairs, TestPairs};
 use crate::terminal::print;
 use crate::trials::{self, RoarArguments};
 
@@ -39,7 +40,7 @@ const FILES: [&str; 7] = [
 ];
 
 /// Choose settings of M2IB, or of another method, on evidence: every combination of the values given
-/// is tried, and a metric or ROAR+ decides. Writes a table, a heat map and the chosen settings as chosen.toml, which
+/// is tried, and a metric or ROAR+ decides; iou and dice choose the threshold of masks as well. Writes a table, a heat map and the chosen settings as chosen.toml, which
 /// `m2ib explain --config` reads. A run that was stopped goes on when the same command is given
 /// again.
 #[derive(Args)]
@@ -69,7 +70,11 @@ pub(crate) struct Sweep {
     #[command(flatten)]
     pairs: Pairs,
     #[command(flatten)]
+    test: TestPairs,
+    #[command(flatten)]
     axes: Axes,
+    #[command(flatten)]
+    cutting: Cutting,
     #[command(flatten)]
     other: Other,
     #[command(flatten)]
@@ -119,6 +124,44 @@ struct Axes {
     steps: Vec<usize>,
 }
 
+/// How maps are cut into masks.
+#[derive(Args)]
+#[command(next_help_heading = "Masks, for --metric iou and dice")]
+struct Cutting {
+    /// Thresholds to cut maps at: numbers from 0 to 1, otsu, and shares of the map as in mass:0.5
+    /// [default: 0.05 to 0.95, otsu, mass:0.1 to 0.5].
+    #[arg(
+        long,
+        value_name = "THRESHOLDS",
+        value_delimiter = ',',
+        allow_hyphen_values = true
+    )]
+    threshold: Vec<Threshold>,
+    /// Keep so many connected regions of each mask, the largest, as `m2ib explain` does with the same.
+    #[arg(long, value_name = "N", value_parser = crate::pairs::count)]
+    regions: Option<usize>,
+}
+
+impl Cutting {
+    fn is_given(&self) -> bool {
+        !self.threshold.is_empty() || self.regions.is_some()
+    }
+
+    fn cuts(&self) -> Cuts {
+        let mut cuts = Cuts::default();
+        cuts.segmenter.regions = self.regions;
+        if !self.threshold.is_empty() {
+            cuts.thresholds = Vec::new();
+        }
+        for &threshold in &self.threshold {
+            if !cuts.thresholds.contains(&threshold) {
+                cuts.thresholds.push(threshold);
+            }
+        }
+        cuts
+    }
+}
+
 /// A method of the registry in place of the presets.
 #[derive(Args)]
 #[command(next_help_heading = "Another method")]
@@ -152,6 +195,10 @@ impl FromStr for Layers {
 impl Sweep {
     pub(crate) fn run(self) -> Result<()> {
         let roar = matches!(self.metric, Goal::Roar(_));
+        ensure!(
+            self.test.test.is_none() || (self.held_out.is_none() && !roar),
+            "--test: its pairs take the place of those held out, so leave --held-out and ROAR+ away"
+        );
         if let Some(found) = self.held_out {
             let share = (0.0..1.0).contains(&found);
             ensure!(
@@ -169,12 +216,18 @@ impl Sweep {
             "--roar-runs, --roar-epochs and --roar-rate are for --metric roar_…; {} needs no fine-tuning",
             self.metric
         );
+        ensure!(
+            self.metric.judges_masks() || !self.cutting.is_given(),
+            "--threshold and --regions are of masks, which {} does not judge; --metric iou and dice do",
+            self.metric
+        );
         // Whatever the padding is.
         self.tuning.settings(self.seed, 0)?;
         let output = Output::check(&self.out, &FILES, self.inputs())?;
         let dataset = self.pairs.read(self.seed)?;
+        let test = self.pairs.read_test(&self.test)?;
         let model = self.model.load()?;
-        let search = self.search(&model, &dataset)?;
+        let search = self.search(&model, &dataset, test)?;
         let mut files = vec![
             ("sweep.md", search.to_markdown().into_bytes()),
             ("sweep.csv", search.to_csv().into_bytes()),
@@ -199,8 +252,12 @@ impl Sweep {
         match toml {
             Some(toml) => print(toml)?,
             None => print(format_args!(
-                "m2ib explain --method {}\n",
-                search.chosen().method
+                "m2ib explain --method {}{}\n",
+                search.chosen().method,
+                match search.threshold() {
+                    Some(threshold) => format!(" --mask {threshold}"),
+                    None => String::new(),
+                }
             ))?,
         }
         for path in written {
@@ -211,17 +268,28 @@ impl Sweep {
 
     /// What is read.
     fn inputs(&self) -> Vec<PathBuf> {
-        let files = [self.pairs.data.clone(), self.calibration.inputs()];
+        let files = [
+            self.pairs.data.clone(),
+            self.test.test.clone(),
+            self.calibration.inputs(),
+        ];
         let files = files.into_iter().flatten();
         files.chain(self.model.inputs()).collect()
     }
 
-    fn search(&self, model: &DualEncoder, dataset: &Dataset) -> Result<Search> {
+    fn search(
+        &self,
+        model: &DualEncoder,
+        dataset: &Dataset,
+        test: Option<Dataset>,
+    ) -> Result<Search> {
         let grid = self.grid(model)?;
         let candidates = grid.candidates()?.into_iter();
         let candidates: Vec<Chosen> = candidates.map(|candidate| candidate.method).collect();
+        let cuts = self.metric.judges_masks().then(|| self.cutting.cuts());
+        let ways = cuts.as_ref().map_or(1, |cuts| cuts.thresholds.len());
         ensure!(
-            candidates.len() > 1,
+            candidates.len() * ways > 1,
             "there is nothing to choose from: vary something, as in --beta 0.1,1,10 or --vary masks=100,500"
         );
         let needed = candidates.iter().any(|method| method.needs_calibration());
@@ -241,29 +309,40 @@ impl Sweep {
         let journal = self.out.join(JOURNALS[0]);
         match self.metric {
             Goal::Metric(metric) => {
-                let share = self.held_out.unwrap_or(HELD_OUT);
-                let [seen, held_out] = dataset.split(share, self.seed);
+                let [seen, held_out] = match test {
+                    Some(test) => [dataset.clone(), test],
+                    None => dataset.split(self.held_out.unwrap_or(HELD_OUT), self.seed),
+                };
                 let all = plan(candidates);
-                let kept = trials::explained(&all, model, &seen, &journal)?;
+                let kept = trials::explained(&all, model, &seen, (&journal, &[]))?;
                 trials::measured(&all.compare(model.name(), &seen, &kept)?)?;
-                let search = all.search(&grid, metric, model.name(), &seen, &kept)?;
+                let search = match &cuts {
+                    Some(cuts) => all.search_cuts((&grid, cuts), metric, model, &seen, &kept)?,
+                    None => all.search(&grid, metric, model.name(), &seen, &kept)?,
+                };
                 if held_out.rows.is_empty() {
                     return Ok(search);
                 }
                 let finalists = plan(self.finalists(&grid, &search)?);
                 let journal = self.out.join(JOURNALS[1]);
-                let kept = trials::explained(&finalists, model, &held_out, &journal)?;
+                let kept = trials::explained(&finalists, model, &held_out, (&journal, &[]))?;
                 // What was chosen stays chosen.
                 if let Err(error) =
                     trials::measured(&finalists.compare(model.name(), &held_out, &kept)?)
                 {
                     crate::terminal::warn(format_args!("of the pairs held out, {error}"));
                 }
-                Ok(search.with_held_out(&finalists, &held_out, &kept)?)
+                Ok(match &cuts {
+                    Some(cuts) => {
+                        let finalists = (&finalists, cuts);
+                        search.with_held_out_cuts(finalists, model, &held_out, &kept)?
+                    }
+                    None => search.with_held_out(&finalists, &held_out, &kept)?,
+                })
             }
             Goal::Roar(measure) => {
                 let plan = plan(candidates);
-                let kept = trials::explained(&plan, model, dataset, &journal)?;
+                let kept = trials::explained(&plan, model, dataset, (&journal, &[]))?;
                 let comparison = plan.compare(model.name(), dataset, &kept)?;
                 trials::measured(&comparison)?;
                 let folder = self.out.join("roar");
@@ -304,7 +383,7 @@ impl Sweep {
 
     /// The chosen setting, and the presets, or the method, as they are.
     fn finalists(&self, grid: &Grid, search: &Search) -> Result<Vec<Chosen>> {
-        let chosen = grid.candidates()?.swap_remove(search.chosen).method;
+        let chosen = grid.candidates()?.swap_remove(search.candidate()).method;
         let usual: Vec<Chosen> = match &self.other.method {
             Some(method) => vec![method.clone()],
             None => {
@@ -362,11 +441,11 @@ impl Other {
             let setting = settings.iter().find(|setting| setting.name == name);
             let known: Vec<_> = settings.iter().map(|setting| setting.name).collect();
             let setting = setting.with_context(|| {
-                format!(
-                    "--vary {text}: {} has settings {}",
-                    method.name(),
-                    known.join(", ")
-                )
+                let known = match known.as_slice() {
+                    [] => "no settings".into(),
+                    known => format!("settings {}", known.join(", ")),
+                };
+                format!("--vary {text}: {} has {known}", method.name())
             })?;
             let values = values.split(',').filter(|value| !value.is_empty());
             grid = grid.vary(Axis::of(setting.name), values);

@@ -3,8 +3,10 @@
 //! Names, captions and settings come from anywhere, so everything is [cleaned](visible) before a
 //! terminal sees it; only what is drawn here and in `m2ib-draw` may bring colours.
 
+use std::collections::BTreeSet;
 use std::fmt::Display;
 use std::io::{ErrorKind, Write};
+use std::sync::Mutex;
 
 use anyhow::Result;
 use m2ib::draw::visible;
@@ -33,10 +35,29 @@ pub(crate) fn print_styled(text: impl Display) -> Result<()> {
     Ok(written.map_err(Unheard)?)
 }
 
+/// Writes bytes that a program is to read as they are.
+pub(crate) fn print_raw(bytes: &[u8]) -> Result<()> {
+    let mut out = std::io::stdout().lock();
+    let written = out.write_all(bytes).and_then(|()| out.flush());
+    Ok(written.map_err(Unheard)?)
+}
+
 /// A line that warns, on standard error.
 pub(crate) fn warn(text: impl Display) {
     let yellow = anstyle::AnsiColor::Yellow.on_default().bold();
     beside(format_args!("{yellow}warning{yellow:#}: {}", clean(text)));
+}
+
+/// A warning that has not been told before: many pairs have the same.
+pub(crate) fn warn_once(text: impl Display) {
+    static TOLD: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+    let text = text.to_string();
+    let new = TOLD
+        .lock()
+        .map_or(true, |mut told| told.insert(text.clone()));
+    if new {
+        warn(text);
+    }
 }
 
 /// Why the program failed.

@@ -1,6 +1,7 @@
 //! Pairs explained and measured, and ROAR+ over them, each with a bar that tells the time left.
 
-use std::path::Path;
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
@@ -8,24 +9,27 @@ use indicatif::{ProgressBar, ProgressStyle};
 use m2ib::DualEncoder;
 use m2ib_data::Dataset;
 use m2ib_eval::comparison::{Comparison, Finding, Plan, RoarProgress};
-use m2ib_eval::journal::Journal;
+use m2ib_eval::journal::{Entry, Journal};
 use m2ib_eval::roar::{RoarReport, RoarSettings};
+use serde_json::Value;
 
 use crate::terminal::clean;
 
-/// Does what of a plan is not yet in a folder's journal.
+/// Does what of a plan is not yet in a folder's journal, nor in those of others.
 pub(crate) fn explained(
     plan: &Plan,
     model: &DualEncoder,
     dataset: &Dataset,
-    journal: &Path,
+    (journal, others): (&Path, &[PathBuf]),
 ) -> Result<Journal<Finding>> {
     plan.check(model)?;
     if let Some(folder) = journal.parent() {
         std::fs::create_dir_all(folder)
             .with_context(|| format!("cannot make the folder {}", folder.display()))?;
     }
-    let mut journal = Journal::<Finding>::open(journal, &plan.fingerprint(model))?;
+    let run = plan.fingerprint(model);
+    let mut journal = Journal::<Finding>::open(journal, &run)?;
+    add(&mut journal, others, &run)?;
     let bar = ProgressBar::new(dataset.rows.len() as u64).with_style(ProgressStyle::with_template(
         "{bar:32} {pos}/{len} pairs, {eta} left",
     )?);
@@ -34,6 +38,29 @@ pub(crate) fn explained(
     bar.finish_and_clear();
     run?;
     Ok(journal)
+}
+
+/// Takes over what other journals of the same model say of rows that one knows nothing of.
+fn add(journal: &mut Journal<Finding>, others: &[PathBuf], run: &Value) -> Result<()> {
+    let known = journal
+        .entries()
+        .map(|entry| entry.map(|entry| (entry.row, entry.setting)));
+    let known: HashSet<_> = known.collect::<Result<_, _>>()?;
+    for other in others {
+        let other = Journal::<Finding>::open(other, run)?;
+        for entry in other.entries() {
+            let Entry {
+                row,
+                setting,
+                outcome,
+            } = entry?;
+            // Each of its lines may have measured something else.
+            if !known.contains(&(row.clone(), setting.clone())) {
+                journal.append(&row, &setting, outcome)?;
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Tells what failed.

@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used)] // A test that cannot go on fails.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -107,6 +108,52 @@ fn shares_in_any_order_and_folders_are_the_run_as_a_whole() {
     place.scenes("23", "other", &["--end", "7"]);
     let error = refused(&place.run(&["merge", "shared", "other", "--out", "x.parquet"]));
     assert!(error.contains("0 to 4 are there twice"), "{error}");
+}
+
+/// What Slurm does with the script of an array: starts it once a job, with the job's number.
+#[cfg(unix)]
+#[test]
+fn jobs_of_slurms_array_fill_one_folder() {
+    let place = Place::new();
+    let scenes = Path::new(env!("CARGO_MANIFEST_DIR")).join("../m2ib-emoji/scenes");
+    let mut rows = String::new();
+    for (at, noun) in (0..6).zip(["piano", "lock", "banana", "key", "tiger", "leaf"]) {
+        let name = format!("scene{at}.png");
+        std::fs::copy(scenes.join(&name), place.at(&name)).unwrap();
+        rows += &format!("a photo of a {noun}\t{name}\na {noun}\t{name}\n");
+    }
+    std::fs::write(place.at("rows.tsv"), rows).unwrap();
+    let first = ["run", "--data", "rows.tsv", "--out", "whole"];
+    succeeded(&place.run(&[&first[..], &QUICK].concat()));
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/slurm.sh");
+    let path = std::env::var("PATH").unwrap();
+    let folder = Path::new(PROGRAM).parent().unwrap().display();
+    let job = |number: &str, of: (&str, &str)| {
+        let mut command = Command::new("bash");
+        command.arg(&script).args(["rows.tsv", "out"]).args(QUICK);
+        command
+            .env("PATH", format!("{folder}:{path}"))
+            .env("SLURM_ARRAY_TASK_ID", number)
+            .env("SLURM_CPUS_PER_TASK", "1")
+            .env(of.0, of.1);
+        command.current_dir(place.0.path()).output().unwrap()
+    };
+    for number in ["2", "1"] {
+        succeeded(&job(number, ("SLURM_ARRAY_TASK_COUNT", "3")));
+    }
+    refused(&place.run(&["merge", "out", "--out", "early.parquet"]));
+    // One of them given again alone: Slurm counts one job then.
+    succeeded(&job("3", ("SHARES", "3")));
+    let whole = place.merged(&["whole"], "whole.parquet");
+    assert_eq!(whole.len(), 12);
+    assert_eq!(place.merged(&["out"], "all.parquet"), whole);
+    // Jobs are counted from 1.
+    let output = job("0", ("SLURM_ARRAY_TASK_COUNT", "3"));
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        stderr.contains("found \"0/3\", expected a share"),
+        "{stderr}"
+    );
 }
 
 #[test]
@@ -236,6 +283,8 @@ fn rows_that_fail_are_rows_with_their_reason() {
     let page = std::fs::read_to_string(place.at("report/report.html")).unwrap();
     assert!(page.contains("data:image/png") && page.contains("nowhere.png"));
 
+    assert!(stderr.contains("--retry-failed"), "{stderr}");
+
     std::fs::write(place.at("bad.tsv"), "a\tx.png\nb\ty.png\n").unwrap();
     let first = ["run", "--data", "bad.tsv", "--out", "bad"];
     let error = refused(&place.run(&[&first[..], &QUICK].concat()));
@@ -243,6 +292,54 @@ fn rows_that_fail_are_rows_with_their_reason() {
         error.contains("none of 2 rows could be explained; the first, bad.tsv:1"),
         "{error}"
     );
+}
+
+#[test]
+fn rows_that_failed_are_tried_again_when_asked() {
+    let place = Place::new();
+    table(&place);
+    let first = ["run", "--data", "rows.tsv", "--out", "out"];
+    let all = |more: &[&str]| place.run(&[&first[..], &QUICK, more].concat());
+    let explained = |told: &str| -> u64 {
+        let words = told.split(", ");
+        let mut words = words.filter_map(|words| words.strip_suffix(" explained now"));
+        words.next().unwrap().parse().unwrap()
+    };
+    succeeded(&all(&[]));
+    let before = place.merged(&["out"], "before.parquet");
+    let failed = before.iter().filter(|row| row.error.is_some()).count();
+    assert!(failed > 1 && before[1].error.is_some());
+    // What was missing is there now.
+    let picture = place.at("0.png");
+    std::fs::copy(&picture, place.at("nowhere.png")).unwrap();
+    assert_eq!(explained(&succeeded(&all(&[]))), 0, "nobody asked for it");
+    // Rows of another share are left alone.
+    let other = all(&["--retry-failed", "--begin", "5"]);
+    assert_eq!(explained(&succeeded(&other)), 0);
+    assert_eq!(place.merged(&["out"], "other.parquet"), before);
+
+    let output = all(&["--retry-failed"]);
+    let told = succeeded(&output);
+    assert_eq!(explained(&told), failed as u64, "{told}");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    let words = format!("{} of {failed} rows could not be explained", failed - 1);
+    assert!(stderr.contains(&words), "{stderr}");
+    let after = place.merged(&["out"], "after.parquet");
+    let as_first = |at: usize| after[at].finding.as_ref().map(|finding| &finding.map);
+    assert!(after[1].error.is_none() && as_first(1) == as_first(0));
+    for (at, (before, after)) in before.iter().zip(&after).enumerate() {
+        assert!(at == 1 || before == after, "{at}");
+    }
+    // Where all that is tried fails again, that is an error, and no row is lost.
+    let error = refused(&all(&["--retry-failed"]));
+    assert!(error.contains("none of"), "{error}");
+    assert_eq!(place.merged(&["out"], "again.parquet"), after);
+    let names = place.at("out").read_dir().unwrap();
+    let journals = names.filter(|name| {
+        let name = name.as_ref().unwrap().file_name();
+        name.to_string_lossy().ends_with(".jsonl")
+    });
+    assert_eq!(journals.count(), 0);
 }
 
 #[test]
@@ -352,6 +449,55 @@ fn evaluations_take_a_share_of_the_rows() {
     let output = place.run(&[&first[..], &["--begin", "3", "--out", "b"]].concat());
     let told = succeeded(&output);
     assert!(told.contains("2 pairs of rows.tsv"), "{told}");
+    // Of several files, they are called as they were given.
+    for name in ["s-0.tsv", "s-1.tsv"] {
+        std::fs::write(place.at(name), "a photo of a piano\t0.png\n").unwrap();
+    }
+    let mut several = first;
+    several[2] = "s-{0..1}.tsv";
+    let told = succeeded(&place.run(&[&several[..], &["--out", "s"]].concat()));
+    assert!(told.contains("2 pairs of s-{0..1}.tsv (tsv)"), "{told}");
     let error = refused(&place.run(&[&first[..], &["--begin", "9", "--out", "c"]].concat()));
     assert!(error.contains("--begin is 9"), "{error}");
+    let error = refused(&place.run(&[&first[..], &["--shard", "1/9", "--out", "c"]].concat()));
+    assert!(error.contains("more shares than the"), "{error}");
+}
+
+#[test]
+fn evaluations_of_shares_become_one() {
+    let place = Place::new();
+    let first = ["evaluate", "--scenes", "9"];
+    let what = ["--methods", "centre,random", "--metrics", "dice,energy"];
+    let evaluate = |more: &[&str]| place.run(&[&first[..], &what, more].concat());
+    for (share, out) in [("1/2", "a"), ("2/2", "b")] {
+        let told = succeeded(&evaluate(&["--shard", share, "--out", out]));
+        assert!(told.contains("pairs of"), "{told}");
+    }
+    succeeded(&evaluate(&["--merge", "a,b", "--out", "all"]));
+    let read = |name: &str| std::fs::read_to_string(place.at(name)).unwrap();
+    let lines = |name: &str| {
+        let text = read(&format!("{name}/journal.jsonl"));
+        let lines: BTreeSet<String> = text.lines().skip(1).map(str::to_owned).collect();
+        lines
+    };
+    // Each is there as it was measured, its time included: nothing was measured again.
+    let both: BTreeSet<String> = lines("a").union(&lines("b")).cloned().collect();
+    assert_eq!(both.len(), 18);
+    assert_eq!(lines("all"), both);
+    // Given again, nothing is added, and the numbers are those of all pairs at once.
+    succeeded(&evaluate(&["--merge", "a,b", "--out", "all"]));
+    assert_eq!(read("all/journal.jsonl").lines().count(), 19);
+    succeeded(&evaluate(&["--out", "whole"]));
+    let values = |name: &str| -> serde_json::Value {
+        let json = read(&format!("{name}/comparison.json"));
+        let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+        let methods = json["methods"].as_array().unwrap().iter();
+        methods.map(|method| method["summaries"].clone()).collect()
+    };
+    assert_eq!(values("all"), values("whole"));
+    assert!(values("all")[0]["dice"]["value"]["mean"].is_number());
+    let error = refused(&evaluate(&["--merge", "a,nowhere", "--out", "x"]));
+    assert!(error.contains("nowhere holds no journal.jsonl"), "{error}");
+    let error = refused(&evaluate(&["--merge", "all", "--out", "all"]));
+    assert!(error.contains("--merge: all is --out itself"), "{error}");
 }

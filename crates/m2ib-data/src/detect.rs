@@ -122,6 +122,7 @@ fn of_json(path: &Path) -> DataResult<DataFormat> {
             DataFormat::CocoCaptions,
         ),
         (names(&IMAGE) && names(&CAPTION), DataFormat::JsonLines),
+        (outline.is_table_of(is_image_path), DataFormat::Prompts),
     ];
     let known = known.into_iter().find(|(is, _)| *is);
     known.map(|(_, format)| format).ok_or_else(|| {
@@ -175,6 +176,11 @@ mod tests {
         DataFormat::JsonLines
     )]
     #[case("a.csv", "caption;image\n", DataFormat::Csv)]
+    #[case(
+        "busi.json",
+        "{\n\"benign (1).png\": \"a\", \"b.jpg\": \"\"}",
+        DataFormat::Prompts
+    )]
     fn name_and_first_line_tell_the_format(
         #[case] name: &str,
         #[case] content: &str,

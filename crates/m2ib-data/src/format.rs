@@ -39,6 +39,9 @@ pub enum DataFormat {
     Parquet,
     /// Tar files of `KEY.jpg` beside `KEY.txt` or `KEY.json`.
     WebDataset,
+    /// MedCLIP-SAM's: an object of captions by pictures' names, with a folder of pictures beside one of
+    /// masks (`val_images` and `val_masks`).
+    Prompts,
     /// MS-CXR's JSON: `images` with a `path`, `annotations` with a box and `label_text`. A row a
     /// phrase and image, with all its boxes.
     MsCxr,
@@ -46,7 +49,7 @@ pub enum DataFormat {
 
 impl DataFormat {
     /// Every format.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Tsv,
         Self::Csv,
         Self::JsonLines,
@@ -57,6 +60,7 @@ impl DataFormat {
         Self::FlickrToken,
         Self::RefCoco,
         Self::MsCxr,
+        Self::Prompts,
         Self::Parquet,
         Self::WebDataset,
     ];
@@ -74,6 +78,7 @@ impl DataFormat {
             Self::FlickrToken => "flickr-token",
             Self::RefCoco => "ref-coco",
             Self::MsCxr => "ms-cxr",
+            Self::Prompts => "prompts",
             Self::Parquet => "parquet",
             Self::WebDataset => "web-dataset",
         }

@@ -46,6 +46,7 @@ mod outline;
 mod parquet_table;
 mod pictures;
 mod pointing_grid;
+mod prompts;
 mod question;
 mod ref_coco;
 mod region;

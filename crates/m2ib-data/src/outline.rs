@@ -26,6 +26,14 @@ impl Outline {
         }
     }
 
+    /// Whether it is an object whose keys are all like this.
+    pub(super) fn is_table_of(&self, is_key: impl Fn(&str) -> bool) -> bool {
+        let Self::Object(entries) = self else {
+            return false;
+        };
+        !entries.is_empty() && entries.keys().all(|key| is_key(key))
+    }
+
     /// The topmost keys, for messages.
     pub(super) fn keys(&self) -> String {
         match self {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clip_input::Adjustment;
-use image::{DynamicImage, RgbImage};
+use image::RgbImage;
 use m2ib_files::digest;
 use ndarray::Array2;
 use serde::{Deserialize, Serialize};
@@ -122,7 +122,7 @@ impl Row {
     ///
     /// # Errors
     /// [`DataError::Image`] if it is missing or broken.
-    pub fn open(&self) -> DataResult<DynamicImage> {
+    pub fn open(&self) -> DataResult<clip_input::Picture> {
         match &self.image {
             RowImage::Picture { pixels, .. } => Ok(RgbImage::clone(pixels).into()),
             RowImage::File(path) => self.adjustment.open(path).map_err(|it| self.unopened(it)),

@@ -95,6 +95,11 @@ impl<'a> Rows<'a> {
         self.images = folder;
     }
 
+    /// That folder.
+    pub(super) fn images(&self) -> &Path {
+        &self.images
+    }
+
     /// Keeps only what is at these places, and counts the rest.
     pub(super) fn keep(&mut self, places: Range<u64>) {
         self.kept = places;
@@ -298,8 +303,11 @@ impl<'a> Rows<'a> {
             return Err(DataError::Empty { path: path.into() });
         }
         let failures = self.failures.into_iter();
+        // Of several files, the name that stands for all of them.
+        let name = path.file_name().map(|name| name.to_string_lossy());
+        let name = name.unwrap_or_else(|| self.source.into());
         Ok(Dataset {
-            name: format!("{} ({format})", self.source),
+            name: format!("{name} ({format})"),
             rows: self.rows,
             failures: failures.map(|(_, failure)| failure).collect(),
             notes: self.notes.into_iter().collect(),

@@ -9,7 +9,7 @@ use crate::error::shard_error;
 use crate::rows::Rows;
 use crate::{
     DataFormat, DataResult, Dataset, Row, RowFailure, RowImage, coco, flickr, folder, json_lines,
-    karpathy, ms_cxr, parquet_table, ref_coco, shards, table, web_data_set,
+    karpathy, ms_cxr, parquet_table, prompts, ref_coco, shards, table, web_data_set,
 };
 
 /// A data set on disk and how to read it.
@@ -147,6 +147,7 @@ impl Source {
             DataFormat::FlickrToken => flickr::read_token(path, rows),
             DataFormat::RefCoco => ref_coco::read(path, rows),
             DataFormat::MsCxr => ms_cxr::read(path, rows),
+            DataFormat::Prompts => prompts::read(path, rows),
             DataFormat::Parquet => parquet_table::read(path, rows),
             DataFormat::WebDataset => web_data_set::read(path, rows),
         }?;

@@ -112,17 +112,26 @@ fn notes(
     room: f32,
 ) -> Vec<Line> {
     let warnings = attribution.warnings.iter();
-    let mut texts: Vec<String> = warnings
+    let texts: Vec<String> = warnings
         .map(|warning| format!("! {}", visible(&warning.to_string())))
         .collect();
-    if tiles.iter().any(|tile| tile.is_numbered) {
-        let lacking = "! no font on this machine has all letters of the caption, so some words are \
-                       numbered in place of being written; install a font that has them (Noto Sans, \
-                       Noto Sans CJK), or read them on the page or in the terminal";
-        texts.push(lacking.into());
+    let mut lines: Vec<Line> = texts
+        .iter()
+        .map(|text| type_.line(text, size, room))
+        .collect();
+    let what = match tiles.iter().any(|tile| tile.is_numbered) {
+        true => Some("of the caption, so some words are numbered in place of being written"),
+        false if lines.iter().any(|line| !line.complete) => Some("of this, so dots stand for some"),
+        false => None,
+    };
+    if let Some(what) = what {
+        let lacking = format!(
+            "! no font on this machine has all letters {what}; install a font that has them (Noto Sans, Noto \
+             Sans CJK), or read them on the page or in the terminal"
+        );
+        lines.push(type_.line(&lacking, size, room));
     }
-    let lines = texts.iter().map(|text| type_.line(text, size, room));
-    lines.collect()
+    lines
 }
 
 fn tiles(type_: &mut Typesetter, text: &TextAttribution, em: f32, room: f32) -> Vec<Tile> {

@@ -22,16 +22,19 @@ pub enum ColorMap {
     Magma,
     /// Blue, purple, yellow; perceptually uniform.
     Plasma,
+    /// Black to white, a level each: what other programs read numbers from.
+    Gray,
 }
 
 impl ColorMap {
     /// All of them.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Turbo,
         Self::Viridis,
         Self::Inferno,
         Self::Magma,
         Self::Plasma,
+        Self::Gray,
     ];
 
     /// The name that [`FromStr`] reads.
@@ -42,6 +45,7 @@ impl ColorMap {
             Self::Inferno => "inferno",
             Self::Magma => "magma",
             Self::Plasma => "plasma",
+            Self::Gray => "gray",
         }
     }
 
@@ -53,6 +57,7 @@ impl ColorMap {
             Self::Inferno => Box::new(colorgrad::preset::inferno()),
             Self::Magma => Box::new(colorgrad::preset::magma()),
             Self::Plasma => Box::new(colorgrad::preset::plasma()),
+            Self::Gray => return std::array::from_fn(|step| [step as u8; 3]),
         };
         std::array::from_fn(|step| {
             let [r, g, b, _] = gradient.at(step as f32 / 255.0).to_rgba8();
@@ -77,7 +82,7 @@ impl FromStr for ColorMap {
             .ok_or_else(|| Error::Option {
                 name: "color map",
                 found: format!("\"{name}\""),
-                expected: "turbo, viridis, inferno, magma or plasma",
+                expected: "turbo, viridis, inferno, magma, plasma or gray",
             })
     }
 }

@@ -1,7 +1,8 @@
 //! Text in pictures.
 //!
 //! The fonts come with the crate, so a picture looks the same on every machine; what they lack
-//! (Chinese, Arabic, …) is taken from the system's fonts, which are only searched for then.
+//! (Chinese, Devanagari, …) is taken from the system's fonts, which are only searched for then. What those
+//! lack as well is told, and a dot stands in its place: never the empty box that fonts have for it.
 
 use cosmic_text::fontdb::{Database, Source};
 use cosmic_text::{
@@ -26,9 +27,12 @@ pub(crate) struct Line {
     pub(crate) height: f32,
     /// Whether it reads from right to left.
     pub(crate) right_to_left: bool,
-    /// Whether some font had a glyph for all of it; else there are empty boxes in it.
+    /// Whether some font had a glyph for all of it; else there are [dots](MISSING) in it.
     pub(crate) complete: bool,
 }
+
+/// What stands for letters that no font has.
+const MISSING: &str = "·";
 
 impl Typesetter {
     pub(crate) fn new() -> Self {
@@ -49,13 +53,19 @@ impl Typesetter {
 
     /// Lays text out at a size in pixels, broken into lines of at most that width.
     pub(crate) fn line(&mut self, text: &str, size: f32, width: f32) -> Line {
-        let line = self.lay_out(text, size, width);
-        if line.complete || self.searched_system {
+        let mut line = self.lay_out(text, size, width);
+        if !line.complete && !self.searched_system {
+            self.fonts.db_mut().load_system_fonts();
+            self.searched_system = true;
+            line = self.lay_out(text, size, width);
+        }
+        if line.complete {
             return line;
         }
-        self.fonts.db_mut().load_system_fonts();
-        self.searched_system = true;
-        self.lay_out(text, size, width)
+        Line {
+            complete: false,
+            ..self.lay_out(&with_dots(&line.buffer), size, width)
+        }
     }
 
     fn lay_out(&mut self, text: &str, size: f32, width: f32) -> Line {
@@ -115,6 +125,30 @@ impl Typesetter {
     }
 }
 
+/// A text with a dot for each stretch that no font has.
+fn with_dots(buffer: &Buffer) -> String {
+    let lines = buffer.lines.iter().enumerate().map(|(place, line)| {
+        let text = line.text();
+        let runs = buffer.layout_runs().filter(|run| run.line_i == place);
+        let glyphs = runs.flat_map(|run| run.glyphs.iter());
+        let missing: Vec<_> = glyphs
+            .filter(|glyph| glyph.glyph_id == 0)
+            .map(|glyph| glyph.start..glyph.end)
+            .collect();
+        let is_missing = |at: usize| missing.iter().any(|range| range.contains(&at));
+        let mut dotted = String::new();
+        for (at, letter) in text.char_indices() {
+            match is_missing(at) {
+                false => dotted.push(letter),
+                true if dotted.ends_with(MISSING) => {}
+                true => dotted.push_str(MISSING),
+            }
+        }
+        dotted
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -141,6 +175,34 @@ mod tests {
         // Private use: no font of this crate or of a system has this one.
         assert!(!typesetter.line("a \u{10fffd}", 16.0, 400.0).complete);
         assert!(typesetter.line("a hedgehog", 16.0, 400.0).complete);
+    }
+
+    #[test]
+    fn a_dot_stands_for_what_no_font_has_and_never_an_empty_box() {
+        let mut typesetter = Typesetter::new();
+        // As on a machine without any font.
+        typesetter.searched_system = true;
+        for text in [
+            "一只猫 sleeps",
+            "बिल्ली",
+            "a \u{10fffd}\u{10fffd} b",
+            "แมว",
+            "日本\nネコ",
+        ] {
+            let line = typesetter.line(text, 16.0, 200.0);
+            assert!(!line.complete, "{text}");
+            let runs = line.buffer.layout_runs();
+            let glyphs: Vec<u16> = runs
+                .flat_map(|run| run.glyphs)
+                .map(|it| it.glyph_id)
+                .collect();
+            assert!(
+                !glyphs.is_empty() && glyphs.iter().all(|&glyph| glyph != 0),
+                "{text}"
+            );
+        }
+        let line = typesetter.line("a \u{10fffd}\u{10fffd} b", 16.0, 200.0);
+        assert_eq!(line.buffer.lines[0].text(), "a · b");
     }
 
     #[test]

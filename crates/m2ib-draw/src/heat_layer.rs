@@ -1,9 +1,15 @@
 //! The heat map as a picture of its own.
 
 use image::{Rgba, RgbaImage};
-use m2ib_attribution::HeatMap;
+use m2ib_attribution::{HeatMap, ImageAttribution};
 
 use crate::ColorMap;
+
+/// The map alone, of the original image's size: opaque where the model saw something, transparent
+/// elsewhere. In [grey](ColorMap::Gray) its levels are the map's numbers, 0 to 255.
+pub fn heat_picture(image: &ImageAttribution, color_map: ColorMap) -> RgbaImage {
+    heat_layer(&image.heat_map(), color_map)
+}
 
 /// The map in colour: opaque where the model saw something, transparent elsewhere.
 pub(crate) fn heat_layer(map: &HeatMap, color_map: ColorMap) -> RgbaImage {

@@ -1,9 +1,11 @@
 //! An explanation as one page that needs nothing else: no network, no other files.
 
 mod facts;
+mod overview;
 mod picture;
 mod words;
 
+pub use overview::Overview;
 pub use picture::png_uri;
 
 use image::DynamicImage;
@@ -15,6 +17,10 @@ use crate::Result;
 use crate::overlay::check_size;
 use crate::plot::traces;
 use crate::visible::visible;
+
+/// The style that all pages of ours begin with: colours by day and by night, the column of text, boxes and
+/// tables.
+pub const PAGE_STYLE: &str = include_str!("common.css");
 
 const STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("page.js");
@@ -42,7 +48,7 @@ pub fn html(attribution: &Attribution, image: &DynamicImage) -> Result<String> {
                 // Without one, browsers ask the server for a favicon.
                 link rel="icon" href="data:,";
                 title { (caption) " · m2ib" }
-                style { (PreEscaped(STYLE)) }
+                style { (PreEscaped(PAGE_STYLE)) (PreEscaped(STYLE)) }
             }
             body {
                 main {

@@ -1,9 +1,11 @@
 //! Everything that is drawn: pictures of explanations, and charts and tables of many.
 //!
 //! - [`overlay`]: the heat map over the image, with boxes and the caption's shaded words if wanted.
-//! - [`html`]: one self-contained page; [`png_uri`]: a picture within a page.
+//! - [`heat_picture`]: the heat map alone.
+//! - [`html`]: one self-contained page; [`Overview`]: one for many pairs; [`png_uri`]: a picture within a
+//!   page.
 //! - [`ansi`]: the words for a terminal.
-//! - [`label`]: a piece of text as a picture, for sheets of several pictures.
+//! - [`label`]: a piece of text as a picture; [`sheet`]: several pictures with their names.
 //! - [`means`], [`Grid`]: charts of means with intervals, and of two settings' values.
 //! - [`aligned`], [`separated`]: tables as Markdown and as comma-separated values.
 //!
@@ -27,6 +29,8 @@ mod percent;
 mod plot;
 mod regions;
 mod runs;
+mod segments;
+mod sheet;
 mod table;
 mod terminal;
 mod visible;
@@ -34,12 +38,14 @@ mod visible;
 pub use color_map::ColorMap;
 pub use error::{Error, Result};
 pub use grid::{Grid, GridAxis, GridCell, GridPanel};
-pub use html::{html, png_uri};
+pub use heat_layer::heat_picture;
+pub use html::{Overview, PAGE_STYLE, html, png_uri};
 pub use label::label;
 pub use means::{Mean, Panel, means};
 pub use overlay::{Overlay, overlay};
 pub use percent::percent;
 pub use regions::hot_regions;
+pub use sheet::sheet;
 pub use table::{aligned, separated};
 pub use terminal::ansi;
 pub use visible::visible;

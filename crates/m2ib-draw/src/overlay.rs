@@ -4,10 +4,12 @@ use image::{DynamicImage, Rgb, RgbImage, imageops};
 use imageproc::drawing::draw_hollow_rect_mut;
 use imageproc::rect::Rect as Frame;
 use m2ib_attribution::{Attribution, Rect};
+use m2ib_segment::Segments;
 
 use crate::caption_panel::{PAPER, caption_panel};
 use crate::heat_layer::heat_layer;
 use crate::regions::hot_regions;
+use crate::segments::draw_segments;
 use crate::{ColorMap, Error, Result, blend};
 
 /// Captions are not readable below this width in pixels: smaller images are enlarged.
@@ -30,6 +32,7 @@ pub struct Overlay<'a> {
     opacity: f32,
     threshold: Option<f32>,
     boxes: Vec<Rect>,
+    segments: Option<&'a Segments>,
 }
 
 /// A drawing of the heat map over the image that was explained.
@@ -41,10 +44,11 @@ pub fn overlay<'a>(attribution: &'a Attribution, image: &'a DynamicImage) -> Ove
         opacity: 0.55,
         threshold: None,
         boxes: Vec::new(),
+        segments: None,
     }
 }
 
-impl Overlay<'_> {
+impl<'a> Overlay<'a> {
     /// The colours; [`ColorMap::Turbo`] unless told.
     pub fn color_map(mut self, color_map: ColorMap) -> Self {
         self.color_map = color_map;
@@ -67,6 +71,12 @@ impl Overlay<'_> {
     /// Draws these boxes, in the image's pixels.
     pub fn boxes(mut self, boxes: impl IntoIterator<Item = Rect>) -> Self {
         self.boxes.extend(boxes);
+        self
+    }
+
+    /// Draws the outlines of regions, their boxes and points: white inside, black in the background.
+    pub fn segments(mut self, segments: &'a Segments) -> Self {
+        self.segments = Some(segments);
         self
     }
 
@@ -149,6 +159,9 @@ impl Overlay<'_> {
             frame(&mut canvas, area, thickness + 2, Rgb([0; 3]));
             frame(&mut canvas, inset(area, 1), thickness, Rgb([255; 3]));
         }
+        if let Some(segments) = self.segments {
+            draw_segments(&mut canvas, segments, factor);
+        }
         Ok(canvas)
     }
 
@@ -165,6 +178,15 @@ impl Overlay<'_> {
         share("opacity", self.opacity)?;
         share("threshold for boxes", self.threshold.unwrap_or(0.0))?;
         let (width, height) = (self.image.width(), self.image.height());
+        if let Some(segments) = self.segments
+            && segments.size() != (width, height)
+        {
+            let (columns, rows) = segments.size();
+            return Err(Error::ImageSize {
+                found: [width, height],
+                expected: [columns, rows],
+            });
+        }
         for area in &self.boxes {
             let Rect {
                 left,

@@ -1,45 +1,17 @@
 //! Boxes around what is hot.
 
-use image::{GrayImage, Luma};
-use imageproc::region_labelling::{Connectivity, connected_components};
-
 use m2ib_attribution::{HeatMap, Rect};
+use m2ib_segment::{Segmenter, Threshold};
 
 /// Boxes around the connected regions at or above the threshold, largest region first.
 ///
 /// Regions of less than a hundredth of the largest are left out: they are specks of interpolation.
+/// [`Segmenter`] has the regions themselves.
 pub fn hot_regions(map: &HeatMap, threshold: f32) -> Vec<Rect> {
-    let (height, width) = map.values.dim();
-    let mask = GrayImage::from_fn(width as u32, height as u32, |x, y| {
-        let hot = map.seen.contains(x, y) && map.values[[y as usize, x as usize]] >= threshold;
-        Luma([u8::from(hot)])
-    });
-    let labels = connected_components(&mask, Connectivity::Eight, Luma([0]));
-    let mut regions: Vec<(usize, Rect)> = Vec::new();
-    for (x, y, &Luma([label])) in labels.enumerate_pixels() {
-        let Some(index) = (label as usize).checked_sub(1) else {
-            continue;
-        };
-        if index >= regions.len() {
-            let empty = Rect {
-                left: u32::MAX,
-                top: u32::MAX,
-                right: 0,
-                bottom: 0,
-            };
-            regions.resize(index + 1, (0, empty));
-        }
-        let (pixels, region) = &mut regions[index];
-        *pixels += 1;
-        region.left = region.left.min(x);
-        region.top = region.top.min(y);
-        region.right = region.right.max(x + 1);
-        region.bottom = region.bottom.max(y + 1);
-    }
-    let largest = regions.iter().map(|(pixels, _)| *pixels).max().unwrap_or(0);
-    regions.retain(|(pixels, _)| pixels * 100 >= largest);
-    regions.sort_by_key(|(pixels, _)| std::cmp::Reverse(*pixels));
-    regions.into_iter().map(|(_, region)| region).collect()
+    let segmenter = Segmenter::new(Threshold::Fixed(threshold)).points(0);
+    let segments = segmenter.cut_map(map);
+    let regions = segments.regions().iter();
+    regions.map(|region| region.bounds).collect()
 }
 
 #[cfg(test)]

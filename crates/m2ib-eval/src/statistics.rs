@@ -1,6 +1,6 @@
 //! Feature statistics of a model of scenes that comes without any.
 
-use m2ib::{Calibration, Calibrator, DualEncoder};
+use m2ib::{Calibration, Calibrator, DualEncoder, Picture};
 use m2ib_scenes::{Generator, Split};
 
 use crate::Result;
@@ -15,7 +15,7 @@ pub fn calibrate(model: &DualEncoder, scenes: u64) -> Result<Calibration> {
     for number in 0..scenes {
         let scene = generator.scene(Split::Train, number);
         let [caption, _] = scene.training_captions();
-        calibrator.add_image(&scene.image.into())?;
+        calibrator.add_image(&Picture::from(scene.image))?;
         calibrator.add_caption(&caption.text)?;
     }
     Ok(calibrator.finish()?)

@@ -4,7 +4,7 @@
 #![allow(clippy::unwrap_used)] // A test that cannot go on fails.
 
 use m2ib::clip_model::Trainable;
-use m2ib::{Backend, DualEncoder, emoji};
+use m2ib::{Backend, DualEncoder, Picture, emoji};
 use m2ib_eval::roar::{Fall, Pair, Roar, RoarRow, RoarSettings, Scores, Tuning};
 use m2ib_scenes::{Generator, Split};
 use m2ib_tune::TuneSettings;
@@ -34,7 +34,11 @@ fn questions(model: &DualEncoder, clip: &Trainable) -> (Vec<Pair>, Vec<Scores>) 
         let pair = Pair {
             words: 1..pooled,
             read: pooled + 1,
-            pixels: model.processor().process(&scene.image.into()).values.into(),
+            pixels: model
+                .processor()
+                .process(&Picture::from(scene.image))
+                .values
+                .into(),
             ids,
             picture: number as usize,
         };

@@ -56,6 +56,16 @@ pub fn read_text(path: &Path, limit: u64) -> Result<String> {
     String::from_utf8(read(path, limit)?).map_err(invalid)
 }
 
+/// The lines of a file as text, without the blanks around them and without the empty ones.
+///
+/// # Errors
+/// As [`read_text`].
+pub fn read_lines(path: &Path, limit: u64) -> Result<Vec<String>> {
+    let text = read_text(path, limit)?;
+    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    Ok(lines.map(String::from).collect())
+}
+
 fn check(about: &Metadata) -> Result<()> {
     match kind(about) {
         None => Ok(()),

@@ -7,8 +7,7 @@ mod scoring;
 pub use scoring::Fill;
 
 use burn::tensor::{Tensor, TensorData};
-use m2ib::clip_input::{Caption, Layout, Pixels, View};
-use m2ib::image::DynamicImage;
+use m2ib::clip_input::{Caption, Layout, Pictured, Pixels, View};
 use m2ib::m2ib_core::{Fit, Fitted, Scope, cosine_similarity, fit_latent};
 use m2ib::{Backend, DualEncoder, Fits, Modality, TowerReadout};
 use ndarray::Array2;
@@ -40,7 +39,7 @@ impl<'a> Subject<'a> {
     ///
     /// # Errors
     /// [`Error::Explainer`] for a caption without words.
-    pub fn new(model: &'a DualEncoder, image: &DynamicImage, text: &str) -> Result<Self> {
+    pub fn new(model: &'a DualEncoder, image: &impl Pictured, text: &str) -> Result<Self> {
         let caption = model.tokenizer().encode(text)?;
         Self::from_parts(model, model.processor().process(image), caption)
     }

@@ -2,11 +2,11 @@
 //!
 //! Maps are `[height, width]`, larger is hotter; masks `[height, width]`, true on the object. All
 //! measures lie in 0..1 and stay the same when a map is multiplied by a positive number or shifted.
-//! A constant map points nowhere: every measure then gives the object's share of the picture, which
-//! is what chance gives.
+//! A constant map points nowhere: every measure then gives the object's share of the picture, a, which
+//! is what chance gives; [Dice](dice_at), where all of the picture is taken for the object, 2a / (1 + a).
 //!
 //! ```
-//! use m2ib_metrics::localisation::{energy, iou_at, iou_best, pointing};
+//! use m2ib_metrics::localisation::{dice_at, energy, iou_at, iou_best, pointing};
 //! use ndarray::array;
 //!
 //! let map = array![[0.0, 1.0], [2.0, 5.0]];
@@ -14,6 +14,7 @@
 //! assert_eq!(pointing(&map, &mask), 1.0);
 //! assert_eq!(energy(&map, &mask), 5.0 / 8.0);
 //! assert_eq!(iou_at(&map, &mask, 0.4), 1.0 / 2.0); // 0.4 of the way from 0 to 5: two pixels.
+//! assert_eq!(dice_at(&map, &mask, 0.4), 2.0 / 3.0); // Twice the one of both, over two and one.
 //! assert_eq!(iou_best(&map, &mask), 1.0);
 //! ```
 
@@ -84,20 +85,44 @@ pub fn energy(map: &Array2<f32>, mask: &Array2<bool>) -> f64 {
 /// Intersection over union of the object with the pixels that reach `threshold`, 0..1 between the
 /// map's minimum and maximum.
 pub fn iou_at(map: &Array2<f32>, mask: &Array2<bool>, threshold: f32) -> f64 {
+    let [both, hot, object] = overlap(map, mask, threshold);
+    both as f64 / (hot + object - both).max(1) as f64
+}
+
+/// Dice coefficient (Dice, *Measures of the Amount of Ecologic Association Between Species*, 1945; the F1 of
+/// the pixels) of the object and the pixels that reach `threshold`, as for [`iou_at`]: twice what they
+/// share over the sum of both.
+///
+/// Of one pair it says what the intersection over union says, 2 · IoU / (1 + IoU); a mean over pairs
+/// weighs the middling ones more. It is what segmentation of medical images is judged by.
+pub fn dice_at(map: &Array2<f32>, mask: &Array2<bool>, threshold: f32) -> f64 {
+    let [both, hot, object] = overlap(map, mask, threshold);
+    2.0 * both as f64 / (hot + object).max(1) as f64
+}
+
+/// Pixels that reach a threshold and lie on the object, that reach it, and that lie on the object.
+fn overlap(map: &Array2<f32>, mask: &Array2<bool>, threshold: f32) -> [usize; 3] {
     check(map, mask);
     let (low, high) = range(map);
     let edge = low + threshold * (high - low);
-    let (mut both, mut either) = (0, 0);
+    let mut counts = [0; 3];
     Zip::from(map).and(mask).for_each(|&value, &inside| {
-        both += usize::from(value >= edge && inside);
-        either += usize::from(value >= edge || inside);
+        let hot = value >= edge;
+        counts[0] += usize::from(hot && inside);
+        counts[1] += usize::from(hot);
+        counts[2] += usize::from(inside);
     });
-    both as f64 / either.max(1) as f64
+    counts
 }
 
 /// The best [`iou_at`] of all thresholds. At least the object's [`area`], which threshold 0 gives.
 pub fn iou_best(map: &Array2<f32>, mask: &Array2<bool>) -> f64 {
     Ranking::of(map).iou_best(mask)
+}
+
+/// The best [`dice_at`] of all thresholds: where [`iou_best`] is, since both rise together.
+pub fn dice_best(map: &Array2<f32>, mask: &Array2<bool>) -> f64 {
+    Ranking::of(map).dice_best(mask)
 }
 
 /// A map's pixels from the hottest down, for [`iou_best`] against many masks.
@@ -135,6 +160,16 @@ impl Ranking {
         }
         best
     }
+
+    /// [`dice_best`] of the map against a mask of its size.
+    pub fn dice_best(&self, mask: &Array2<bool>) -> f64 {
+        dice_of_iou(self.iou_best(mask))
+    }
+}
+
+/// The Dice coefficient of two sets by their intersection over union.
+pub fn dice_of_iou(iou: f64) -> f64 {
+    2.0 * iou / (1.0 + iou)
 }
 
 fn count(mask: &Array2<bool>) -> usize {
@@ -180,8 +215,11 @@ mod tests {
         // Half of the way from 1 to 9 is 5: two pixels, one of them on the object.
         assert_eq!(iou_at(&map, &mask, 0.5), 1.0 / 3.0);
         assert_eq!(iou_at(&map, &mask, 0.0), 2.0 / 6.0);
+        assert_eq!(dice_at(&map, &mask, 0.5), 2.0 / 4.0);
+        assert_eq!(dice_at(&map, &mask, 0.0), 4.0 / 8.0);
         // The three hottest pixels hold both of the object's.
         assert_eq!(iou_best(&map, &mask), 2.0 / 3.0);
+        assert_eq!(dice_best(&map, &mask), 4.0 / 5.0);
     }
 
     #[test]
@@ -278,6 +316,29 @@ mod tests {
             let best = iou_best(&map, &mask);
             prop_assert!(best >= iou_at(&map, &mask, threshold));
             prop_assert!(best >= area(&mask));
+        }
+
+        /// By precision and recall, whose harmonic mean it is, and at every threshold that there is.
+        #[test]
+        fn dice_is_the_harmonic_mean_of_precision_and_recall((map, mask) in map_and_mask()) {
+            let object = count(&mask) as f64;
+            // From 0 to 8: a threshold times the range is exact.
+            let mut map = map.mapv(|value| value.min(8.0));
+            (map[[0, 0]], map[[0, 1]]) = (0.0, 8.0);
+            let mut best = 0.0f64;
+            for &level in &map {
+                let hot = map.mapv(|value| value >= level);
+                let both = hot.iter().zip(&mask).filter(|(hot, on)| **hot && **on).count() as f64;
+                let (precision, recall) = (both / count(&hot) as f64, both / object);
+                let dice = match both > 0.0 {
+                    true => 2.0 / (1.0 / precision + 1.0 / recall),
+                    false => 0.0,
+                };
+                best = best.max(dice);
+                let found = dice_at(&map, &mask, level / 8.0);
+                prop_assert!((found - dice).abs() < 1e-12, "{} and {}", found, dice);
+            }
+            prop_assert!((dice_best(&map, &mask) - best).abs() < 1e-12);
         }
     }
 }

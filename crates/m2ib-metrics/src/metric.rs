@@ -70,6 +70,10 @@ pub enum Metric {
     Iou,
     /// [`iou_best`](crate::localisation::iou_best), 0..1. Needs a mask.
     IouBest,
+    /// [`dice_at`](crate::localisation::dice_at) ½, 0..1. Needs a mask.
+    Dice,
+    /// [`dice_best`](crate::localisation::dice_best), 0..1. Needs a mask.
+    DiceBest,
     /// [`image_sensitivity`](super::image_sensitivity), 0 and up.
     ImageSensitivity,
     /// [`image_infidelity`](super::image_infidelity), 0..4.
@@ -134,7 +138,7 @@ impl Metric {
     ];
 
     /// All, in the order of tables.
-    pub const ALL: [Self; 36] = [
+    pub const ALL: [Self; 38] = [
         Self::ImageDrop,
         Self::ImageIncrease,
         Self::ImageAverageDrop,
@@ -149,6 +153,8 @@ impl Metric {
         Self::OtherEnergy,
         Self::Iou,
         Self::IouBest,
+        Self::Dice,
+        Self::DiceBest,
         Self::ImageSensitivity,
         Self::ImageInfidelity,
         Self::ImageParameters,
@@ -230,6 +236,8 @@ impl Metric {
                 | Self::OtherEnergy
                 | Self::Iou
                 | Self::IouBest
+                | Self::Dice
+                | Self::DiceBest
         )
     }
 
@@ -281,6 +289,8 @@ impl Metric {
             Self::OtherEnergy => ("other_energy", "other's energy", Lower),
             Self::Iou => ("iou", "IoU at 0.5", Higher),
             Self::IouBest => ("iou_best", "best IoU", Higher),
+            Self::Dice => ("dice", "Dice at 0.5", Higher),
+            Self::DiceBest => ("dice_best", "best Dice", Higher),
             Self::ImageSensitivity => ("image_sensitivity", "sensitivity", Lower),
             Self::ImageInfidelity => ("image_infidelity", "infidelity × 10³", Lower),
             Self::ImageParameters => ("image_parameters", "random weights", Lower),

@@ -85,6 +85,23 @@ pub(crate) fn bytes<'py>(
     .array(py)
 }
 
+/// An array of booleans, a byte each, 0 or 1.
+pub(crate) fn booleans<'py>(
+    py: Python<'py>,
+    mut values: Vec<u8>,
+    shape: &[usize],
+) -> PyResult<Bound<'py, PyAny>> {
+    check(values.len(), shape)?;
+    let address = values.as_mut_ptr() as usize;
+    Numbers {
+        _values: Values::Bytes(values),
+        address,
+        shape: shape.to_vec(),
+        kind: "|b1",
+    }
+    .array(py)
+}
+
 /// A map, `[rows, columns]`.
 pub(crate) fn map<'py>(py: Python<'py>, map: Array2<f32>) -> PyResult<Bound<'py, PyAny>> {
     let shape = [map.nrows(), map.ncols()];

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use m2ib::image::{DynamicImage, RgbImage, imageops};
+use m2ib::image::{RgbImage, imageops};
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
@@ -24,7 +24,7 @@ const HEIGHT: u32 = 720;
 pub(crate) struct Attribution {
     inner: Arc<m2ib::Attribution>,
     /// The picture, where it is kept.
-    image: Option<Arc<DynamicImage>>,
+    image: Option<Arc<m2ib::Picture>>,
     /// The file that it came from, which nothing is written over.
     source: Option<PathBuf>,
 }
@@ -32,7 +32,7 @@ pub(crate) struct Attribution {
 impl Attribution {
     pub(crate) fn new(
         inner: m2ib::Attribution,
-        image: Option<Arc<DynamicImage>>,
+        image: Option<Arc<m2ib::Picture>>,
         source: Option<PathBuf>,
     ) -> Self {
         Self {
@@ -85,6 +85,12 @@ impl Attribution {
     #[getter]
     fn words<'py>(&self, py: Python<'py>) -> PyResult<Vec<Bound<'py, PyAny>>> {
         self.text().words(py)
+    }
+
+    /// The words with the largest saliency, the largest first.
+    #[pyo3(signature = (count = 3))]
+    fn top_words<'py>(&self, py: Python<'py>, count: usize) -> PyResult<Vec<Bound<'py, PyAny>>> {
+        self.text().top_words(py, count)
     }
 
     /// Cosine similarity of the two embeddings, nothing masked.
@@ -181,13 +187,13 @@ impl Attribution {
 
     /// Writes a file, whole or not at all, of the kind that its ending says: .png (the heat map over the
     /// image, the words beneath), .html (one self-contained page), .json (all numbers), .npy (saliency,
-    /// [rows, columns]) or .npz (saliency, tokens, words and more).
+    /// [rows, columns]) or .npz (saliency, heat map, tokens, words and more).
     ///
     /// Args:
     ///     path: The file; never the picture that was explained.
     ///     image: The picture, where it was not kept.
     ///     opacity: How much the heat map covers the picture, 0 to 1. This and the next are for .png.
-    ///     color_map: "turbo", "viridis", "inferno", "magma" or "plasma".
+    ///     color_map: "turbo", "viridis", "inferno", "magma", "plasma" or "gray".
     ///     boxes: Draws boxes around what is hotter than this, 0 to 1.
     #[pyo3(signature = (path, *, image = None, opacity = 0.55, color_map = "turbo", boxes = None))]
     fn save(
@@ -214,8 +220,10 @@ impl Attribution {
                     .into_bytes()
             }
             "json" => py.detach(|| self.json(true))?.into_bytes(),
-            "npy" => self.in_numpy(py, "npy")?,
-            "npz" => self.in_numpy(py, "npz")?,
+            "npy" => m2ib::npy(&self.inner).map_err(Failure::from)?,
+            "npz" => py
+                .detach(|| m2ib::npz(&self.inner))
+                .map_err(Failure::from)?,
             _ => return Err(save::unknown(&path).into()),
         };
         Ok(py.detach(|| save::write(&path, &bytes))?)
@@ -226,7 +234,7 @@ impl Attribution {
     /// Args:
     ///     image: The picture, where it was not kept.
     ///     opacity: How much the heat map covers the picture, 0 to 1.
-    ///     color_map: "turbo", "viridis", "inferno", "magma" or "plasma".
+    ///     color_map: "turbo", "viridis", "inferno", "magma", "plasma" or "gray".
     ///     boxes: Draws boxes around what is hotter than this, 0 to 1.
     ///     words: Writes the caption's words beneath, shaded; small pictures are enlarged.
     ///
@@ -300,13 +308,6 @@ impl Attribution {
         let restore = py.import("m2ib._results")?.getattr("restore")?;
         let json = self.json(false)?;
         Ok((restore, PyTuple::new(py, [json])?))
-    }
-}
-
-impl Attribution {
-    fn in_numpy(&self, py: Python<'_>, kind: &str) -> PyResult<Vec<u8>> {
-        let attribution = Self::new((*self.inner).clone(), None, None);
-        call(py, "_results", kind, (attribution,))?.extract()
     }
 }
 

@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use m2ib::image::DynamicImage;
 use pyo3::prelude::*;
 
 use crate::array;
@@ -16,7 +15,7 @@ use crate::failure::{Failure, Kind};
 pub(crate) struct EncodedImage {
     pub(crate) inner: Arc<m2ib::EncodedImage>,
     /// The picture, where it is kept.
-    pub(crate) picture: Option<Arc<DynamicImage>>,
+    pub(crate) picture: Option<Arc<m2ib::Picture>>,
     pub(crate) source: Option<PathBuf>,
 }
 

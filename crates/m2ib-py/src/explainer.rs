@@ -76,65 +76,77 @@ impl Shared {
 }
 
 /// A model that is about to be loaded.
-enum Model {
+struct Model {
+    origin: Origin,
+    device: Option<String>,
+    precision: String,
+    input_size: Option<usize>,
+}
+
+enum Origin {
     Emoji,
     Folder(PathBuf),
     Hub(String),
 }
 
 impl Model {
-    fn load(&self, device: Option<&str>, precision: &str) -> Result<DualEncoder, Failure> {
-        let device = match device {
+    fn load(&self, bank: Option<&[String]>) -> Result<DualEncoder, Failure> {
+        let device = match &self.device {
             Some(name) => name.parse::<DeviceChoice>()?.device()?,
             None => Backend::preferred()?.device()?,
         };
-        let files = match self {
-            Self::Emoji => None,
-            Self::Folder(folder) => Some(ModelFiles::in_folder(folder)?),
-            Self::Hub(id) => {
+        let files = match &self.origin {
+            Origin::Emoji => None,
+            Origin::Folder(folder) => Some(ModelFiles::in_folder(folder)?),
+            Origin::Hub(id) => {
                 let options = m2ib::hub::HubOptions::from_env();
                 Some(m2ib::hub::fetch(id, &options, None)?)
             }
         };
-        let precision = precision.parse()?;
+        let precision = self.precision.parse()?;
         Lanes::new(1, threads())?.together(|| {
             let mut model = match files {
                 Some(files) => DualEncoder::from_files(&files, &device)?,
                 None => m2ib::emoji::pretrained(&device)?,
             };
+            if let Some(side) = self.input_size {
+                let resized = model.with_input_size(side).map_err(Failure::from);
+                model = resized.map_err(|failure| Failure {
+                    kind: crate::failure::Kind::Settings,
+                    ..failure.about("input_size")
+                })?;
+            }
             model.set_precision(precision)?;
-            Ok(model)
+            match bank {
+                Some(captions) => with_bank(&model, captions),
+                None => Ok(model),
+            }
         })
     }
 
     /// The statistics that come with it.
     fn statistics(&self) -> Result<Option<m2ib::Calibration>, Failure> {
-        Ok(match self {
-            Self::Emoji => Some(m2ib::emoji::calibration()?),
-            Self::Folder(folder) => {
+        Ok(match &self.origin {
+            // They are of the size that it was trained at.
+            _ if self.input_size.is_some() => None,
+            Origin::Emoji => Some(m2ib::emoji::calibration()?),
+            Origin::Folder(folder) => {
                 let beside = folder.join(BESIDE);
                 match beside.is_file() {
                     true => Some(m2ib::Calibration::load(beside)?),
                     false => None,
                 }
             }
-            Self::Hub(_) => None,
+            Origin::Hub(_) => None,
         })
     }
 }
 
 impl Explainer {
-    fn load(
-        py: Python<'_>,
-        model: Model,
-        device: Option<String>,
-        precision: &str,
-        settings: Option<&Bound<'_, PyDict>>,
-    ) -> PyResult<Self> {
-        let precision = precision.to_owned();
+    fn load(py: Python<'_>, model: Model, settings: Option<&Bound<'_, PyDict>>) -> PyResult<Self> {
         let recipe = Recipe::default().with(settings)?;
         let shared = run(py, recipe.threads, move || {
-            let loaded = model.load(device.as_deref(), &precision)?;
+            let loaded = model.load(recipe.bank.as_deref().map(Vec::as_slice))?;
             let calibration = recipe.statistics.find(|| model.statistics())?;
             Shared::new(loaded, recipe, calibration)
         })?;
@@ -179,6 +191,26 @@ impl Explainer {
     }
 }
 
+impl Explainer {
+    /// An image and a caption, encoded already or now.
+    fn encoded(
+        &self,
+        py: Python<'_>,
+        image: &Bound<'_, PyAny>,
+        text: &Bound<'_, PyAny>,
+    ) -> PyResult<(Arc<m2ib::EncodedImage>, Arc<m2ib::EncodedText>)> {
+        let image = match image.cast::<EncodedImage>() {
+            Ok(encoded) => encoded.get().inner.clone(),
+            Err(_) => self.encode_image(py, image, false)?.inner,
+        };
+        let text = match text.cast::<EncodedText>() {
+            Ok(encoded) => encoded.get().inner.clone(),
+            Err(_) => self.encode_text(py, text)?.inner,
+        };
+        Ok((image, text))
+    }
+}
+
 #[pymethods]
 impl Explainer {
     /// The embedded model: a small CLIP of drawn emoji, for trying things out.
@@ -186,16 +218,25 @@ impl Explainer {
     /// Args:
     ///     device: What computes, as ``m2ib.devices()`` names it; the first of them unless given.
     ///     precision: Number format of the model's matrices: "f32", "f16" or "bf16".
+    ///     input_size: Pixels of square images that the model is made to take, a multiple of its patches',
+    ///         with the positions that it learnt resized.
     ///     **settings: See ``m2ib.Settings``.
     #[staticmethod]
-    #[pyo3(signature = (*, device = None, precision = "f32", **settings))]
+    #[pyo3(signature = (*, device = None, precision = "f32", input_size = None, **settings))]
     fn emoji(
         py: Python<'_>,
         device: Option<String>,
         precision: &str,
+        input_size: Option<usize>,
         settings: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<Self> {
-        Self::load(py, Model::Emoji, device, precision, settings)
+        let model = Model {
+            origin: Origin::Emoji,
+            device,
+            precision: precision.into(),
+            input_size,
+        };
+        Self::load(py, model, settings)
     }
 
     /// A model in a folder, in Hugging Face's layout or open_clip's.
@@ -204,17 +245,26 @@ impl Explainer {
     ///     folder: With config.json, model.safetensors, tokenizer.json and preprocessor_config.json.
     ///     device: What computes, as ``m2ib.devices()`` names it; the first of them unless given.
     ///     precision: Number format of the model's matrices: "f32", "f16" or "bf16".
+    ///     input_size: Pixels of square images that the model is made to take, a multiple of its patches',
+    ///         with the positions that it learnt resized.
     ///     **settings: See ``m2ib.Settings``.
     #[staticmethod]
-    #[pyo3(signature = (folder, *, device = None, precision = "f32", **settings))]
+    #[pyo3(signature = (folder, *, device = None, precision = "f32", input_size = None, **settings))]
     fn from_folder(
         py: Python<'_>,
         folder: PathBuf,
         device: Option<String>,
         precision: &str,
+        input_size: Option<usize>,
         settings: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<Self> {
-        Self::load(py, Model::Folder(folder), device, precision, settings)
+        let model = Model {
+            origin: Origin::Folder(folder),
+            device,
+            precision: precision.into(),
+            input_size,
+        };
+        Self::load(py, model, settings)
     }
 
     /// A model of the Hugging Face hub, from the cache if it is there, or in a folder.
@@ -226,21 +276,30 @@ impl Explainer {
     ///     id_or_folder: "owner/name" or "owner/name@revision", or a folder.
     ///     device: What computes, as ``m2ib.devices()`` names it; the first of them unless given.
     ///     precision: Number format of the model's matrices: "f32", "f16" or "bf16".
+    ///     input_size: Pixels of square images that the model is made to take, a multiple of its patches',
+    ///         with the positions that it learnt resized.
     ///     **settings: See ``m2ib.Settings``.
     #[staticmethod]
-    #[pyo3(signature = (id_or_folder, *, device = None, precision = "f32", **settings))]
+    #[pyo3(signature = (id_or_folder, *, device = None, precision = "f32", input_size = None, **settings))]
     fn from_pretrained(
         py: Python<'_>,
         id_or_folder: PathBuf,
         device: Option<String>,
         precision: &str,
+        input_size: Option<usize>,
         settings: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<Self> {
-        let model = match id_or_folder.to_str() {
-            Some(id) if !id_or_folder.exists() && is_id(id) => Model::Hub(id.into()),
-            _ => Model::Folder(id_or_folder),
+        let origin = match id_or_folder.to_str() {
+            Some(id) if !id_or_folder.exists() && is_id(id) => Origin::Hub(id.into()),
+            _ => Origin::Folder(id_or_folder),
         };
-        Self::load(py, model, device, precision, settings)
+        let model = Model {
+            origin,
+            device,
+            precision: precision.into(),
+            input_size,
+        };
+        Self::load(py, model, settings)
     }
 
     /// An explainer of the same model, whose weights are shared, with some settings changed.
@@ -252,9 +311,13 @@ impl Explainer {
         py: Python<'_>,
         settings: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<Self> {
-        let changes_statistics = match settings {
-            Some(settings) => settings.contains("calibration")?,
-            None => false,
+        let (changes_statistics, changes_bank) = match settings {
+            Some(settings) => {
+                let bank = settings.get_item("bank")?;
+                let given = bank.is_some_and(|bank| !bank.is_none());
+                (settings.contains("calibration")?, given)
+            }
+            None => (false, false),
         };
         let recipe = self.shared.recipe.clone().with(settings)?;
         let shared = self.shared.clone();
@@ -266,7 +329,11 @@ impl Explainer {
                 })?,
                 false => shared.calibration.clone(),
             };
-            Shared::new(shared.model.clone(), recipe, calibration)
+            let model = match &recipe.bank {
+                Some(captions) if changes_bank => with_bank(&shared.model, captions)?,
+                _ => shared.model.clone(),
+            };
+            Shared::new(model, recipe, calibration)
         })?;
         let shared = Arc::new(shared);
         Ok(Self { shared })
@@ -388,17 +455,26 @@ impl Explainer {
         image: &Bound<'_, PyAny>,
         text: &Bound<'_, PyAny>,
     ) -> PyResult<f32> {
-        let image = match image.cast::<EncodedImage>() {
-            Ok(encoded) => encoded.get().inner.clone(),
-            Err(_) => self.encode_image(py, image, false)?.inner,
-        };
-        let text = match text.cast::<EncodedText>() {
-            Ok(encoded) => encoded.get().inner.clone(),
-            Err(_) => self.encode_text(py, text)?.inner,
-        };
+        let (image, text) = self.encoded(py, image, text)?;
         let shared = self.shared.clone();
         run(py, self.shared.recipe.threads, move || {
             Ok(shared.inner.similarity(&image, &text)?)
+        })
+    }
+
+    /// The caption's place, from 1, by its similarity to the image, and among how many: those of ``bank``
+    /// or else captions of all kinds of things, itself included. None where there is no other.
+    fn rank(
+        &self,
+        py: Python<'_>,
+        image: &Bound<'_, PyAny>,
+        text: &Bound<'_, PyAny>,
+    ) -> PyResult<Option<(usize, usize)>> {
+        let (image, text) = self.encoded(py, image, text)?;
+        let shared = self.shared.clone();
+        run(py, self.shared.recipe.threads, move || {
+            let (rank, _) = shared.inner.rank(&image, &text)?;
+            Ok(rank.map(|rank| (rank.place(), rank.of())))
         })
     }
 
@@ -476,6 +552,12 @@ impl Explainer {
             provenance.model, provenance.method
         )
     }
+}
+
+/// A model whose similarities are ranked among these captions.
+fn with_bank(model: &DualEncoder, captions: &[String]) -> Result<DualEncoder, Failure> {
+    let model = model.with_bank(captions).map_err(Failure::from);
+    model.map_err(|failure| failure.about("bank"))
 }
 
 /// A caption.

@@ -19,6 +19,7 @@ mod picture;
 mod python;
 mod run;
 mod save;
+mod segments;
 mod settings;
 mod sides;
 
@@ -60,6 +61,8 @@ mod _m2ib {
     use crate::main;
     #[pymodule_export]
     use crate::picture::read_image;
+    #[pymodule_export]
+    use crate::segments::Segments;
     #[pymodule_export]
     use crate::sides::{ImageAttribution, TextAttribution};
 

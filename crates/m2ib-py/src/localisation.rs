@@ -46,6 +46,8 @@ pub(crate) fn localise(
             "energy" => metrics::energy(&map, &mask),
             "iou" => metrics::iou_at(&map, &mask, parameter as f32),
             "best_iou" => metrics::iou_best(&map, &mask),
+            "dice" => metrics::dice_at(&map, &mask, parameter as f32),
+            "best_dice" => metrics::dice_best(&map, &mask),
             "area" => metrics::area(&mask),
             other => return Err(PyValueError::new_err(format!("no metric {other}"))),
         })

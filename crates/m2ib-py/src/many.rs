@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use m2ib::Backend;
-use m2ib::image::DynamicImage;
 use m2ib_methods::Subject;
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PyString, PyTuple};
@@ -99,9 +98,9 @@ enum Key {
 
 /// An image on its way.
 enum Ready {
-    Encoded(Box<m2ib::EncodedImage>, Option<Arc<DynamicImage>>),
+    Encoded(Box<m2ib::EncodedImage>, Option<Arc<m2ib::Picture>>),
     /// For methods that want more than its encoding.
-    Open(Arc<DynamicImage>),
+    Open(Arc<m2ib::Picture>),
 }
 
 type Images = HashMap<Key, Result<Arc<Ready>, Failure>>;
@@ -216,7 +215,7 @@ pub(crate) fn attribute<'py>(
 }
 
 impl Ready {
-    fn picture(&self) -> Option<Arc<DynamicImage>> {
+    fn picture(&self) -> Option<Arc<m2ib::Picture>> {
         match self {
             Self::Encoded(_, picture) => picture.clone(),
             Self::Open(picture) => Some(picture.clone()),

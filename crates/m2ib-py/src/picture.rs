@@ -55,11 +55,11 @@ impl Picture {
     }
 
     /// Its pixels.
-    pub(crate) fn open(self) -> Result<DynamicImage, Failure> {
+    pub(crate) fn open(self) -> Result<m2ib::Picture, Failure> {
         Ok(match self {
             Self::Path(path) => m2ib::open_image(path)?,
             Self::Bytes(bytes) => m2ib::decode_image(&bytes, "the image")?,
-            Self::Pixels(image) => image,
+            Self::Pixels(image) => image.into(),
         })
     }
 }
@@ -115,7 +115,7 @@ pub(crate) fn read_image<'py>(
 /// The picture that something is to be drawn on, given or kept.
 pub(crate) fn given_or(
     image: Option<&Bound<'_, PyAny>>,
-    kept: impl FnOnce() -> Option<std::sync::Arc<DynamicImage>>,
+    kept: impl FnOnce() -> Option<std::sync::Arc<m2ib::Picture>>,
 ) -> PyResult<Source> {
     match (image, kept()) {
         (Some(image), _) => Ok(Source::Given(Picture::of(image)?)),
@@ -131,11 +131,11 @@ pub(crate) fn given_or(
 /// Where pixels come from.
 pub(crate) enum Source {
     Given(Picture),
-    Kept(std::sync::Arc<DynamicImage>),
+    Kept(std::sync::Arc<m2ib::Picture>),
 }
 
 impl Source {
-    pub(crate) fn open(self) -> Result<std::sync::Arc<DynamicImage>, Failure> {
+    pub(crate) fn open(self) -> Result<std::sync::Arc<m2ib::Picture>, Failure> {
         match self {
             Self::Given(picture) => Ok(picture.open()?.into()),
             Self::Kept(image) => Ok(image),

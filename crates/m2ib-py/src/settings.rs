@@ -7,7 +7,6 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use m2ib::clip_input::{self, Adjustment};
-use m2ib::image::DynamicImage;
 use m2ib::{Calibration, Config, DualEncoder, Explainer, Modality, Noise, Overrides, Preset};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString, PyTuple};
@@ -17,9 +16,9 @@ use crate::failure::{Failure, Kind};
 use crate::picture::Picture;
 
 /// All but those of a side.
-const NAMES: &str = "preset, seed, threads, calibration, config, image, text, layer_image, layer_text, beta, gamma, gates, start, sigma, sampling, learning_rate, steps, samples, quantity, shifts, window, background";
+const NAMES: &str = "preset, seed, threads, bank, calibration, config, image, text, layer_image, layer_text, beta, gamma, gates, start, sigma, noise, sampling, learning_rate, steps, samples, quantity, shifts, window, background";
 /// Those of a side.
-const OF_A_SIDE: &str = "layer, beta, gamma, gates, start, sigma, sampling, learning_rate, steps, samples, quantity, shifts";
+const OF_A_SIDE: &str = "layer, beta, gamma, gates, start, sigma, noise, sampling, learning_rate, steps, samples, quantity, shifts";
 
 /// What an explainer is made by, but for its model.
 #[derive(Debug, Clone, Default)]
@@ -31,6 +30,8 @@ pub(crate) struct Recipe {
     pub(crate) adjustment: Adjustment,
     pub(crate) threads: Option<NonZeroUsize>,
     pub(crate) statistics: Statistics,
+    /// Captions that similarities are ranked among; ours if there are none.
+    pub(crate) bank: Option<Arc<Vec<String>>>,
 }
 
 /// Where matched noise has its feature statistics from.
@@ -71,6 +72,7 @@ impl Recipe {
                 }
                 "window" => self.adjustment.window = Some(of_pictures(&value)?),
                 "background" => self.adjustment.background = Some(of_pictures(&value)?),
+                "bank" => self.bank = Some(Arc::new(captions(&value)?)),
                 "calibration" => self.statistics = Statistics::of(&value)?,
                 "config" => {
                     config = Some(Config::load(path(&name, &value)?).map_err(Failure::from)?)
@@ -108,7 +110,7 @@ impl Recipe {
     }
 
     /// A picture as the explainer has it.
-    pub(crate) fn open(&self, picture: Picture) -> Result<DynamicImage, Failure> {
+    pub(crate) fn open(&self, picture: Picture) -> Result<m2ib::Picture, Failure> {
         Ok(self.adjustment.apply(picture.open()?))
     }
 
@@ -180,9 +182,18 @@ fn set(
         "gamma" => overrides.gamma = Some(number(name, value, NUMBER)?),
         "gates" => overrides.gates = Some(named(name, value)?),
         "start" => overrides.start = Some(number(name, value, NUMBER)?),
+        "sigma" | "noise" if overrides.noise.is_some() => {
+            let expected = "\"sigma\" or \"noise\" alone: both say what the noise is";
+            return Err(wrong(name, value, expected).into());
+        }
         "sigma" => {
             let sigma = number(name, value, NUMBER)?;
             overrides.noise = Some(Noise::Isotropic { sigma });
+        }
+        "noise" if value.str()?.to_str()? == "matched" => overrides.noise = Some(Noise::Matched),
+        "noise" => {
+            let expected = "\"matched\"; sigma sets isotropic noise";
+            return Err(wrong(name, value, expected).into());
         }
         "sampling" => overrides.sampling = Some(named(name, value)?),
         "learning_rate" => overrides.learning_rate = Some(number(name, value, NUMBER)?),
@@ -215,6 +226,33 @@ fn side(name: &str, value: &Bound<'_, PyAny>) -> PyResult<Overrides> {
         }
     }
     Ok(overrides)
+}
+
+/// Captions of a list, or of a file, one a line.
+fn captions(value: &Bound<'_, PyAny>) -> PyResult<Vec<String>> {
+    /// As the program has it: all of them go through the text tower before a pair is explained.
+    const MOST: usize = 100_000;
+    const BYTES: u64 = 64 << 20;
+    let captions = match value.extract::<PathBuf>() {
+        Ok(file) => m2ib_files::read_lines(&file, BYTES).map_err(|error| {
+            let about = format!("bank: cannot read {}: {error}", file.display());
+            Failure::new(Kind::File, about)
+        })?,
+        Err(_) => value.extract::<Vec<String>>().map_err(|_| {
+            wrong(
+                "bank",
+                value,
+                "a list of captions, or a file with one a line",
+            )
+        })?,
+    };
+    match captions.len() {
+        1..=MOST => Ok(captions),
+        found => {
+            let about = format!("bank has {found} captions, expected 1 to {MOST}");
+            Err(Failure::new(Kind::Settings, about).into())
+        }
+    }
 }
 
 /// What says itself what it expects.

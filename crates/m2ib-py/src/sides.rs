@@ -3,11 +3,13 @@
 use std::sync::Arc;
 
 use m2ib::clip_input::{Role, View};
-use m2ib::{RoleScore, Unit};
+use m2ib::{RoleScore, Unit, WordScore};
 use pyo3::prelude::*;
 
 use crate::array;
+use crate::failure::Failure;
 use crate::python::{call, name_of};
+use crate::segments::{self, Given, Segments};
 
 /// A role with its saliency.
 type Scored = (&'static str, f32);
@@ -119,6 +121,49 @@ impl ImageAttribution {
         array::map(py, map.values)
     }
 
+    /// The map alone as a picture of the original's size.
+    ///
+    /// Args:
+    ///     color_map: "turbo", "viridis", "inferno", "magma", "plasma" or "gray", whose levels are the
+    ///         map's numbers.
+    ///
+    /// Returns:
+    ///     Red, green, blue and opacity: uint8, [height, width, 4]; transparent where the model saw
+    ///     nothing.
+    #[pyo3(signature = (color_map = "turbo"))]
+    fn heat_picture<'py>(&self, py: Python<'py>, color_map: &str) -> PyResult<Bound<'py, PyAny>> {
+        let color_map = color_map.parse().map_err(Failure::from)?;
+        let picture = py.detach(|| m2ib::draw::heat_picture(self.inner(), color_map));
+        let shape = [picture.height() as usize, picture.width() as usize, 4];
+        array::bytes(py, picture.into_raw(), &shape)
+    }
+
+    /// Cuts the map into a mask and its connected regions, in pixels of the picture.
+    ///
+    /// Args:
+    ///     threshold: A number from 0 to 1, "otsu" (or "kmeans"), or "mass:" with the share of the map
+    ///         that is to be inside, as in "mass:0.5".
+    ///     regions: How many regions are kept, the largest; all if None.
+    ///     least_region: Regions with less than this share of the largest one's pixels are left out.
+    ///     points: Points in each region: the hottest pixel, then such as lie well inside.
+    ///     background_points: Points outside of all regions.
+    #[pyo3(signature = (threshold = Given::Name("otsu".into()), *, regions = None, least_region = 0.01,
+        points = 1, background_points = 0))]
+    fn segment(
+        &self,
+        py: Python<'_>,
+        threshold: Given,
+        regions: Option<usize>,
+        least_region: f32,
+        points: usize,
+        background_points: usize,
+    ) -> PyResult<Segments> {
+        let segmenter =
+            segments::segmenter(&threshold, regions, least_region, points, background_points)?;
+        let whole = self.whole.clone();
+        Ok(py.detach(|| Segments::cut(&segmenter, whole)))
+    }
+
     /// The map over the model's input, 0..1: float32, [height, width] of ``input_size``.
     fn input_heat_map<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         let map = py.detach(|| self.inner().input_heat_map());
@@ -145,6 +190,22 @@ pub(crate) struct TextAttribution {
 impl TextAttribution {
     fn inner(&self) -> &m2ib::TextAttribution {
         &self.whole.text
+    }
+
+    fn given<'py>(
+        &self,
+        py: Python<'py>,
+        words: Vec<WordScore>,
+    ) -> PyResult<Vec<Bound<'py, PyAny>>> {
+        let unit = self.unit();
+        let words = words.into_iter();
+        words
+            .map(|word| {
+                let span = self.span(&word.span);
+                let parts = (word.text, word.saliency, &unit, word.score, span);
+                call(py, "_results", "Word", parts)
+            })
+            .collect()
     }
 
     /// A place in characters, as Python counts.
@@ -180,15 +241,17 @@ impl TextAttribution {
     /// The words, in the caption's order.
     #[getter]
     pub(crate) fn words<'py>(&self, py: Python<'py>) -> PyResult<Vec<Bound<'py, PyAny>>> {
-        let unit = self.unit();
-        let words = self.inner().words().into_iter();
-        words
-            .map(|word| {
-                let span = self.span(&word.span);
-                let parts = (word.text, word.saliency, &unit, word.score, span);
-                call(py, "_results", "Word", parts)
-            })
-            .collect()
+        self.given(py, self.inner().words())
+    }
+
+    /// The words with the largest saliency, the largest first.
+    #[pyo3(signature = (count = 3))]
+    pub(crate) fn top_words<'py>(
+        &self,
+        py: Python<'py>,
+        count: usize,
+    ) -> PyResult<Vec<Bound<'py, PyAny>>> {
+        self.given(py, self.inner().top_words(count))
     }
 
     /// The tokens, in the caption's order.

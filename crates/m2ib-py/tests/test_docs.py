@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-DOCS = Path(__file__).parents[3] / "docs" / "python.md"
+FOLDER = Path(__file__).parents[3] / "docs"
+DOCS = FOLDER / "python.md"
 
 
 def test_the_documents_examples_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -20,3 +21,16 @@ def test_the_documents_examples_run(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     for block in blocks:
         exec(block, names)
     assert {file.name for file in tmp_path.iterdir()} == {"hedgehog.html", "hedgehog.json", "hedgehog.png"}
+
+
+def test_the_page_on_segmentation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = FOLDER / "segmentation.md"
+    if not page.is_file():
+        pytest.skip("the tests are somewhere else")
+    first, *others = re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL)
+    monkeypatch.chdir(tmp_path)
+    exec(first, {})
+    assert [file.name for file in tmp_path.iterdir()] == ["hedgehog.mask.png"]
+    # What needs SAM or pycocotools is at least Python.
+    for block in others:
+        compile(block, "segmentation.md", "exec")

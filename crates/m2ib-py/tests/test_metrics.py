@@ -30,6 +30,13 @@ def test_of_a_mask_against_numpy() -> None:
         assert metrics.iou(map, mask, 0.6) == pytest.approx(iou(0.6))
         assert metrics.best_iou(map, mask) == pytest.approx(max(iou(level) for level in scaled.ravel()))
 
+        def dice(level: float) -> float:
+            hot = scaled >= level
+            return float(2 * (hot & mask).sum() / (hot.sum() + mask.sum()))
+
+        assert metrics.dice(map, mask, 0.6) == pytest.approx(dice(0.6))
+        assert metrics.best_dice(map, mask) == pytest.approx(max(dice(level) for level in scaled.ravel()))
+
 
 def test_tolerance_and_dilation() -> None:
     mask = np.zeros((9, 9), bool)
@@ -107,7 +114,7 @@ def test_what_the_model_does(
     ],
 )
 def test_arrays_that_make_no_sense(map: Any, mask: Any, said: str) -> None:
-    for metric in (metrics.pointing, metrics.energy, metrics.iou, metrics.best_iou):
+    for metric in (metrics.pointing, metrics.energy, metrics.iou, metrics.best_iou, metrics.dice, metrics.best_dice):
         with pytest.raises(m2ib.MetricError) as caught:
             metric(map, mask)
         assert said in str(caught.value)
@@ -119,6 +126,8 @@ def test_arguments_that_make_no_sense(explainer: m2ib.Explainer, attribution: m2
         metrics.pointing(attribution, np.ones((5, 5), bool))
     with pytest.raises(m2ib.MetricError, match="threshold is 2"):
         metrics.iou(attribution, mask, 2)
+    with pytest.raises(m2ib.MetricError, match="threshold is nan"):
+        metrics.dice(attribution, mask, float("nan"))
     with pytest.raises(m2ib.MetricError, match="tolerance is -1"):
         metrics.pointing(attribution, mask, tolerance=-1)
     with pytest.raises(m2ib.MetricError, match="expected one shape"):

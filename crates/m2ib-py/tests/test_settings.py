@@ -43,6 +43,9 @@ def test_settings_reach_the_method(explainer: m2ib.Explainer) -> None:
     assert again.provenance["seed"] == 11
     noisy = explainer.with_settings(sigma=0.5).settings["text"]["noise"]
     assert noisy == {"isotropic": {"sigma": 0.5}}
+    matched = explainer.with_settings(sigma=0.5).with_settings(noise="matched", text={"sigma": 2})
+    assert matched.settings["image"]["noise"] == "matched"
+    assert matched.settings["text"]["noise"] == {"isotropic": {"sigma": 2.0}}
     quarter: Any = np.float32(0.25)
     assert explainer.with_settings(beta=quarter).settings["image"]["beta"] == 0.25
 
@@ -83,6 +86,11 @@ def test_settings_of_a_file(tmp_path: Path, explainer: m2ib.Explainer) -> None:
         ({"config": 3}, "config is 3, expected a path"),
         ({"quantity": "bits"}, '"bits" is no quantity'),
         ({"preset": "released", "sigma": 0}, "sigma is 0"),
+        ({"noise": "white"}, "noise is 'white', expected \"matched\"; sigma sets isotropic noise"),
+        ({"sigma": 1, "noise": "matched"}, 'expected "sigma" or "noise" alone'),
+        ({"bank": []}, "bank has 0 captions, expected 1 to 100000"),
+        ({"bank": 7}, "bank is 7, expected a list of captions, or a file with one a line"),
+        ({"bank": ["a dog", 7]}, "expected a list of captions"),
     ],
 )
 def test_what_makes_no_sense_is_refused_in_a_sentence(
@@ -165,6 +173,47 @@ def test_a_folder_gives_the_embedded_models_numbers(
         found = loaded.attribute(scene.png, attribution.caption)
         assert np.array_equal(found.image.saliency, attribution.image.saliency)
         assert found.words == attribution.words
+
+
+def test_similarities_are_ranked_among_a_bank(tmp_path: Path, cheap: m2ib.Explainer) -> None:
+    scene = m2ib.scenes()[6]
+    bank = [f"a photo of a {name}" for name in ("piano", "maple leaf", "lock", "hedgehog")]
+    own = bank.pop()
+    ranked = cheap.with_settings(bank=bank)
+    above = sum(ranked.similarity(scene.png, other) >= ranked.similarity(scene.png, own) for other in bank)
+    made = ranked.attribute(scene.png, own)
+    # Its own caption is one of them.
+    assert made.rank == (above + 1, 4) == ranked.rank(scene.png, own)
+    assert ranked.attribute(scene.png, bank[0]).rank == (3, 3) == ranked.rank(scene.png, bank[0])
+    assert ranked.attribute(scene.png, own, method="centre").rank == made.rank
+    [of_many] = ranked.attribute_many([scene.png], own)
+    assert of_many.rank == made.rank
+    image, text = ranked.encode_image(scene.png), ranked.encode_text(own)
+    assert ranked.rank(image, text) == ranked.attribute_encoded(image, text).rank == made.rank
+    # It stays while other settings change, and nobody else's explanations change.
+    assert ranked.with_settings(seed=3).rank(scene.png, own) == made.rank
+    of_ours = cheap.rank(scene.png, own)
+    assert of_ours is not None and of_ours[1] > 200
+    assert made.similarity == cheap.similarity(scene.png, own)
+    file = tmp_path / "bank.txt"
+    file.write_text("\n".join(bank) + "\n\n")
+    for loaded in (m2ib.Explainer.emoji(bank=file), m2ib.Explainer.emoji(bank=bank)):
+        assert loaded.rank(scene.png, own) == made.rank
+    with pytest.raises(m2ib.FileError, match="bank: cannot read .*none.txt"):
+        cheap.with_settings(bank=str(tmp_path / "none.txt"))
+    with pytest.raises(m2ib.Error, match="bank: "):
+        cheap.with_settings(bank=["a dog", " "])
+
+
+def test_a_model_of_another_input_size(cheap: m2ib.Explainer) -> None:
+    scene = m2ib.scenes()[6]
+    large = m2ib.Explainer.emoji(preset="fast", steps=2, samples=2, input_size=144)
+    made = large.attribute(scene.png, "a photo of a hedgehog")
+    assert made.image.grid == (12, 12) and made.image.input_size == (144, 144)
+    assert large.identity != cheap.identity
+    for side in (100, 0):
+        with pytest.raises(m2ib.SettingsError, match=f"input_size: .*{side}"):
+            m2ib.Explainer.emoji(input_size=side)
 
 
 def test_calibrations(tmp_path: Path, explainer: m2ib.Explainer) -> None:

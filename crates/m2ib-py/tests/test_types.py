@@ -22,6 +22,9 @@ import m2ib
 from m2ib import metrics
 
 explainer = m2ib.Explainer.emoji(preset="fast", beta=(0.1, 10), image={"layer": 1}, threads=2)
+ranked: m2ib.Explainer = explainer.with_settings(bank=["a cat", "a dog"], noise="matched")
+place: tuple[int, int] | None = ranked.rank("dog.jpg", "a dog")
+large = m2ib.Explainer.from_folder("clip", input_size=448)
 attribution: m2ib.Attribution = explainer.attribute("dog.jpg", "a dog", method="grad-cam")
 map: npt.NDArray[np.float32] = attribution.image.saliency
 strongest: m2ib.Word = max(attribution.words, key=lambda word: word.saliency)
@@ -39,6 +42,9 @@ BAD = [
     "attribution.saliency",
     "attribution.words[0].score",
     'metrics.iou(map, map, "half")',
+    "metrics.dice(map)",
+    'm2ib.Explainer.emoji(noise="white")',
+    'm2ib.Explainer.emoji(input_size="large")',
 ]
 
 

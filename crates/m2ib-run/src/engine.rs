@@ -266,14 +266,24 @@ impl Engine {
 
 /// Rows and columns of a model's patches.
 fn grid(model: &DualEncoder) -> Result<[u32; 2]> {
-    let picture = DynamicImage::from(RgbImage::new(64, 64));
-    let pixels = model.processor().process(&picture);
-    let layout = model.image_layout(&pixels).map_err(m2ib::Error::Model)?;
-    let grid = layout.grid.ok_or_else(|| Error::Setting {
+    let of = |width, height| {
+        let picture = DynamicImage::from(RgbImage::new(width, height));
+        let pixels = model.processor().process(&picture);
+        let layout = model.image_layout(&pixels).map_err(m2ib::Error::Model)?;
+        Ok::<_, Error>(layout.grid)
+    };
+    let unfit = |expected: &str| Error::Setting {
         name: "--model",
         found: model.name().into(),
-        expected: "a model whose image tokens lie on a grid".into(),
-    })?;
+        expected: expected.into(),
+    };
+    let grid = of(64, 64)?.ok_or_else(|| unfit("a model whose image tokens lie on a grid"))?;
+    // A file's maps are columns of one width.
+    if of(64, 16).is_ok_and(|other| other != Some(grid)) {
+        return Err(unfit(
+            "a model whose images all have one grid, as this one's have with --input-size 256",
+        ));
+    }
     Ok(grid.map(|side| side as u32))
 }
 

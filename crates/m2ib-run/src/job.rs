@@ -30,6 +30,8 @@ pub struct Job<'a> {
     pub rows_per_file: u64,
     /// Where the data set is, for whoever shows its pictures.
     pub origin: Origin,
+    /// Whether rows of complete parts that failed are tried again.
+    pub retry_failed: bool,
 }
 
 /// How far a job is.
@@ -43,6 +45,36 @@ pub struct Progress {
     pub failed: u64,
     /// All that were asked for.
     pub of: u64,
+}
+
+/// Who is told how far a job is.
+pub(crate) struct Told<'a> {
+    progress: Mutex<Progress>,
+    told: &'a (dyn Fn(Progress) + Sync),
+}
+
+impl Told<'_> {
+    /// Rows that turn out to be done.
+    pub(crate) fn known(&self, rows: u64) {
+        self.tell(|progress| {
+            progress.done += rows;
+            progress.known += rows;
+        });
+    }
+
+    /// A row that is done now.
+    fn done(&self, failed: bool) {
+        self.tell(|progress| {
+            progress.done += 1;
+            progress.failed += u64::from(failed);
+        });
+    }
+
+    fn tell(&self, change: impl FnOnce(&mut Progress)) {
+        let mut progress = self.progress.lock().expect(UNBROKEN);
+        change(&mut progress);
+        (self.told)(*progress);
+    }
 }
 
 impl Job<'_> {
@@ -70,7 +102,8 @@ impl Job<'_> {
         })
     }
 
-    /// Explains what a folder does not have yet.
+    /// Explains what a folder does not have yet, and what failed if that is
+    /// [wanted](Self::retry_failed).
     ///
     /// # Errors
     /// [`Error::OtherRun`] for a folder of another run, before anything is explained;
@@ -79,28 +112,32 @@ impl Job<'_> {
     /// changed.
     pub fn run(&self, folder: &Folder, told: &(dyn Fn(Progress) + Sync)) -> Result<Progress> {
         let missing = folder.missing(self.places.clone())?;
+        let failed = match self.retry_failed {
+            true => self.failed(folder)?,
+            false => Vec::new(),
+        };
         let of = self.places.end - self.places.start;
         let left: u64 = missing.iter().map(|part| part.end - part.start).sum();
-        let progress = Mutex::new(Progress {
-            done: of - left,
-            known: of - left,
-            failed: 0,
+        let left = left + failed.iter().map(|(_, rows)| rows).sum::<u64>();
+        let progress = Progress {
             of,
-        });
-        told(*progress.lock().expect(UNBROKEN));
-        for part in missing {
-            self.part(folder, part, &progress, told)?;
+            ..Progress::default()
+        };
+        let told = Told {
+            progress: Mutex::new(progress),
+            told,
+        };
+        told.known(of - left);
+        for (part, _) in &failed {
+            self.retry(folder, part, &told)?;
         }
-        Ok(progress.into_inner().expect(UNBROKEN))
+        for part in missing {
+            self.part(folder, part, &told)?;
+        }
+        Ok(told.progress.into_inner().expect(UNBROKEN))
     }
 
-    fn part(
-        &self,
-        folder: &Folder,
-        part: Range<u64>,
-        progress: &Mutex<Progress>,
-        told: &(dyn Fn(Progress) + Sync),
-    ) -> Result<()> {
+    fn part(&self, folder: &Folder, part: Range<u64>, told: &Told<'_>) -> Result<()> {
         let path = folder.journal(&part);
         let mut journal = Journal::<Record>::open(&path, &folder.manifest().identity)?;
         let items = self.listing.items(part.clone())?;
@@ -119,30 +156,33 @@ impl Job<'_> {
             !known.is_empty() && known.contains(&(item.place.to_string(), identity(item)))
         };
         let (there, todo): (Vec<&Item>, Vec<&Item>) = items.iter().partition(is_known);
+        told.known(there.len() as u64);
+        self.explain(&mut journal, &todo, told)?;
+        self.finish(folder, &part, &items, &journal)?;
+        drop(journal);
+        std::fs::remove_file(&path).map_err(failed("remove", &path))
+    }
+
+    /// Explains rows into a journal.
+    pub(crate) fn explain(
+        &self,
+        journal: &mut Journal<Record>,
+        todo: &[&Item],
+        told: &Told<'_>,
+    ) -> Result<()> {
         if !todo.is_empty() {
             journal.check_room()?;
         }
-        {
-            let mut progress = progress.lock().expect(UNBROKEN);
-            progress.done += there.len() as u64;
-            progress.known += there.len() as u64;
-            told(*progress);
-        }
-        let kept = Mutex::new(&mut journal);
+        let kept = Mutex::new(journal);
         for chunk in todo.chunks(self.engine.chunk()?) {
             self.engine.explain(chunk, &|record| {
                 let failed = record.error.is_some();
                 keep(&mut kept.lock().expect(UNBROKEN), record)?;
-                let mut progress = progress.lock().expect(UNBROKEN);
-                progress.done += 1;
-                progress.failed += u64::from(failed);
-                told(*progress);
+                told.done(failed);
                 Ok(())
             })?;
         }
-        self.finish(folder, &part, &items, &journal)?;
-        drop(journal);
-        std::fs::remove_file(&path).map_err(failed("remove", &path))
+        Ok(())
     }
 
     /// Writes the part's file from its journal.

@@ -18,6 +18,7 @@ mod merge;
 mod part;
 mod record;
 mod report;
+mod retry;
 mod schema;
 
 pub use engine::Engine;

@@ -8,17 +8,17 @@ use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 use m2ib_files::{TEMPORARY, caught, sync_folder};
-use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader,
     ParquetRecordBatchReaderBuilder,
 };
+use parquet::arrow::{ArrowWriter, ProjectionMask};
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::metadata::KeyValue;
 use parquet::file::properties::WriterProperties;
 
 use crate::error::failed;
-use crate::schema::{batch, records, schema};
+use crate::schema::{FAILURES, batch, failures, records, schema};
 use crate::{Error, Manifest, Record, Result};
 
 /// The key of the file's metadata under which it says what it was made by.
@@ -152,6 +152,11 @@ impl Reader {
     /// # Errors
     /// [`Error::File`], and [`Error::Part`] for what is none of a run's files or damaged.
     pub fn open(path: &Path) -> Result<Self> {
+        Self::of_columns(path, &[])
+    }
+
+    /// Opens a file of which some columns are wanted, or all.
+    fn of_columns(path: &Path, columns: &[&str]) -> Result<Self> {
         let broken = |reason: String| Error::Part {
             path: path.into(),
             reason,
@@ -171,9 +176,13 @@ impl Reader {
             .map_err(|error| broken(format!("what it was made by: {error}")))?;
         let rows = metadata.num_rows().max(0) as u64;
         let reader = caught(|| {
-            ParquetRecordBatchReaderBuilder::<File>::new_with_metadata(file, about)
-                .with_batch_size(ROWS)
-                .build()
+            let builder = ParquetRecordBatchReaderBuilder::<File>::new_with_metadata(file, about);
+            let wanted = match columns {
+                [] => ProjectionMask::all(),
+                names => ProjectionMask::columns(builder.parquet_schema(), names.iter().copied()),
+            };
+            let builder = builder.with_projection(wanted);
+            builder.with_batch_size(ROWS).build()
         });
         let reader = reader.map_err(gave_up)?;
         Ok(Self {
@@ -184,7 +193,20 @@ impl Reader {
         })
     }
 
-    fn read(&mut self) -> Result<Option<Vec<Record>>> {
+    /// The places of the rows of a file that failed. The rest of it is not read.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn failed(path: &Path) -> Result<Vec<u64>> {
+        let mut reader = Self::of_columns(path, &FAILURES)?;
+        let mut all = Vec::new();
+        while let Some(places) = reader.read(failures)? {
+            all.extend(places);
+        }
+        Ok(all)
+    }
+
+    fn read<R>(&mut self, taken: impl Fn(&RecordBatch) -> Result<R, String>) -> Result<Option<R>> {
         let broken = |reason: String| Error::Part {
             path: self.path.clone(),
             reason,
@@ -194,7 +216,7 @@ impl Reader {
             return Ok(None);
         };
         let batch: RecordBatch = batch.map_err(|error| broken(error.to_string()))?;
-        let read = caught(|| records(&batch)).map_err(gave_up)?;
+        let read = caught(|| taken(&batch)).map_err(gave_up)?;
         read.map(Some).map_err(broken)
     }
 }
@@ -204,7 +226,7 @@ impl Iterator for Reader {
     type Item = Result<Vec<Record>>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        self.read().transpose()
+        self.read(records).transpose()
     }
 }
 

@@ -7,7 +7,7 @@ use arrow_array::builder::{
 };
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float32Type, Int32Type, Int64Type};
-use arrow_array::{Array, ArrayRef, RecordBatch};
+use arrow_array::{Array, ArrayRef, Int64Array, RecordBatch};
 use arrow_schema::{ArrowError, DataType, Field, Schema};
 
 use crate::{Finding, Record};
@@ -133,17 +133,30 @@ pub(crate) fn batch(records: &[Record], grid: [u32; 2]) -> Result<RecordBatch, A
     RecordBatch::try_new(Arc::new(schema(grid)), columns)
 }
 
+/// The columns that [`failures`] wants.
+pub(crate) const FAILURES: [&str; 2] = ["place", "error"];
+
+/// The places of the rows that failed.
+///
+/// # Errors
+/// As [`records`].
+pub(crate) fn failures(batch: &RecordBatch) -> Result<Vec<u64>, String> {
+    let columns = Columns(batch);
+    let [places, errors] = FAILURES;
+    let (places, errors) = (columns.places(places)?, columns.texts(errors)?);
+    let rows = errors.iter().enumerate();
+    let rows = rows.filter(|(_, error)| error.is_some());
+    rows.map(|(row, _)| place(places, row)).collect()
+}
+
 /// Columns as records.
 ///
 /// # Errors
 /// Which column is missing or of another type.
 pub(crate) fn records(batch: &RecordBatch) -> Result<Vec<Record>, String> {
     let columns = Columns(batch);
-    let (place, seconds) = (columns.get("place")?, columns.get("seconds")?);
-    let places = place
-        .as_primitive_opt::<Int64Type>()
-        .ok_or("its column \"place\" holds no whole numbers")?;
-    let seconds = columns.floats("seconds", seconds)?;
+    let places = columns.places("place")?;
+    let seconds = columns.floats("seconds", columns.get("seconds")?)?;
     let texts = ["id", "image", "caption", "digest", "error"].map(|name| columns.texts(name));
     let [ids, images, captions, digests, errors] = texts;
     let (ids, images, captions) = (ids?, images?, captions?);
@@ -197,11 +210,8 @@ pub(crate) fn records(batch: &RecordBatch) -> Result<Vec<Record>, String> {
         });
         let finding = finding.map(|finding| finding.checked()).transpose()?;
         let text = |column: &[Option<String>]| column[row].clone().unwrap_or_default();
-        if places.is_null(row) || places.value(row) < 0 {
-            return Err(format!("row {} has no place", row + 1));
-        }
         Ok(Record {
-            place: places.value(row) as u64,
+            place: place(places, row)?,
             id: text(&ids),
             image: text(&images),
             caption: text(&captions),
@@ -242,6 +252,11 @@ impl Columns<'_> {
     fn get(&self, name: &str) -> Result<&ArrayRef, String> {
         let column = self.0.column_by_name(name);
         column.ok_or_else(|| format!("it has no column \"{name}\""))
+    }
+
+    fn places(&self, name: &str) -> Result<&Int64Array, String> {
+        let column = self.get(name)?.as_primitive_opt::<Int64Type>();
+        column.ok_or_else(|| other(name, "whole numbers"))
     }
 
     fn floats(&self, name: &str, column: &ArrayRef) -> Result<Vec<Option<f32>>, String> {
@@ -302,6 +317,13 @@ impl Columns<'_> {
         });
         rows.collect()
     }
+}
+
+fn place(places: &Int64Array, row: usize) -> Result<u64, String> {
+    let place = (!places.is_null(row)).then(|| u64::try_from(places.value(row)).ok());
+    place
+        .flatten()
+        .ok_or_else(|| format!("row {} has no place", row + 1))
 }
 
 fn other(name: &str, expected: &str) -> String {

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use m2ib::image::DynamicImage;
+use m2ib::clip_input::Picture;
 use m2ib::{Attribution, Calibration, DualEncoder, Explainer, Fits, Modality, Progress};
 use m2ib_methods::{MethodFactory, Subject};
 
@@ -83,7 +83,7 @@ impl Engine {
     /// Explains a pair by any method, and tells of steps where it has some.
     pub(crate) fn explain(
         &self,
-        image: &DynamicImage,
+        image: &Picture,
         caption: &str,
         method: &dyn MethodFactory,
         on_step: &(dyn Fn(Steps) + Sync),

@@ -2,7 +2,7 @@
 
 use std::io::Cursor;
 
-use m2ib::clip_input::{Adjustment, MAX_SIDE};
+use m2ib::clip_input::{self, Adjustment, MAX_SIDE};
 use m2ib::image::codecs::jpeg::JpegEncoder;
 use m2ib::image::imageops::FilterType;
 use m2ib::image::{DynamicImage, ImageFormat, ImageReader};
@@ -51,7 +51,7 @@ impl Picture {
     }
 
     /// Its pixels.
-    pub(crate) fn image(&self, adjustment: &Adjustment) -> Result<DynamicImage, Problem> {
+    pub(crate) fn image(&self, adjustment: &Adjustment) -> Result<clip_input::Picture, Problem> {
         decode(&self.bytes, adjustment)
     }
 
@@ -61,7 +61,7 @@ impl Picture {
     }
 }
 
-fn decode(bytes: &[u8], adjustment: &Adjustment) -> Result<DynamicImage, Problem> {
+fn decode(bytes: &[u8], adjustment: &Adjustment) -> Result<clip_input::Picture, Problem> {
     let image = m2ib::decode_image(bytes, "the picture");
     let image = image.map_err(|error| Problem::senseless(error.to_string()))?;
     Ok(adjustment.apply(image))

@@ -1,7 +1,7 @@
 //! How similar captions are to a picture, and to each other.
 
+use m2ib::clip_input::Picture;
 use m2ib::draw::visible;
-use m2ib::image::DynamicImage;
 use m2ib::m2ib_core::cosine_similarity;
 use serde::{Deserialize, Serialize};
 
@@ -66,7 +66,7 @@ impl From<m2ib::Rank> for Place {
 
 pub(crate) fn similarities(
     engine: &Engine,
-    image: &DynamicImage,
+    image: &Picture,
     captions: &[String],
 ) -> Result<Similarities, m2ib::Error> {
     let (explainer, model) = (engine.plain(), engine.model());
@@ -102,18 +102,18 @@ pub(crate) fn similarities(
         let cosine = cosine_similarity(a, b).into_data().iter::<f32>().next();
         cosine.unwrap_or(f32::NAN)
     };
-    let mut among = vec![vec![1.0; texts.len()]; texts.len()];
-    for row in 0..texts.len() {
-        for column in 0..row {
-            let cosine = cosine(row, column);
-            among[row][column] = cosine;
-            among[column][row] = cosine;
-        }
-    }
+    let among = (0..texts.len()).map(|row| {
+        let columns = 0..texts.len();
+        let cosines = columns.map(|column| match row == column {
+            true => 1.0,
+            false => cosine(row.min(column), row.max(column)),
+        });
+        cosines.collect()
+    });
     let warnings = explainer.warnings(&image);
     Ok(Similarities {
         captions: told,
-        among,
+        among: among.collect(),
         warnings: warnings.iter().map(ToString::to_string).collect(),
     })
 }

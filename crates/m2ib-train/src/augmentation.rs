@@ -123,7 +123,7 @@ mod tests {
         let json = br#"{"size": 6, "crop_size": 6, "image_mean": [0.5, 0.5, 0.5],
             "image_std": [0.5, 0.5, 0.5]}"#;
         let processor = clip_input::ImageProcessor::from_json(json, "p.json").unwrap();
-        let pixels = processor.process(&image.into()).values;
+        let pixels = processor.process(&image::DynamicImage::from(image)).values;
         let at = |place: usize, channel: usize, y: usize, x: usize| {
             pixels[channel * 36 + (place / 2 * 3 + y) * 6 + place % 2 * 3 + x]
         };

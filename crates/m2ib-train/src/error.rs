@@ -1,5 +1,7 @@
 //! What can go wrong in training.
 
+use std::path::PathBuf;
+
 /// This crate's results.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -22,4 +24,14 @@ pub enum Error {
     /// From the scenes.
     #[error(transparent)]
     Scenes(#[from] m2ib_scenes::Error),
+    /// A model of another layout cannot be made deeper.
+    #[error(
+        "{folder} has no weights {name}; only models in the layout of Hugging Face's CLIP or SigLIP are made deeper"
+    )]
+    NotGrown {
+        /// The model's folder.
+        folder: PathBuf,
+        /// What is not there.
+        name: String,
+    },
 }

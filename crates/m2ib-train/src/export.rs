@@ -6,7 +6,7 @@ use std::path::Path;
 use clip_model::{Precision, Trainable};
 use m2ib_tune::write_whole;
 
-use crate::Result;
+use crate::{Files, Result};
 
 /// Where a model comes from; written into its file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,7 +30,7 @@ pub struct Provenance {
 pub fn export(
     model: &Trainable,
     provenance: &Provenance,
-    files: &[(&str, &[u8])],
+    files: &Files,
     folder: &Path,
 ) -> Result<()> {
     std::fs::create_dir_all(folder).map_err(|source| m2ib_tune::Error::File {
@@ -74,7 +74,8 @@ mod tests {
             steps: 9,
             of: 12,
         };
-        export(&model, &provenance, &family.files(), folder.path()).unwrap();
+        let files = family.files().map(|(name, bytes)| (name, bytes.into()));
+        export(&model, &provenance, &files.into(), folder.path()).unwrap();
         let loaded = DualEncoder::load(folder.path(), &device).unwrap();
         assert_eq!(loaded.parameters(), model.parameters());
         assert_eq!(loaded.bias().is_some(), family == Family::Siglip);

@@ -16,24 +16,28 @@ mod error;
 mod example;
 mod export;
 mod family;
+mod grow;
 mod log;
 mod measures;
 mod scenes;
 mod schedule;
 mod settings;
 mod share;
+mod start;
 mod trainer;
 
 pub use error::{Error, Result};
 pub use example::{Example, Named, Source};
 pub use export::{Provenance, export};
 pub use family::Family;
+pub use grow::grow;
 pub use log::{Line, Log};
 pub use m2ib_tune::{Loss, Parameter, State, checkpoint_path};
 pub use measures::{Examination, Measures};
 pub use scenes::SceneSource;
 pub use schedule::Schedule;
 pub use settings::Settings;
+pub use start::{Files, Start};
 pub use trainer::{Report, Trainer};
 
 /// Where a run stands.

@@ -22,6 +22,7 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     Train(commands::train::Train),
+    Grow(commands::grow::Grow),
     Measure(commands::measure::Measure),
 }
 
@@ -29,6 +30,7 @@ fn main() -> ExitCode {
     keep_memory();
     let result = match Arguments::parse().command {
         Command::Train(command) => command.run(),
+        Command::Grow(command) => command.run(),
         Command::Measure(command) => command.run(),
     };
     match result {

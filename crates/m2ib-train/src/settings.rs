@@ -1,6 +1,5 @@
 //! What a run depends on.
 
-use clip_model::Trainable;
 use m2ib_tune::{Error, Result};
 use serde::{Deserialize, Serialize};
 
@@ -16,6 +15,9 @@ pub struct Settings {
     /// Whose towers and whose loss.
     #[serde(default)]
     pub family: Family,
+    /// The digest of the weights that the run started from, where those are no random ones.
+    #[serde(default)]
+    pub from: Option<String>,
     /// Of the first weights, the choice of scenes, augmentation and dropped patches.
     pub seed: u64,
     /// Updates in all.
@@ -41,6 +43,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             family: Family::default(),
+            from: None,
             seed: 0,
             steps: 5_700,
             batch: 128,
@@ -55,21 +58,6 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// The model that training starts from.
-    ///
-    /// A bias starts where random pairs are held to be as rare as they are in a batch: at −ln n of n
-    /// images. (SigLIP's −10 is that of its batches of 32,000; a step of Adam is as long as its rate, so
-    /// that from there it would hardly move in a short run.)
-    ///
-    /// # Errors
-    /// None in practice: the configuration is the family's own.
-    pub fn base(&self) -> crate::Result<Trainable> {
-        let config = self.family.model_files().config;
-        let mut base = Trainable::random(&config, self.seed, &m2ib_cpu::flex())?;
-        base.bias = base.bias.map(|_| -(self.batch as f32).ln());
-        Ok(base)
-    }
-
     /// # Errors
     /// [`Error::Setting`] for the first that makes no sense.
     pub fn check(&self) -> Result<()> {

@@ -3,9 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use clip_input::{Digest, Layout};
+use clip_input::{Digest, Layout, Pictured};
 use clip_model::{DualEncoder, TraceOptions};
-use image::DynamicImage;
 use m2ib_core::NoiseModel;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde::{Deserialize, Serialize};
@@ -136,7 +135,7 @@ impl<'a> Calibrator<'a> {
     ///
     /// # Errors
     /// [`Error::Model`] if the image does not go through the tower.
-    pub fn add_image(&mut self, image: &DynamicImage) -> Result<()> {
+    pub fn add_image(&mut self, image: &impl Pictured) -> Result<()> {
         let tower = self.model.image();
         let pixels = self.model.processor().process(image);
         let layout = self.model.image_layout(&pixels)?;

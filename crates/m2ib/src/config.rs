@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::str::FromStr;
 
+use m2ib_segment::Threshold;
 use serde::{Deserialize, Serialize};
 
 use crate::{Error, Layer, Modality, ModalitySettings, Noise, Overrides, Preset, Result};
@@ -14,6 +15,7 @@ use crate::{Error, Layer, Modality, ModalitySettings, Noise, Overrides, Preset, 
 /// ```
 /// let config: m2ib::Config = r#"
 ///     preset = "matched"
+///     mask = "otsu"                         # or "0.35", or "mass:0.5"
 ///
 ///     [image]
 ///     layer = "block.1"                     # or "embedding"
@@ -33,6 +35,9 @@ pub struct Config {
     /// Where the settings start from.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub preset: Option<Preset>,
+    /// Where maps are cut into masks, where masks are asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mask: Option<Threshold>,
     /// What differs for the image.
     #[serde(default, skip_serializing_if = "is_empty")]
     pub image: Overrides,
@@ -118,6 +123,7 @@ mod tests {
     fn what_is_written_is_read_again() {
         let config = Config {
             preset: Some(Preset::Matched),
+            mask: Some(Threshold::Fixed(0.35)),
             image: Overrides {
                 layer: Some(Layer::Block(2)),
                 noise: Some(Noise::Isotropic { sigma: 0.1 }),
@@ -151,6 +157,8 @@ mod tests {
         for part in ["chosen.toml", "line 3", "betta", "beta"] {
             assert!(error.contains(part), "{part} in {error}");
         }
+        let error = refused("mask = \"half\"\n");
+        assert!(error.contains("\"half\" is no threshold"), "{error}");
         let error = refused("[image]\nlayer = \"last\"\n");
         assert!(error.contains("\"last\" is no layer"), "{error}");
         let error = refused(&format!("[image]\nlayer = \"{}\"\n", "é".repeat(5000)));

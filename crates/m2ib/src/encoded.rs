@@ -1,9 +1,8 @@
 //! Images and captions that went through their towers once.
 
 use burn::tensor::{Device, Tensor};
-use clip_input::{Caption, Layout, PictureFacts, Pixels, View};
+use clip_input::{Caption, Layout, PictureFacts, Pictured, Pixels, View};
 use clip_model::{Precision, Tower};
-use image::DynamicImage;
 use m2ib_core::{Readout, Scope, cosine_similarity};
 
 use crate::readout::TowerReadout;
@@ -66,7 +65,7 @@ impl Explainer {
     ///
     /// # Errors
     /// As [`encode_pixels`](Self::encode_pixels).
-    pub fn encode_image(&self, image: &DynamicImage) -> Result<EncodedImage> {
+    pub fn encode_image(&self, image: &impl Pictured) -> Result<EncodedImage> {
         self.encode_pixels(self.model.processor().process(image))
     }
 

@@ -118,6 +118,33 @@ pub enum Error {
         /// Why.
         reason: String,
     },
+    /// A file for an explanation whose ending says no kind that there is.
+    #[error(
+        "{} has no ending that is written, expected .png, .html, .json, .npy or .npz",
+        path.display()
+    )]
+    Ending {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A picture or a page without the image that it shows.
+    #[error(
+        "{} shows the image that was explained, which an explanation does not hold; give it",
+        path.display()
+    )]
+    NoImage {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Numbers that cannot be written as NumPy has them.
+    #[error("cannot write numbers for NumPy: {reason}")]
+    Numpy {
+        /// Why.
+        reason: String,
+    },
+    /// A picture or a page.
+    #[error(transparent)]
+    Draw(#[from] m2ib_draw::Error),
     /// A file that does not parse.
     #[error("{} is not a {what}: {reason}", path.display())]
     Parse {

@@ -4,9 +4,8 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use burn::tensor::Tensor;
-use clip_input::Layout;
+use clip_input::{Layout, Pictured};
 use clip_model::DualEncoder;
-use image::DynamicImage;
 use m2ib_core::{Fit, Lanes, NoiseModel, Problem, Readout, SeededNoise, Solution, Step};
 
 use crate::builder::{ExplainerBuilder, Side};
@@ -148,7 +147,7 @@ impl Explainer {
     /// # Errors
     /// [`Error::Model`] for a caption without words, [`Error::Bottleneck`] for numbers that are
     /// not finite.
-    pub fn attribute(&self, image: &DynamicImage, text: &str) -> Result<Attribution> {
+    pub fn attribute(&self, image: &impl Pictured, text: &str) -> Result<Attribution> {
         // The caption first: what is wrong with it is known at once.
         let text = self.encode_text(text)?;
         self.attribute_encoded(&self.encode_image(image)?, &text)
@@ -223,9 +222,9 @@ impl Explainer {
     ///
     /// # Errors
     /// [`Error::Model`] for the first image or caption that fails, [`Error::TooFewSamples`].
-    pub fn calibrate<'a>(
+    pub fn calibrate<'a, P: Pictured + 'a>(
         &self,
-        images: impl IntoIterator<Item = &'a DynamicImage>,
+        images: impl IntoIterator<Item = &'a P>,
         captions: impl IntoIterator<Item = &'a str>,
     ) -> Result<Calibration> {
         let mut calibrator = Calibrator::new(&self.model);

@@ -21,8 +21,10 @@ mod fits;
 #[cfg(feature = "hub")]
 pub mod hub;
 mod many;
+mod numpy;
 mod provenance;
 mod readout;
+mod save;
 mod shifts;
 mod vocabulary;
 mod warnings;
@@ -32,7 +34,7 @@ pub use builder::ExplainerBuilder;
 pub use burn::tensor::Device;
 pub use calibration::{Calibration, Calibrator, Statistics};
 pub use clip_input;
-pub use clip_input::{decode_image, open_image};
+pub use clip_input::{Picture, Pictured, decode_image, open_image};
 pub use clip_model;
 pub use clip_model::{DualEncoder, Precision};
 pub use config::Config;
@@ -48,13 +50,16 @@ pub use m2ib_attribution::{
 pub use m2ib_core;
 pub use m2ib_core::{Scope, Stop};
 pub use m2ib_draw as draw;
+pub use m2ib_segment as segment;
 pub use m2ib_settings::{
     Beta, Gates, Layer, LayerError, Limit, Modality, ModalitySettings, Noise, Overrides, Preset,
     Quantity, Sampling, Shifts,
 };
 pub use ndarray;
+pub use numpy::{npy, npz};
 pub use provenance::provenance;
 pub use readout::{PaddedReadout, TowerReadout};
+pub use save::{Save, Shown};
 pub use warnings::{Explained, bank, picture_warnings, warnings};
 
 /// The README's examples, compiled and run.

@@ -8,8 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use burn::tensor::Tensor;
-use clip_input::Layout;
-use image::DynamicImage;
+use clip_input::{Layout, Pictured};
 use m2ib_core::{BATCH_ROWS, Cosine, Lanes, Problem, Readout, Solution};
 
 use crate::builder::Side;
@@ -22,7 +21,7 @@ impl Explainer {
     ///
     /// # Errors
     /// As [`encode_image`](Self::encode_image), image by image.
-    pub fn encode_images(&self, images: &[DynamicImage]) -> Vec<Result<EncodedImage>> {
+    pub fn encode_images(&self, images: &[impl Pictured]) -> Vec<Result<EncodedImage>> {
         self.pair_lanes
             .map(images.iter().collect(), |image| self.encode_image(image))
     }
@@ -243,7 +242,7 @@ mod tests {
             .unwrap()
     }
 
-    fn scenes(count: usize) -> Vec<DynamicImage> {
+    fn scenes(count: usize) -> Vec<crate::Picture> {
         let scenes = emoji::SCENES.iter().take(count);
         scenes
             .map(|scene| crate::decode_image(scene.png, "scene").unwrap())

@@ -231,6 +231,18 @@ fn of_open_clips_layout_its_own_files_come_and_nothing_else() {
 }
 
 #[test]
+fn berts_pieces_come_where_there_is_no_tokenizer() {
+    let (hub, cache) = (Hub::new(), tempfile::tempdir().unwrap());
+    let options = options(&hub, cache.path());
+    hub.remove("tokenizer.json");
+    let (file, why) = reason(fetch(ID, &options, None));
+    assert!(file == "tokenizer.json" && matches!(why, HubReason::NoSuchFile));
+    hub.put("vocab.txt", b"[PAD]\n[UNK]\n[CLS]\n[SEP]\n");
+    let files = fetch(ID, &options, None).unwrap();
+    assert!(files.tokenizer.name().ends_with("vocab.txt"));
+}
+
+#[test]
 fn malformed_names_and_offline_ask_nobody() {
     let (hub, cache) = (Hub::new(), tempfile::tempdir().unwrap());
     let options = options(&hub, cache.path());

@@ -356,7 +356,7 @@ fn an_unsupported_activation_is_named(
 
 #[rstest]
 fn a_model_of_another_family_is_told_what_is_supported(
-    #[values("blip", "siglip2", "align", "llama")] family: &str,
+    #[values("blip", "siglip2_vision_model", "align", "llama")] family: &str,
 ) {
     let error = refusal_of(|toy| toy.config["model_type"] = json!(family));
     let found = format!("model_type \"{family}\" is not supported");
@@ -365,7 +365,7 @@ fn a_model_of_another_family_is_told_what_is_supported(
         &[
             "config.json",
             &found,
-            "\"clip\", \"metaclip_2\", \"siglip\" and \"chinese_clip\" are",
+            "\"clip\", \"metaclip_2\", \"siglip\", \"siglip2\" and \"chinese_clip\" are",
         ],
     );
 }

@@ -4,10 +4,11 @@
 use clip_input::json_object;
 use serde::{Deserialize, Serialize};
 
-use crate::checked::{MAX_SIZE, activation, check_heads, depth, epsilon, invalid, positive};
+use crate::checked::positive;
 use crate::clip::Pooling;
 use crate::output::ProjectionShape;
 use crate::patch_tower::PatchShape;
+use crate::sections::{CLIP, TextSection, VisionSection};
 use crate::token_tower::{TextPool, TokenShape};
 use crate::{Activation, Error, Result};
 
@@ -62,9 +63,9 @@ pub struct VisionConfig {
 }
 
 #[derive(Deserialize)]
-struct VisionSection {
+struct Vision {
     #[serde(default)]
-    vision_config: RawVision,
+    vision_config: VisionSection,
 }
 
 /// What half a model says beside its tower's dimensions.
@@ -84,22 +85,22 @@ impl Projected {
 impl TextConfig {
     /// Parses the `config.json` of a text tower alone, with the width of what it projects into.
     pub(crate) fn alone(json: &[u8], file: &str) -> Result<(Self, usize)> {
-        let raw: RawText = json_object(json, file)?;
-        Ok((raw.check(file)?, Projected::of(json, file)?))
+        let raw: TextSection = json_object(json, file)?;
+        Ok((raw.check(file, &CLIP)?, Projected::of(json, file)?))
     }
 }
 
 impl VisionConfig {
     /// Parses the `config.json` of an image tower alone, with the width of what it projects into.
     pub(crate) fn alone(json: &[u8], file: &str) -> Result<(Self, usize)> {
-        let raw: RawVision = json_object(json, file)?;
-        Ok((raw.check(file)?, Projected::of(json, file)?))
+        let raw: VisionSection = json_object(json, file)?;
+        Ok((raw.check(file, &CLIP)?, Projected::of(json, file)?))
     }
 
     /// Parses the section `vision_config` alone.
     pub(crate) fn section_of(json: &[u8], file: &str) -> Result<Self> {
-        let section: VisionSection = json_object(json, file)?;
-        section.vision_config.check(file)
+        let Vision { vision_config } = json_object(json, file)?;
+        vision_config.check(file, &CLIP)
     }
 
     /// Patches along one side of the image.
@@ -148,8 +149,8 @@ impl ClipConfig {
             .or(raw.vision_config)
             .unwrap_or_default();
         let config = Self {
-            text: text.check(file)?,
-            vision: vision.check(file)?,
+            text: text.check(file, &CLIP)?,
+            vision: vision.check(file, &CLIP)?,
             projection_dim: positive(file, "projection_dim", raw.projection_dim)?,
         };
         Ok(config)
@@ -206,154 +207,16 @@ impl ClipConfig {
 #[derive(Deserialize)]
 struct RawClip {
     model_type: Option<String>,
-    text_config: Option<RawText>,
-    vision_config: Option<RawVision>,
-    text_config_dict: Option<RawText>,
-    vision_config_dict: Option<RawVision>,
+    text_config: Option<TextSection>,
+    vision_config: Option<VisionSection>,
+    text_config_dict: Option<TextSection>,
+    vision_config_dict: Option<VisionSection>,
     #[serde(default = "default_projection")]
     projection_dim: usize,
 }
 
 fn default_projection() -> usize {
     512
-}
-
-#[derive(Deserialize)]
-#[serde(default)]
-struct RawText {
-    vocab_size: usize,
-    hidden_size: usize,
-    intermediate_size: usize,
-    num_hidden_layers: usize,
-    num_attention_heads: usize,
-    max_position_embeddings: usize,
-    hidden_act: String,
-    layer_norm_eps: f64,
-    eos_token_id: i64,
-}
-
-impl Default for RawText {
-    fn default() -> Self {
-        Self {
-            vocab_size: 49408,
-            hidden_size: 512,
-            intermediate_size: 2048,
-            num_hidden_layers: 12,
-            num_attention_heads: 8,
-            max_position_embeddings: 77,
-            hidden_act: "quick_gelu".into(),
-            layer_norm_eps: 1e-5,
-            eos_token_id: 49407,
-        }
-    }
-}
-
-impl RawText {
-    fn check(self, file: &str) -> Result<TextConfig> {
-        let width = positive(file, "text_config.hidden_size", self.hidden_size)?;
-        check_heads(file, "hidden_size", width, self.num_attention_heads)?;
-        if !(3..=MAX_SIZE).contains(&self.max_position_embeddings) {
-            return Err(invalid(
-                file,
-                "text_config.max_position_embeddings",
-                self.max_position_embeddings,
-                format!("at least 3 (start, one token, end), at most {MAX_SIZE}"),
-            ));
-        }
-        Ok(TextConfig {
-            vocab_size: positive(file, "text_config.vocab_size", self.vocab_size)?,
-            hidden_size: self.hidden_size,
-            intermediate_size: positive(
-                file,
-                "text_config.intermediate_size",
-                self.intermediate_size,
-            )?,
-            num_hidden_layers: depth(
-                file,
-                "text_config.num_hidden_layers",
-                self.num_hidden_layers,
-            )?,
-            num_attention_heads: self.num_attention_heads,
-            max_position_embeddings: self.max_position_embeddings,
-            hidden_act: activation(file, "text_config.hidden_act", &self.hidden_act)?,
-            layer_norm_eps: epsilon(file, "text_config.layer_norm_eps", self.layer_norm_eps)?,
-            eos_token_id: self.eos_token_id,
-        })
-    }
-}
-
-#[derive(Deserialize)]
-#[serde(default)]
-struct RawVision {
-    hidden_size: usize,
-    intermediate_size: usize,
-    num_hidden_layers: usize,
-    num_attention_heads: usize,
-    num_channels: usize,
-    image_size: usize,
-    patch_size: usize,
-    hidden_act: String,
-    layer_norm_eps: f64,
-}
-
-impl Default for RawVision {
-    fn default() -> Self {
-        Self {
-            hidden_size: 768,
-            intermediate_size: 3072,
-            num_hidden_layers: 12,
-            num_attention_heads: 12,
-            num_channels: 3,
-            image_size: 224,
-            patch_size: 32,
-            hidden_act: "quick_gelu".into(),
-            layer_norm_eps: 1e-5,
-        }
-    }
-}
-
-impl RawVision {
-    fn check(self, file: &str) -> Result<VisionConfig> {
-        let width = positive(file, "vision_config.hidden_size", self.hidden_size)?;
-        check_heads(file, "hidden_size", width, self.num_attention_heads)?;
-        if self.num_channels != 3 {
-            return Err(invalid(
-                file,
-                "vision_config.num_channels",
-                self.num_channels,
-                "3",
-            ));
-        }
-        let patch = positive(file, "vision_config.patch_size", self.patch_size)?;
-        positive(file, "vision_config.image_size", self.image_size)?;
-        if self.image_size < patch {
-            return Err(invalid(
-                file,
-                "vision_config.image_size",
-                self.image_size,
-                format!("at least the patch size, {patch}"),
-            ));
-        }
-        Ok(VisionConfig {
-            hidden_size: self.hidden_size,
-            intermediate_size: positive(
-                file,
-                "vision_config.intermediate_size",
-                self.intermediate_size,
-            )?,
-            num_hidden_layers: depth(
-                file,
-                "vision_config.num_hidden_layers",
-                self.num_hidden_layers,
-            )?,
-            num_attention_heads: self.num_attention_heads,
-            num_channels: self.num_channels,
-            image_size: self.image_size,
-            patch_size: patch,
-            hidden_act: activation(file, "vision_config.hidden_act", &self.hidden_act)?,
-            layer_norm_eps: epsilon(file, "vision_config.layer_norm_eps", self.layer_norm_eps)?,
-        })
-    }
 }
 
 #[cfg(test)]

@@ -35,6 +35,7 @@ pub(super) fn image(config: &ModelConfig, file: &str) -> Result<PatchShape> {
     let behind = vision.final_ln_after_pool || pool == PatchPool::Class;
     Ok(PatchShape {
         image_size,
+        any_size: false,
         patch_size: patch,
         depth,
         block: vision.block_shape(file, config.quick_gelu)?,

@@ -139,6 +139,7 @@ pub(super) fn image(
     let (projection, classifier) = projection(checkpoint);
     let shape = PatchShape {
         image_size,
+        any_size: false,
         patch_size: patch,
         depth: checkpoint.depth("visual.trunk.blocks"),
         block: BlockShape {

@@ -44,6 +44,7 @@ fn image_tower(kind: Image, activation: Activation) -> PatchTower {
     };
     let clip = PatchShape {
         image_size: [6, 6],
+        any_size: false,
         patch_size: 2,
         depth: 2,
         block: BlockShape {

@@ -4,6 +4,8 @@
 
 mod evaluate;
 mod explain;
+mod many;
+mod masks;
 mod methods;
 mod others;
 

@@ -396,3 +396,50 @@ fn columns_of_boxes_are_read_and_others_named() {
         dataset.notes
     );
 }
+
+#[test]
+fn prompts_stand_beside_pictures_and_their_masks() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    for name in ["val_images", "val_masks"] {
+        std::fs::create_dir(at(name)).unwrap();
+    }
+    let picture = |name: &str, on: fn(u32, u32) -> bool| {
+        let picture =
+            image::GrayImage::from_fn(12, 8, |x, y| image::Luma([if on(x, y) { 255 } else { 0 }]));
+        picture.save(at(name)).unwrap();
+    };
+    for name in ["benign (1).png", "b.png", "none.png"] {
+        picture(&format!("val_images/{name}"), |x, _| x > 3);
+    }
+    picture("val_masks/benign (1).png", |x, y| {
+        (2..6).contains(&x) && (1..5).contains(&y)
+    });
+    // Of another kind than its picture.
+    picture("val_masks/b.bmp", |x, y| x == 0 && y == 7);
+    let prompts = json!({
+        "benign (1).png": "a tumor", "b.png": "another", "none.png": "no mask", "bad.png": ["a"],
+    });
+    std::fs::write(at("busi.json"), prompts.to_string()).unwrap();
+
+    let source = Source::new(at("busi.json")).images(at("val_images"));
+    let dataset = source.read().unwrap();
+    assert_eq!(dataset.name, "busi.json (prompts)");
+    assert_eq!(captions(&dataset), ["another", "a tumor", "no mask"]);
+    assert_eq!(bounds(&dataset.rows[0]), [[0, 7, 1, 1]]);
+    assert_eq!(bounds(&dataset.rows[1]), [[2, 1, 4, 4]]);
+    assert!(dataset.rows[2].regions.is_empty() && dataset.rows[2].open().is_ok());
+    assert_failures(&dataset, &[("bad.png", "expected a text")]);
+    let notes = dataset.notes.join("; ");
+    assert!(notes.contains("2 of 4 pictures have no mask"), "{notes}");
+
+    // Pictures whose folder has no masks beside it.
+    std::fs::rename(at("val_masks"), at("val_truth")).unwrap();
+    let dataset = source.read().unwrap();
+    assert!(dataset.rows.iter().all(|row| row.regions.is_empty()));
+    assert!(
+        dataset.notes[0].contains("\"masks\" for \"images\""),
+        "{:?}",
+        dataset.notes
+    );
+}

@@ -23,6 +23,10 @@ const LONGEST: u32 = 1600;
 const LONGEST_HEAT: u32 = 800;
 /// Bytes of a PNG above which the image is taken for a photograph and becomes a JPEG.
 const LARGE: usize = 1 << 20;
+/// The same of one image of many: hundreds share a page.
+const LONGEST_OF_MANY: u32 = 640;
+const LONGEST_HEAT_OF_MANY: u32 = 256;
+const LARGE_OF_MANY: usize = 1 << 16;
 const JPEG_QUALITY: u8 = 88;
 /// Images with a longer side below this are shown as their pixels, enlarged, not as a blur.
 const SMALL: u32 = 256;
@@ -41,16 +45,12 @@ pub(crate) fn figure(attribution: &Attribution, image: &DynamicImage) -> Result<
         figure.picture {
             // As wide as the column, but not higher than most of the window.
             div.stack style=(format!("aspect-ratio:{width}/{height};width:min(100%,calc(78vh*{ratio:.5}))")) {
-                img.photo.pixelated[pixelated] src=(photo(image)?) alt="The image that was explained";
+                img.photo.pixelated[pixelated] src=(photo(image, LONGEST, LARGE)?) alt="The image that was explained";
                 @if !flat {
                     img.heat style=(format!("opacity:{}", f64::from(OPACITY) / 100.0))
-                        src=(heat(attribution, colors)?) alt=(describe(attribution));
+                        src=(heat(attribution, colors, LONGEST_HEAT)?) alt=(describe(attribution));
                 }
-                @for [left, top, width, height] in &margins {
-                    div.unseen style=(format!(
-                        "left:{left:.3}%;top:{top:.3}%;width:{width:.3}%;height:{height:.3}%"
-                    )) {}
-                }
+                (margin_marks(&margins))
             }
             figcaption {
                 @if flat {
@@ -70,6 +70,35 @@ pub(crate) fn figure(attribution: &Attribution, image: &DynamicImage) -> Result<
             }
         }
     })
+}
+
+/// The image and the heat map over it, small: one of many on a page.
+pub(crate) fn small_figure(attribution: &Attribution, image: &DynamicImage) -> Result<Markup> {
+    let (width, height) = (image.width(), image.height());
+    let pixelated = width.max(height) < SMALL;
+    let margins = unseen(&attribution.image.view);
+    Ok(html! {
+        div.stack style=(format!("aspect-ratio:{width}/{height}")) {
+            img.photo.pixelated[pixelated] src=(photo(image, LONGEST_OF_MANY, LARGE_OF_MANY)?)
+                alt="The image that was explained" loading="lazy";
+            @if !attribution.image.is_flat() {
+                img.heat src=(heat(attribution, ColorMap::default(), LONGEST_HEAT_OF_MANY)?)
+                    alt=(describe(attribution)) loading="lazy";
+            }
+            (margin_marks(&margins))
+        }
+    })
+}
+
+/// Stripes over what was cropped away.
+fn margin_marks(margins: &[[f64; 4]]) -> Markup {
+    html! {
+        @for [left, top, width, height] in margins {
+            div.unseen style=(format!(
+                "left:{left:.3}%;top:{top:.3}%;width:{width:.3}%;height:{height:.3}%"
+            )) {}
+        }
+    }
 }
 
 /// The colours with what their ends stand for.
@@ -136,11 +165,12 @@ fn unseen(view: &View) -> Vec<[f64; 4]> {
         .collect()
 }
 
-fn photo(image: &DynamicImage) -> Result<String> {
+/// An image of at most so many pixels along its longer side, as a JPEG where a PNG has more bytes.
+fn photo(image: &DynamicImage, longest: u32, large: usize) -> Result<String> {
     let (width, height) = (image.width(), image.height());
     let resized;
-    let image = if width.max(height) > LONGEST {
-        let (width, height) = fitted(width, height, LONGEST);
+    let image = if width.max(height) > longest {
+        let (width, height) = fitted(width, height, longest);
         resized = image.resize_exact(width, height, FilterType::CatmullRom);
         &resized
     } else {
@@ -149,16 +179,16 @@ fn photo(image: &DynamicImage) -> Result<String> {
     // What the model sees: of sixteen bits eight, and the colours beneath what is transparent.
     let image = image.to_rgb8().into();
     let png = data_uri(&image, ImageFormat::Png)?;
-    if png.len() > LARGE {
+    if png.len() > large {
         data_uri(&image, ImageFormat::Jpeg)
     } else {
         Ok(png)
     }
 }
 
-fn heat(attribution: &Attribution, colors: ColorMap) -> Result<String> {
+fn heat(attribution: &Attribution, colors: ColorMap, longest: u32) -> Result<String> {
     let view = &attribution.image.view;
-    let (width, height) = fitted(view.image_width, view.image_height, LONGEST_HEAT);
+    let (width, height) = fitted(view.image_width, view.image_height, longest);
     let map = attribution.image.heat_map_at(width, height);
     data_uri(&heat_layer(&map, colors).into(), ImageFormat::Png)
 }

@@ -10,20 +10,28 @@ use crate::visible::visible;
 
 /// The caption, each word shaded by its score; its saliency appears when it is pointed at or focused.
 pub(crate) fn caption(text: &TextAttribution) -> Markup {
+    html! {
+        h2 { "Caption" }
+        (shaded(text, ""))
+        p.note { "Point at a word, or reach it with the tab key, to see its " (text.unit.amount()) "." }
+    }
+}
+
+/// The words alone; the prefix tells them from those of other captions on the page.
+pub(crate) fn shaded(text: &TextAttribution, prefix: &str) -> Markup {
     let unit = text.unit;
     let words = text.words();
     let format = NumberFormat::column(words.iter().map(|word| word.saliency));
     html! {
-        h2 { "Caption" }
         // Neighbouring elements must not gain spaces between them: captions have words without.
         p.caption dir="auto" {
             @for run in runs(&text.caption, &words) {
                 @match run {
                     Run::Word { index, text } => {
                         span.word tabindex="0" role="note" style=(format!("--score:{:.3}", words[index].score))
-                            aria-describedby=(format!("word-{index}")) {
+                            aria-describedby=(format!("{prefix}word-{index}")) {
                             (visible(text))
-                            span.tip #(format!("word-{index}")) role="tooltip" dir="ltr" {
+                            span.tip #(format!("{prefix}word-{index}")) role="tooltip" dir="ltr" {
                                 b { (unit.after(&format.write(words[index].saliency))) }
                                 span { "score " (format!("{:.2}", words[index].score)) }
                             }
@@ -34,7 +42,6 @@ pub(crate) fn caption(text: &TextAttribution) -> Markup {
                 }
             }
         }
-        p.note { "Point at a word, or reach it with the tab key, to see its " (unit.amount()) "." }
     }
 }
 

@@ -1,6 +1,6 @@
 //! The same pairs explained by every method, to look at side by side.
 
-use m2ib::draw::{overlay, png_uri};
+use m2ib::draw::{PAGE_STYLE, overlay, png_uri};
 use m2ib::image::{DynamicImage, RgbImage};
 use m2ib::{Attribution, DualEncoder, ImageAttribution, Modality, TextAttribution};
 use m2ib_data::{Dataset, Row, RowFailure};
@@ -147,7 +147,7 @@ fn open<'a>(
     let subject = Subject::new(model, &image, &row.caption).map_err(|error| reason(&error))?;
     let image = match image.width().max(image.height()) > LONGEST {
         true => image.thumbnail(LONGEST, LONGEST),
-        false => image,
+        false => image.into_image(),
     };
     Ok((image, subject))
 }
@@ -173,7 +173,7 @@ impl Comparison {
                     meta name="viewport" content="width=device-width, initial-scale=1";
                     link rel="icon" href="data:,";
                     title { "Explanations of " (self.model) " compared" }
-                    style { (PreEscaped(STYLE)) }
+                    style { (PreEscaped(PAGE_STYLE)) (PreEscaped(STYLE)) }
                 }
                 body {
                     main {
@@ -187,13 +187,13 @@ impl Comparison {
                         @for (side, svg) in &charts {
                             @if !svg.is_empty() {
                                 h2 { "The " (side.to_string()) "'s explanation" }
-                                div.wide { (self.rows(*side)) }
+                                div.wide.card { (self.rows(*side)) }
                                 figure.chart { (PreEscaped(svg)) }
                             }
                         }
                         @if let Some(report) = &self.roar { (roar(report)) }
                         h2 { "Speed" }
-                        div.wide { (self.speeds()) }
+                        div.wide.card { (self.speeds()) }
                         @if !gallery.pairs.is_empty() {
                             h2 { "The same pairs by every method" }
                             @for pair in &gallery.pairs { (pair.show()) }
@@ -299,7 +299,7 @@ fn roar(report: &RoarReport) -> Markup {
             "calls important, compared with one that was fine-tuned on them as they were; on "
             (report.validation) " whole pairs" @if report.runs > 1 { ", over " (report.runs) " splits" }
             ". More is better; what is no more than chance is nothing." }
-        div.wide { table {
+        div.wide.card { table {
             thead { tr {
                 th scope="col" { "removed by" }
                 @for measure in RoarMeasure::ALL { th.number scope="col" { (measure.label()) " ↑" } }

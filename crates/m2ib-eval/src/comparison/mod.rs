@@ -8,6 +8,7 @@
 //! journal stays, and what does not depend on what changed is not done again.
 
 mod chart;
+mod cuts;
 mod demands;
 mod finding;
 mod gallery;

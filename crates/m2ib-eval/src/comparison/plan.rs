@@ -119,6 +119,8 @@ impl Plan {
             | Metric::OtherEnergy
             | Metric::Iou
             | Metric::IouBest
+            | Metric::Dice
+            | Metric::DiceBest
             | Metric::TextWord
             | Metric::TextToken
             | Metric::TextAbsent

@@ -7,7 +7,8 @@ use m2ib::TextAttribution;
 use m2ib::clip_input::View;
 use m2ib_data::{Region, Row};
 use m2ib_metrics::localisation::{
-    Ranking, TOLERANCE, area, dilated, energy, iou_at, pointing, pointing_within,
+    Ranking, TOLERANCE, area, dice_at, dice_of_iou, dilated, energy, iou_at, pointing,
+    pointing_within,
 };
 use m2ib_metrics::words::{above_absent, balance, token_on_top, word_on_top};
 use m2ib_metrics::{Metric, mean};
@@ -16,7 +17,7 @@ use ndarray::Array2;
 use super::finding::Measured;
 use crate::Result;
 
-/// Threshold of IoU.
+/// Threshold of IoU and Dice.
 const HALF: f32 = 0.5;
 
 /// Masks in the model's input, `[height, width]`, and the caption's name of what they show.
@@ -53,6 +54,11 @@ impl Truth {
         })
     }
 
+    /// The object's mask alone; none where the model sees nothing of it.
+    pub(super) fn into_object(self) -> Option<Array2<bool>> {
+        self.object
+    }
+
     /// A map over the model's input against the masks.
     pub(super) fn image(&self, map: &Array2<f32>) -> BTreeMap<Metric, Measured> {
         let mut found = BTreeMap::new();
@@ -63,7 +69,15 @@ impl Truth {
         if let Some(object) = &self.object {
             let ranking = Ranking::of(map);
             let half = |mask: &Array2<bool>| iou_at(map, mask, HALF);
-            let best = |mask: &Array2<bool>| ranking.iou_best(mask);
+            let dice = |mask: &Array2<bool>| dice_at(map, mask, HALF);
+            // A walk through all pixels each: once for both.
+            let best = ranking.iou_best(object);
+            let strangers = self.strangers.iter();
+            let strangers: Vec<f64> = strangers.map(|mask| ranking.iou_best(mask)).collect();
+            let by_chance = |measure: fn(f64) -> f64| {
+                let values = strangers.iter().map(|&iou| measure(iou));
+                (!strangers.is_empty()).then(|| mean(values))
+            };
             let share = Some(area(object));
             let near = Some(area(&dilated(object, TOLERANCE)));
             put(Metric::Pointing, pointing(map, object), share);
@@ -71,7 +85,9 @@ impl Truth {
             put(Metric::PointingTolerant, within, near);
             put(Metric::Energy, energy(map, object), share);
             put(Metric::Iou, half(object), self.by_strangers(half));
-            put(Metric::IouBest, best(object), self.by_strangers(best));
+            put(Metric::IouBest, best, by_chance(|iou| iou));
+            put(Metric::Dice, dice(object), self.by_strangers(dice));
+            put(Metric::DiceBest, dice_of_iou(best), by_chance(dice_of_iou));
         }
         if let Some(other) = &self.other {
             put(Metric::OtherEnergy, energy(map, other), Some(area(other)));
@@ -188,7 +204,13 @@ mod tests {
         assert_eq!(found[&Metric::Iou], measured(1.0, 0.25));
         // At its best threshold the map is the first stranger, and all of it half of the second.
         assert_eq!(found[&Metric::IouBest], measured(1.0, 0.75));
-        assert_eq!(found.len(), 6);
+        // As Dice, those are two thirds and nothing, and 1 and two thirds.
+        assert_eq!(found[&Metric::Dice], measured(1.0, 1.0 / 3.0));
+        assert_eq!(
+            found[&Metric::DiceBest],
+            measured(1.0, (1.0 + 1.0 / 1.5) / 2.0)
+        );
+        assert_eq!(found.len(), 8);
         assert_eq!(Truth::default().image(&array![[1.0]]), BTreeMap::new());
     }
 }

@@ -22,6 +22,8 @@ pub enum Axis {
     LearningRate,
     /// Evaluations of the objective.
     Steps,
+    /// Where maps are cut into masks.
+    Threshold,
     /// One of another method, by its name.
     Of(&'static str),
 }
@@ -51,6 +53,7 @@ impl Axis {
             Self::Beta => "beta",
             Self::LearningRate => "learning-rate",
             Self::Steps => "steps",
+            Self::Threshold => "threshold",
             Self::Of(name) => name,
         }
     }
@@ -65,6 +68,7 @@ impl Axis {
             Self::Beta => "β",
             Self::LearningRate => "learning rate",
             Self::Steps => "steps",
+            Self::Threshold => "threshold",
             Self::Of(name) => name,
         }
     }
@@ -72,7 +76,7 @@ impl Axis {
     /// Whether it changes a modality's explanation.
     pub fn changes(self, modality: Modality) -> bool {
         match self {
-            Self::ImageLayer => modality == Modality::Image,
+            Self::ImageLayer | Self::Threshold => modality == Modality::Image,
             Self::TextLayer => modality == Modality::Text,
             // One side's settings of other methods say so, too ("text-masks").
             Self::Of(name) => {

@@ -26,7 +26,7 @@ impl Search {
             values: self.dimensions[place].values.clone(),
         };
         let grid = Grid {
-            title: format!("{} {}", self.goal.label(), self.goal.direction().arrow()),
+            title: format!("{} {}", self.label(), self.goal.direction().arrow()),
             across: axis(layout.across),
             down: layout.down.map(axis),
             panels: self.panels(layout),
@@ -72,7 +72,7 @@ impl Search {
             row: layout.down.map_or(0, |down| tried.places[down]),
             share: self.share(tried),
             text: mean.map_or("–".into(), |mean| format!("{mean:.3}")),
-            framed: tried.method == self.chosen().method,
+            framed: tried.places == self.chosen().places,
         }
     }
 

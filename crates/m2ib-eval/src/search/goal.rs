@@ -20,6 +20,11 @@ pub enum Goal {
 }
 
 impl Goal {
+    /// Whether it judges masks, so that a threshold can be chosen by it: `iou` and `dice`.
+    pub fn judges_masks(self) -> bool {
+        matches!(self, Self::Metric(Metric::Iou | Metric::Dice))
+    }
+
     /// Its heading.
     pub fn label(self) -> String {
         match self {

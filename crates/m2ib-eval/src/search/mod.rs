@@ -11,12 +11,14 @@
 
 mod axis;
 mod chart;
+mod cuts;
 mod goal;
 mod grid;
 mod outcome;
 mod table;
 
 pub use axis::Axis;
+pub use cuts::Cuts;
 pub use goal::Goal;
 pub use grid::{Candidate, Dimension, Grid};
 pub use outcome::{HeldOut, Search, Tried};

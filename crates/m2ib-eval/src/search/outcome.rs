@@ -1,11 +1,12 @@
 //! What the trials of a grid amount to.
 
+use m2ib::segment::Threshold;
 use m2ib::{Config, Modality, Overrides};
 use m2ib_data::{Dataset, Pictures};
 use m2ib_metrics::{Estimate, Groups, Metric, Paired};
 use serde::Serialize;
 
-use super::{Dimension, Goal, Grid};
+use super::{Axis, Dimension, Goal, Grid};
 use crate::comparison::{Comparison, Finding, Plan, values};
 use crate::journal::Journal;
 use crate::roar::{RoarMeasure, RoarReport};
@@ -45,6 +46,9 @@ pub struct Tried {
     pub method: String,
     /// The place of its value in each dimension.
     pub places: Vec<usize>,
+    /// Where its maps were cut into masks, if the goal judges masks.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub threshold: Option<Threshold>,
     /// The goal's mean; none where less than half as many pairs could be measured as elsewhere.
     pub value: Option<Estimate>,
     /// How much worse than the chosen one, pair by pair: 0 for that one, and not told from it
@@ -61,6 +65,9 @@ pub struct Tried {
 pub struct HeldOut {
     /// As a method with its settings.
     pub method: String,
+    /// Where its maps were cut into masks, if the goal judges masks.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub threshold: Option<Threshold>,
     /// The goal's mean over them.
     pub value: Estimate,
     /// How much worse than the chosen one, pair by pair.
@@ -91,6 +98,7 @@ impl Plan {
             grid,
             &comparison,
             (&values, &groups),
+            &[],
             seed,
         )
     }
@@ -131,19 +139,20 @@ impl Search {
         });
         let (goal, seed) = (Goal::Roar(measure), report.settings.seed);
         let (values, groups) = (values.collect::<Vec<_>>(), report.groups());
-        let mut search = Self::of(goal, grid, comparison, (&values, &groups), seed)?;
+        let mut search = Self::of(goal, grid, comparison, (&values, &groups), &[], seed)?;
         // The numbers are one a pair and run.
         (search.pairs, search.of) = (report.judged(), report.judged());
         search.roar = Some(report);
         Ok(search)
     }
 
-    /// `values` holds each candidate's.
-    fn of(
+    /// `values` holds each candidate's; where maps are cut, one for each candidate and threshold.
+    pub(super) fn of(
         goal: Goal,
         grid: &Grid,
         comparison: &Comparison,
         (values, groups): (&[Values], &Groups),
+        thresholds: &[Threshold],
         seed: u64,
     ) -> Result<Self> {
         let of = values.iter().map(Vec::len).max().unwrap_or_default();
@@ -151,26 +160,40 @@ impl Search {
         let paired = paired.ok_or(Error::NothingToChooseBy { goal })?;
         let chosen = paired.best;
         let candidates = grid.candidates()?;
-        let config = candidates[chosen].method.config();
-        let candidates = candidates.into_iter().zip(&comparison.methods);
-        let found = paired.stands.iter().zip(values);
-        let tried = candidates.zip(found);
-        let tried = tried.map(|((candidate, column), (stand, values))| Tried {
-            method: column.method.clone(),
-            places: candidate.places,
+        let cuts = thresholds.len().max(1);
+        let config = candidates[chosen / cuts].method.config();
+        let config = config.map(|config| Config {
+            mask: thresholds.get(chosen % cuts).copied(),
+            ..config
+        });
+        let found = paired.stands.iter().zip(values).enumerate();
+        let tried = found.map(|(place, (stand, values))| Tried {
+            method: comparison.methods[place / cuts].method.clone(),
+            places: {
+                let mut places = candidates[place / cuts].places.clone();
+                places.extend((!thresholds.is_empty()).then_some(place % cuts));
+                places
+            },
+            threshold: thresholds.get(place % cuts).copied(),
             value: stand.map(|stand| stand.value),
             behind: stand.map(|stand| stand.behind),
-            pairs_a_second: column.pairs_a_second,
+            pairs_a_second: comparison.methods[place / cuts].pairs_a_second,
             missing: of - values.iter().flatten().count(),
         });
+        let tried = tried.collect();
+        let mut dimensions = grid.dimensions().to_vec();
+        dimensions.extend((!thresholds.is_empty()).then(|| Dimension {
+            axis: Axis::Threshold,
+            values: thresholds.iter().map(Threshold::to_string).collect(),
+        }));
         Ok(Self {
             goal,
             data: comparison.data.clone(),
             model: comparison.model.clone(),
             pairs: paired.pairs,
             of,
-            dimensions: grid.dimensions().to_vec(),
-            tried: tried.collect(),
+            dimensions,
+            tried,
             chosen,
             held_out: Vec::new(),
             roar: None,
@@ -202,12 +225,39 @@ impl Search {
             let stand = stand?;
             Some(HeldOut {
                 method: method.key(),
+                threshold: None,
                 value: stand.value,
                 behind: stand.behind,
             })
         });
         self.held_out = held_out.collect();
         Ok(self)
+    }
+
+    /// What decided, as tables head it.
+    pub(super) fn label(&self) -> String {
+        match (self.threshold(), self.goal) {
+            (Some(_), Goal::Metric(Metric::Dice)) => "Dice of masks".into(),
+            (Some(_), _) => "IoU of masks".into(),
+            (None, goal) => goal.label(),
+        }
+    }
+
+    /// Where maps are best cut into masks, if the goal judges masks.
+    pub fn threshold(&self) -> Option<Threshold> {
+        self.chosen().threshold
+    }
+
+    /// The chosen one's place among the grid's candidates.
+    pub fn candidate(&self) -> usize {
+        let thresholds = self.dimensions.iter().find(|d| d.axis == Axis::Threshold);
+        self.chosen / thresholds.map_or(1, |dimension| dimension.values.len())
+    }
+
+    /// Whether it is the chosen setting.
+    pub(super) fn is_chosen(&self, held: &HeldOut) -> bool {
+        let chosen = self.chosen();
+        (&held.method, held.threshold) == (&chosen.method, chosen.threshold)
     }
 
     /// The best one.
@@ -239,7 +289,6 @@ pub(super) mod tests {
 
     use super::*;
     use crate::comparison::Column;
-    use crate::search::Axis;
 
     /// Two layers by three β, the goal's values pair by pair given for each.
     pub(in crate::search) fn search(goal: Goal, values: [&[Option<f64>]; 6]) -> Result<Search> {
@@ -268,7 +317,7 @@ pub(super) mod tests {
         };
         let values = values.map(<[_]>::to_vec);
         let groups = Groups::of_pictures(0..values[0].len());
-        Search::of(goal, &grid, &comparison, (&values, &groups), 0)
+        Search::of(goal, &grid, &comparison, (&values, &groups), &[], 0)
     }
 
     fn three(a: f64, b: f64, c: f64) -> [Option<f64>; 3] {

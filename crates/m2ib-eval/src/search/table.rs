@@ -10,21 +10,31 @@ use super::{HeldOut, Search, Tried};
 use crate::roar::RoarReport;
 
 impl Search {
-    /// A Markdown table, the best first: the goal's mean ± half its confidence interval, how far
+    /// A Markdown table, the best first, each at its best threshold where there are several: the goal's mean ± half its confidence interval, how far
     /// behind the chosen setting (bold), and pairs a second. `≈` marks what is not told from it.
     /// After it the held-out pairs, or ROAR+ with what it is compared with.
     pub fn to_markdown(&self) -> String {
         let axes = self.dimensions.iter().map(|d| d.axis.label().to_owned());
-        let goal = format!("{} {}", self.goal.label(), self.goal.direction().arrow());
+        let goal = format!("{} {}", self.label(), self.goal.direction().arrow());
         let rest = [goal, "behind".into(), "pairs/s".into()];
         let mut lines: Vec<Vec<String>> = vec![axes.chain(rest).collect()];
-        let ranked = self.ranked();
+        let ranked = self.best_cuts();
         lines.extend(ranked.into_iter().map(|tried| self.line(tried)));
         let held_out = (!self.held_out.is_empty()).then(|| self.held_out_table());
         let roar = self.roar.as_ref().map(RoarReport::to_markdown);
         let tables = [Some(aligned(&lines)), held_out, roar];
         let tables: Vec<String> = tables.into_iter().flatten().collect();
         tables.join("\n")
+    }
+
+    /// Best first; of settings that differ in nothing but the threshold, the best alone.
+    fn best_cuts(&self) -> Vec<&Tried> {
+        let mut ranked = self.ranked();
+        if self.threshold().is_some() {
+            let mut known = std::collections::BTreeSet::new();
+            ranked.retain(|tried| known.insert(&tried.places[..tried.places.len() - 1]));
+        }
+        ranked
     }
 
     /// Best first; what could not be measured last.
@@ -37,7 +47,7 @@ impl Search {
 
     fn line(&self, tried: &Tried) -> Vec<String> {
         let mut cells = self.settings(tried);
-        let best = tried.method == self.chosen().method;
+        let best = tried.places == self.chosen().places;
         cells.push(match (self.value(tried.value), best) {
             (value, true) => format!("**{value}**"),
             (value, false) => value,
@@ -57,13 +67,17 @@ impl Search {
 
     fn held_out_table(&self) -> String {
         let line = |held: &HeldOut| {
-            let behind = match held.method == self.chosen().method {
+            let behind = match self.is_chosen(held) {
                 true => "chosen".into(),
                 false => self.value(Some(held.behind)),
             };
-            vec![held.method.clone(), self.value(Some(held.value)), behind]
+            let method = match held.threshold {
+                Some(threshold) => format!("{}, mask {threshold}", held.method),
+                None => held.method.clone(),
+            };
+            vec![method, self.value(Some(held.value)), behind]
         };
-        let goal = format!("{} {}", self.goal.label(), self.goal.direction().arrow());
+        let goal = format!("{} {}", self.label(), self.goal.direction().arrow());
         let heading = vec!["held out".into(), goal, "behind".into()];
         let lines: Vec<_> = [heading]
             .into_iter()
@@ -129,14 +143,14 @@ impl Search {
         let _ = writeln!(
             toml,
             "# {} {} {value}: the best of {} settings over {} pairs of {}, {}.",
-            self.goal.label(),
+            self.label(),
             self.goal.direction().arrow(),
             self.tried.len(),
             self.pairs,
             self.data,
             self.model
         );
-        let chosen = |held: &&HeldOut| held.method == self.chosen().method;
+        let chosen = |held: &&HeldOut| self.is_chosen(held);
         let _ = match self.held_out.iter().find(chosen) {
             Some(held) => {
                 let value = self.value(Some(held.value));

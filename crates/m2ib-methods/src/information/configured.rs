@@ -77,7 +77,12 @@ impl MethodFactory for Configured {
     }
 
     fn key(&self) -> String {
-        let settings = format!("{}seed = {}", self.config.to_toml(), self.seed);
+        // How its map is cut changes nothing of it.
+        let config = Config {
+            mask: None,
+            ..self.config
+        };
+        let settings = format!("{}seed = {}", config.to_toml(), self.seed);
         format!("{} ({})", self.name, digest([settings]))
     }
 }
@@ -99,6 +104,7 @@ mod tests {
             name: "chosen".into(),
             config: Config {
                 preset: Some(Preset::Released),
+                mask: None,
                 image: steps(2),
                 text: steps(3),
             },
@@ -115,6 +121,9 @@ mod tests {
         assert!(!factory.needs_calibration());
         factory.config.text.noise = Some(Noise::Matched);
         assert_ne!(factory.key(), key);
+        let own = factory.key();
+        factory.config.mask = Some(m2ib::segment::Threshold::Otsu);
+        assert_eq!(factory.key(), own);
         assert!(factory.needs_calibration());
         assert!(factory.check(&model, None).is_err());
         // Noise of their own on both sides, whatever the preset's is.

@@ -239,6 +239,7 @@ impl MethodFactory for M2ibSettings {
         };
         Some(Config {
             preset: Some(self.preset),
+            mask: None,
             image: side(self.image_layer),
             text,
         })

@@ -31,6 +31,7 @@ from ._m2ib import (
     EncodedText,
     Explainer,
     ImageAttribution,
+    Segments,
     TextAttribution,
     devices,
     methods,
@@ -39,7 +40,7 @@ from ._m2ib import (
 )
 from ._m2ib import __VERSION__ as __version__
 from ._pictures import ImageLike
-from ._results import Device, Method, MethodSetting, Notice, Scene, SceneObject, Step, Token, Word
+from ._results import Device, Method, MethodSetting, Notice, Region, Scene, SceneObject, Step, Token, Word
 from ._settings import Settings, SideSettings
 
 __all__ = [
@@ -63,8 +64,10 @@ __all__ = [
     "ModelError",
     "NotFiniteError",
     "Notice",
+    "Region",
     "Scene",
     "SceneObject",
+    "Segments",
     "Settings",
     "SettingsError",
     "SideSettings",

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from typing_extensions import Unpack
 
 from ._pictures import ImageLike
-from ._results import Device, Method, Notice, Scene, Step, Token, Word
+from ._results import Device, Method, Notice, Region, Scene, Step, Token, Word
 from ._settings import Settings
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "Explainer",
     "ImageAttribution",
     "Numbers",
+    "Segments",
     "TextAttribution",
     "confidence",
     "curve",
@@ -40,7 +41,7 @@ __VERSION__: Final[str]
 
 _Path = str | os.PathLike[str]
 _Precision = Literal["f32", "f16", "bf16"]
-_ColorMap = Literal["turbo", "viridis", "inferno", "magma", "plasma"]
+_ColorMap = Literal["turbo", "viridis", "inferno", "magma", "plasma", "gray"]
 _Packed = tuple[int, int, bytes]
 _Floats = npt.NDArray[np.float32]
 _Pixels = npt.NDArray[np.uint8]
@@ -54,14 +55,26 @@ class Explainer:
     """
 
     @staticmethod
-    def emoji(*, device: str | None = None, precision: _Precision = "f32", **settings: Unpack[Settings]) -> Explainer: ...
+    def emoji(
+        *, device: str | None = None, precision: _Precision = "f32", input_size: int | None = None, **settings: Unpack[Settings]
+    ) -> Explainer: ...
     @staticmethod
     def from_folder(
-        folder: _Path, *, device: str | None = None, precision: _Precision = "f32", **settings: Unpack[Settings]
+        folder: _Path,
+        *,
+        device: str | None = None,
+        precision: _Precision = "f32",
+        input_size: int | None = None,
+        **settings: Unpack[Settings],
     ) -> Explainer: ...
     @staticmethod
     def from_pretrained(
-        id_or_folder: _Path, *, device: str | None = None, precision: _Precision = "f32", **settings: Unpack[Settings]
+        id_or_folder: _Path,
+        *,
+        device: str | None = None,
+        precision: _Precision = "f32",
+        input_size: int | None = None,
+        **settings: Unpack[Settings],
     ) -> Explainer: ...
     def with_settings(self, **settings: Unpack[Settings]) -> Explainer: ...
     def attribute(
@@ -93,6 +106,7 @@ class Explainer:
     def encode_image(self, image: ImageLike, *, keep_image: bool = True) -> EncodedImage: ...
     def encode_text(self, text: str) -> EncodedText: ...
     def similarity(self, image: ImageLike | EncodedImage, text: str | EncodedText) -> float: ...
+    def rank(self, image: ImageLike | EncodedImage, text: str | EncodedText) -> tuple[int, int] | None: ...
     def calibrate(self, images: Sequence[ImageLike], captions: Sequence[str]) -> Calibration: ...
     @property
     def settings(self) -> dict[str, Any]: ...
@@ -139,6 +153,7 @@ class Attribution:
     def caption(self) -> str: ...
     @property
     def words(self) -> list[Word]: ...
+    def top_words(self, count: int = 3) -> list[Word]: ...
     @property
     def similarity(self) -> float: ...
     @property
@@ -214,7 +229,38 @@ class ImageAttribution:
     def normalized(self) -> _Floats: ...
     def heat_map(self) -> _Floats: ...
     def input_heat_map(self) -> _Floats: ...
+    def heat_picture(self, color_map: _ColorMap = "turbo") -> _Pixels: ...
+    def segment(
+        self,
+        threshold: float | str = "otsu",
+        *,
+        regions: int | None = None,
+        least_region: float = 0.01,
+        points: int = 1,
+        background_points: int = 0,
+    ) -> Segments: ...
     def __eq__(self, other: object, /) -> bool: ...
+
+@final
+class Segments:
+    """A mask over a picture, cut into its connected regions."""
+
+    @property
+    def mask(self) -> npt.NDArray[np.bool_]:
+        """All regions: bool, [height, width] of the picture."""
+    @property
+    def regions(self) -> list[Region]: ...
+    @property
+    def background_points(self) -> list[tuple[int, int]]: ...
+    @property
+    def threshold(self) -> str: ...
+    @property
+    def level(self) -> float | None: ...
+    @property
+    def area(self) -> int: ...
+    def coco(self, file_name: str, category: str | None = None) -> dict[str, Any]: ...
+    def sam(self, file_name: str = "") -> dict[str, Any]: ...
+    def save(self, path: _Path, *, file_name: str = "") -> None: ...
 
 @final
 class TextAttribution:
@@ -229,6 +275,7 @@ class TextAttribution:
     def unit(self) -> str: ...
     @property
     def words(self) -> list[Word]: ...
+    def top_words(self, count: int = 3) -> list[Word]: ...
     @property
     def tokens(self) -> list[Token]: ...
     @property

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
@@ -117,6 +116,21 @@ class SceneObject(NamedTuple):
         return mask
 
 
+class Region(NamedTuple):
+    """A connected region of a mask."""
+
+    box: tuple[int, int, int, int]
+    """Its first column and row, and its last ones."""
+    area: int
+    """Its pixels."""
+    heat: float
+    """Its mean heat, 0 to 1."""
+    points: Sequence[tuple[int, int]]
+    """Points inside, column and row: first its hottest pixel."""
+    rle: Mapping[str, Any]
+    """Its mask as pycocotools decodes it: ``size`` and ``counts``."""
+
+
 class Scene(NamedTuple):
     """A picture of several emoji, of which two are named by a caption each."""
 
@@ -137,37 +151,3 @@ def restore(json: str) -> Attribution:
     from ._m2ib import Attribution
 
     return Attribution.from_json(json)
-
-
-def npy(attribution: Attribution) -> bytes:
-    """The map as a file of NumPy's."""
-    import numpy as np
-
-    file = io.BytesIO()
-    np.save(file, attribution.image.saliency, allow_pickle=False)
-    return file.getvalue()
-
-
-def npz(attribution: Attribution) -> bytes:
-    """The numbers as a file of NumPy's, without any pickle in it."""
-    import numpy as np
-
-    image, text = attribution.image, attribution.text
-    words = text.words
-    file = io.BytesIO()
-    np.savez_compressed(
-        file,
-        saliency=image.saliency,
-        unit=np.str_(image.unit),
-        region=np.array(image.region),
-        image_size=np.array(image.image_size),
-        caption=np.str_(text.caption),
-        tokens=np.array([token.text for token in text.tokens]),
-        token_saliency=text.saliency,
-        words=np.array([word.text for word in words]),
-        word_saliency=np.array([word.saliency for word in words], dtype=np.float32),
-        text_unit=np.str_(text.unit),
-        similarity=np.float32(attribution.similarity),
-        json=np.str_(attribution.to_json()),
-    )
-    return file.getvalue()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal, TypeAlias, TypedDict
 
 if TYPE_CHECKING:
@@ -27,6 +28,8 @@ class _BothSides(TypedDict, total=False):
     """Where every gate stands before the first step, as its α."""
     sigma: float | None
     """Isotropic noise with this deviation, in place of the preset's."""
+    noise: Literal["matched"] | None
+    """Each feature's own mean and deviation, in place of the preset's; ``sigma`` sets isotropic noise."""
     sampling: Sampling | None
     learning_rate: float | None
     steps: int | None
@@ -56,6 +59,9 @@ class Settings(_BothSides, total=False):
     """Of the noise; 0 unless given."""
     threads: int | None
     """Host threads to compute with; all cores unless given."""
+    bank: Sequence[str] | str | os.PathLike[str] | None
+    """Captions of other things that similarities are ranked among, or a file with one a line; 213 of ours
+    unless given. A few hundred in the words of the pictures at hand tell the most."""
     calibration: Calibration | str | os.PathLike[str] | None
     """Feature statistics for matched noise, or their file. "auto", unless given: those that come with the
     model. None: the picture's own patches and the vocabulary."""

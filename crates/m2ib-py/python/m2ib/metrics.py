@@ -43,9 +43,11 @@ __all__ = [
     "Curve",
     "Road",
     "area",
+    "best_dice",
     "best_iou",
     "confidence",
     "deletion",
+    "dice",
     "dilated",
     "energy",
     "insertion",
@@ -144,9 +146,7 @@ def iou(map: _Map, mask: _Mask, threshold: float = 0.5) -> float:
         mask: Where the object is, bool, [height, width] of the picture.
         threshold: From 0, the map's minimum, to 1, its maximum.
     """
-    if not 0.0 <= threshold <= 1.0:
-        raise MetricError(f"threshold is {threshold}, expected a number from 0 to 1")
-    return _localise("iou", map, mask, threshold)
+    return _localise("iou", map, mask, _share(threshold))
 
 
 def best_iou(map: _Map, mask: _Mask) -> float:
@@ -157,6 +157,30 @@ def best_iou(map: _Map, mask: _Mask) -> float:
         mask: Where the object is, bool, [height, width] of the picture.
     """
     return _localise("best_iou", map, mask)
+
+
+def dice(map: _Map, mask: _Mask, threshold: float = 0.5) -> float:
+    """Dice coefficient, the F1 of the pixels: twice what the object and the pixels that reach a threshold
+    share, over the sum of both.
+
+    Of one picture it says what ``iou`` says, 2 · iou / (1 + iou).
+
+    Args:
+        map: [rows, columns]
+        mask: Where the object is, bool, [height, width] of the picture.
+        threshold: From 0, the map's minimum, to 1, its maximum.
+    """
+    return _localise("dice", map, mask, _share(threshold))
+
+
+def best_dice(map: _Map, mask: _Mask) -> float:
+    """The best Dice coefficient of all thresholds.
+
+    Args:
+        map: [rows, columns]
+        mask: Where the object is, bool, [height, width] of the picture.
+    """
+    return _localise("best_dice", map, mask)
 
 
 def area(mask: _Mask) -> float:
@@ -364,6 +388,12 @@ def _localise(name: str, map: _Map, mask: _Mask, parameter: float = 0.0) -> floa
         scaled = _m2ib.upsample(heat, height, width)
         heat = _pack_map(scaled, "map")
     return _m2ib.localise(name, heat, packed, parameter)
+
+
+def _share(threshold: float) -> float:
+    if not 0.0 <= threshold <= 1.0:
+        raise MetricError(f"threshold is {threshold}, expected a number from 0 to 1")
+    return threshold
 
 
 def _saliency(map: _Map) -> npt.ArrayLike:

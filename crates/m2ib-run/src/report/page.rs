@@ -1,6 +1,6 @@
 //! The report as one page that needs nothing else.
 
-use m2ib::draw::visible;
+use m2ib::draw::{PAGE_STYLE, visible};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::{Example, Pictures, Report, Word};
@@ -25,17 +25,17 @@ impl Report {
                     meta name="color-scheme" content="light dark";
                     link rel="icon" href="data:,";
                     title { (visible(&title)) }
-                    style { (PreEscaped(STYLE)) }
+                    style { (PreEscaped(PAGE_STYLE)) (PreEscaped(STYLE)) }
                 }
                 body { main {
                     h1 { (visible(&title)) }
                     p.lead { (visible(&self.method)) ", " (count(self.explained)) " of " (count(self.total)) " rows" }
                     (self.tiles())
                     (self.gaps())
-                    section { (self.evidence()) }
-                    section { (self.words()) }
+                    section.card { (self.evidence()) }
+                    section.card { (self.words()) }
                     @for (title, about, examples) in &self.examples {
-                        section { (gallery(title, about, examples, pictures)) }
+                        section.card { (gallery(title, about, examples, pictures)) }
                     }
                     (self.counts())
                     @if let Some(reason) = &pictures.reason {
@@ -49,7 +49,7 @@ impl Report {
 
     fn tiles(&self) -> Markup {
         let tile = |value: String, what: &str| {
-            html! { div.tile { strong { (value) } span { (what) } } }
+            html! { div.tile.card { strong { (value) } span { (what) } } }
         };
         html! {
             div.tiles {
@@ -75,7 +75,7 @@ impl Report {
     fn gaps(&self) -> Markup {
         html! {
             @if !self.missing.is_empty() {
-                p.warning { "Not explained yet: rows " (self.missing) "." }
+                p.warnings { "Not explained yet: rows " (self.missing) "." }
             }
         }
     }
@@ -135,7 +135,7 @@ impl Report {
             let mut counts: Vec<_> = counts.iter().collect();
             counts.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
             html! {
-                section {
+                section.card {
                     h2 { (title) }
                     div.wide { table { tbody {
                         @for (what, rows) in counts {

@@ -166,7 +166,10 @@ async fn drawn(
     };
     let picture = parts.picture(&explanation.question.picture)?;
     let adjustment = parts.adjustment;
-    let work = move || draw(&made.attribution, &picture.image(&adjustment)?);
+    let work = move || {
+        let image = picture.image(&adjustment)?;
+        draw(&made.attribution, &image)
+    };
     parts.errands.ask(work).await?
 }
 

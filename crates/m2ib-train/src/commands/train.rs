@@ -1,7 +1,6 @@
 //! `m2ib-train train`: from random weights, or from where a run stopped, to a model folder.
 
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
@@ -11,8 +10,8 @@ use indicatif::{ProgressBar, ProgressStyle};
 use m2ib_core::Lanes;
 use m2ib_scenes::Split;
 use m2ib_train::{
-    Checkpoint, Examination, Family, Log, Measures, Provenance, SceneSource, Settings, State,
-    Trainer, checkpoint_path, export,
+    Checkpoint, Examination, Family, Files, Log, Measures, Provenance, SceneSource, Settings,
+    Start, State, Trainer, checkpoint_path, export,
 };
 
 use super::window::{Window, message};
@@ -35,6 +34,9 @@ pub(crate) struct Train {
     /// Whose towers and whose loss.
     #[arg(long, value_enum, default_value_t)]
     family: Family,
+    /// A model to go on from, a folder in Hugging Face's layout; random weights if there is none.
+    #[arg(long, value_name = "FOLDER", conflicts_with = "family")]
+    from: Option<PathBuf>,
     /// Of weights, scenes and all other chance.
     #[arg(long, default_value_t = Settings::default().seed)]
     seed: u64,
@@ -86,17 +88,26 @@ impl Train {
         if let Some(stop) = self.stop_at.filter(|stop| !stop.is_multiple_of(LOG_EVERY)) {
             bail!("stop-at is {stop}, expected a multiple of {LOG_EVERY}");
         }
-        let settings = self.settings();
+        let mut settings = self.settings();
         settings.check()?;
-        let commit = self.commit.clone().unwrap_or_else(commit);
-        let mut model = Untrained::new(self.family)?;
-        let base = settings.base()?;
-        let state = self.start(&settings, &base)?;
+        let commit = self.commit.clone().unwrap_or_else(super::commit);
+        let start = match &self.from {
+            Some(folder) => Start::from_folder(folder)?,
+            None => Start::random(&settings)?,
+        };
+        settings.from = self.from.as_ref().map(|_| start.model.digest().to_string());
+        let state = self.state(&settings, &start.model)?;
         let mut log = Log::open(&self.out, state.step)?;
-        let source = SceneSource::new(model.tokenizer.clone());
+        let source = SceneSource::new(start.tokenizer.clone());
         let threads = m2ib_core::threads();
-        let mut trainer = Trainer::new(settings, base, source, state, threads)?;
-        model.lanes = Lanes::new(threads, threads)?;
+        let model = Untrained {
+            tokenizer: start.tokenizer,
+            processor: start.processor,
+            files: start.files,
+            examination: Examination::new(Split::Validation)?,
+            lanes: Lanes::new(threads, threads)?,
+        };
+        let mut trainer = Trainer::new(settings, start.model, source, state, threads)?;
 
         let bar = progress(trainer.state().step, self.steps);
         let mut window = Window::new();
@@ -135,6 +146,7 @@ impl Train {
     fn settings(&self) -> Settings {
         Settings {
             family: self.family,
+            from: None,
             seed: self.seed,
             steps: self.steps,
             batch: self.batch,
@@ -148,7 +160,7 @@ impl Train {
     }
 
     /// The folder's checkpoint, or fresh weights.
-    fn start(&self, settings: &Settings, base: &Trainable) -> Result<State> {
+    fn state(&self, settings: &Settings, base: &Trainable) -> Result<State> {
         let folder = &self.out;
         std::fs::create_dir_all(folder)
             .with_context(|| format!("cannot make the folder {}", folder.display()))?;
@@ -179,12 +191,7 @@ impl Train {
             steps: trainer.state().step,
             of: self.steps,
         };
-        export(
-            &trainer.model()?,
-            &provenance,
-            &self.family.files(),
-            &folder,
-        )?;
+        export(&trainer.model()?, &provenance, &model.files, &folder)?;
         // As it was written, in half precision.
         let mut written = DualEncoder::load(&folder, &m2ib_cpu::flex())?;
         written.computes_on_host(true);
@@ -199,21 +206,12 @@ impl Train {
 struct Untrained {
     tokenizer: CaptionTokenizer,
     processor: ImageProcessor,
+    files: Files,
     examination: Examination,
     lanes: Lanes,
 }
 
 impl Untrained {
-    fn new(family: Family) -> Result<Self> {
-        let (tokenizer, processor) = family.model_files().inputs()?;
-        Ok(Self {
-            tokenizer,
-            processor,
-            examination: Examination::new(Split::Validation)?,
-            lanes: Lanes::one(),
-        })
-    }
-
     fn measure(&self, trainer: &Trainer<SceneSource>) -> Result<Measures> {
         let (tokenizer, processor) = (self.tokenizer.clone(), self.processor.clone());
         let name = "in training".into();
@@ -229,27 +227,4 @@ fn progress(done: u64, steps: u64) -> ProgressBar {
     bar.set_position(done);
     bar.reset_eta();
     bar
-}
-
-/// The commit of these sources, marked if they were changed since.
-fn commit() -> String {
-    let sources = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let describe = [
-        "describe",
-        "--always",
-        "--dirty",
-        "--abbrev=40",
-        "--exclude=*",
-    ];
-    let output = Command::new("git")
-        .arg("-C")
-        .arg(sources)
-        .args(describe)
-        .output();
-    match output {
-        Ok(output) if output.status.success() => {
-            String::from_utf8_lossy(&output.stdout).trim().to_owned()
-        }
-        _ => "unknown".into(),
-    }
 }

@@ -1,4 +1,4 @@
-use clip_input::ImageProcessor;
+use clip_input::{ImageProcessor, Picture};
 use clip_model::clip::{ClipConfig, random_clip};
 use clip_model::{LOGIT_BIAS, Precision, Tower};
 use m2ib_scenes::{Generator, Split};
@@ -247,7 +247,7 @@ fn sixteen_pairs_are_learnt_by_heart() {
         let caption = scene.caption_naming(0).text;
         Example {
             ids: tokenizer.encode(&caption).unwrap().ids(),
-            pixels: processor.process(&scene.image.into()).values,
+            pixels: processor.process(&Picture::from(scene.image)).values,
             meaning: number,
             also: Vec::new(),
         }

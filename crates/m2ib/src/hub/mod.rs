@@ -42,10 +42,13 @@ const TOKENIZER: &str = "tokenizer.json";
 const TOKENIZER_CONFIG: &str = "tokenizer_config.json";
 /// What older repositories' tokenizers are made of.
 const VOCABULARY: [&str; 2] = ["vocab.json", "merges.txt"];
+/// The same of BERT's.
+const PIECES: &str = "vocab.txt";
 
 /// Finds a model's files in the cache, or downloads them: `config.json`,
 /// `preprocessor_config.json` (or `processor_config.json`), `tokenizer.json` (or `vocab.json` and
-/// `merges.txt`, or neither in open_clip's layout), `tokenizer_config.json` if there is one, and `model.safetensors` or its shards, else
+/// `merges.txt`, or `vocab.txt`, or none of them in open_clip's layout), `tokenizer_config.json` if there is
+/// one, and `model.safetensors` or its shards, else
 /// `pytorch_model.bin` or its. In open_clip's layout, `open_clip_config.json` and its weights are in
 /// the place of the first two and the last.
 ///
@@ -175,11 +178,13 @@ fn download(
         Err(HubReason::NoSuchFile) => {
             for file in VOCABULARY {
                 match get(file, progress) {
-                    // Most of open_clip's models have CLIP's own, which is at hand.
-                    Err(HubReason::NoSuchFile) if is_open_clips => break,
-                    Err(reason @ HubReason::NoSuchFile) => {
-                        return Err((TOKENIZER.into(), reason));
-                    }
+                    Err(reason @ HubReason::NoSuchFile) => match get(PIECES, progress) {
+                        Ok(()) => break,
+                        // Most of open_clip's models have CLIP's own, which is at hand.
+                        Err(HubReason::NoSuchFile) if is_open_clips => break,
+                        Err(HubReason::NoSuchFile) => return Err((TOKENIZER.into(), reason)),
+                        Err(other) => return Err((PIECES.into(), other)),
+                    },
                     other => other.map_err(at(file))?,
                 }
             }
