@@ -3,7 +3,7 @@ use m2ib::{Explainer, draw, emoji};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let explainer = Explainer::emoji()?;
-    let segmenter = Segmenter::default().regions(1).points(3).background(3);
+    let segmenter = Segmenter::default().regions(1).points(5).background(5);
     let (mut coco, mut prompts, mut drawn) = (Coco::new(), Vec::new(), Vec::new());
     for scene in &emoji::SCENES[..4] {
         let (file, caption) = (format!("{}.png", scene.name), scene.objects[0].caption);

@@ -6,7 +6,7 @@ use image::DynamicImage;
 use m2ib_attribution::Attribution;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-use super::{POLICY, STYLE, picture, words};
+use super::{PAGE_STYLE, POLICY, STYLE, picture, words};
 use crate::Result;
 use crate::overlay::check_size;
 use crate::percent::percent;
@@ -88,7 +88,7 @@ impl Overview {
                     meta name="color-scheme" content="light dark";
                     link rel="icon" href="data:,";
                     title { (title) " · m2ib" }
-                    style { (PreEscaped(STYLE)) (PreEscaped(OWN_STYLE)) }
+                    style { (PreEscaped(PAGE_STYLE)) (PreEscaped(STYLE)) (PreEscaped(OWN_STYLE)) }
                 }
                 body {
                     main {
@@ -185,7 +185,7 @@ mod tests {
             "pair-0-word-1",
             "pair-1-word-1",
             "&lt;b&gt;.png",
-            "Of 1 of 2 pairs",
+            "class=\"caution\"",
         ] {
             assert!(page.contains(part), "{part}");
         }
