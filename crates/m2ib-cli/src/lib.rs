@@ -25,6 +25,7 @@ mod rendering;
 mod report;
 mod run;
 mod score;
+mod serve;
 mod shell;
 mod slice;
 mod sweep;
@@ -59,6 +60,7 @@ struct Arguments {
 enum Command {
     // Boxed: they have many more options than the others.
     Explain(Box<explain::Explain>),
+    Serve(Box<serve::Serve>),
     Score(score::Score),
     Calibrate(calibrate::Calibrate),
     Evaluate(Box<evaluate::Evaluate>),
@@ -93,6 +95,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
     let arguments = Arguments::try_parse_from(arguments).unwrap_or_else(|error| refuse(&error));
     let result = match arguments.command {
         Command::Explain(command) => command.run(),
+        Command::Serve(command) => command.run(),
         Command::Score(command) => command.run(),
         Command::Calibrate(command) => command.run(),
         Command::Evaluate(command) => command.run(),

@@ -1,0 +1,134 @@
+// The captions, which one is explained, and how similar they are to the picture and to each other.
+
+import { byId, calm, fill, make, number, percent } from "./dom.js";
+
+export class Captions {
+  /** `changed` is told when the explained caption is another, `compared` when any is. */
+  constructor(state, limits, changed, compared) {
+    this.state = state;
+    this.limits = limits;
+    this.changed = changed;
+    this.compared = compared;
+    this.told = null;
+    byId("captions").addEventListener("submit", (event) => {
+      event.preventDefault();
+      this.changed();
+      this.compared();
+    });
+    byId("add").addEventListener("click", () => {
+      this.state.captions.push("");
+      this.draw();
+      byId("captions").querySelector(".row:last-child input[type=text]").focus();
+    });
+  }
+
+  /** Another link was followed. */
+  replace(state) {
+    this.state = state;
+    this.told = null;
+    this.draw();
+  }
+
+  draw() {
+    const { state } = this;
+    const typed = calm(600, (explained) => {
+      if (explained) this.changed();
+      this.compared();
+    });
+    const rows = state.captions.map((caption, place) => {
+      const box = make("input", {
+        type: "text",
+        value: caption,
+        maxLength: this.limits.caption_characters,
+        placeholder: place ? "another caption" : "a photo of …",
+        "aria-label": `Caption ${place + 1}`,
+        spellcheck: true,
+        on: {
+          input: (event) => {
+            state.captions[place] = event.target.value;
+            typed(place === state.chosen);
+          },
+        },
+      });
+      const choice = make("input", {
+        type: "radio",
+        name: "chosen",
+        checked: place === state.chosen,
+        "aria-label": `Explain caption ${place + 1}`,
+        on: {
+          change: () => {
+            state.chosen = place;
+            this.changed();
+          },
+        },
+      });
+      const drop = make("button", {
+        type: "button",
+        "aria-label": `Remove caption ${place + 1}`,
+        disabled: state.captions.length < 2,
+        on: { click: () => this.remove(place) },
+      }, "✕");
+      return make("div", { class: "row", "data-place": place }, choice, box, drop,
+        make("div", { class: "fit", hidden: true }), make("p", { class: "warning", hidden: true }));
+    });
+    // What is in a form and no button of submission: Enter asks at once.
+    fill(byId("captions"), ...rows, make("button", { type: "submit", class: "unseen", tabindex: "-1" }, "Explain"));
+    byId("add").disabled = state.captions.length >= this.limits.captions;
+    this.fits();
+  }
+
+  remove(place) {
+    const { state } = this;
+    const was = state.chosen;
+    state.captions.splice(place, 1);
+    if (state.chosen > place || state.chosen >= state.captions.length) state.chosen -= 1;
+    this.draw();
+    byId("captions").querySelector(`input[type=radio]:nth-of-type(1)`)?.focus();
+    if (place === was) this.changed();
+    this.compared();
+  }
+
+  /** What the server says of all captions that have words, or nothing. */
+  tell(similarities) {
+    this.told = similarities;
+    this.fits();
+  }
+
+  fits() {
+    const told = this.told?.captions ?? [];
+    const largest = Math.max(...told.map((caption) => caption.similarity), 0.01);
+    for (const row of byId("captions").querySelectorAll(".row")) {
+      const caption = this.state.captions[Number(row.dataset.place)];
+      const index = told.findIndex((one) => one.asked === caption);
+      const [fit, warning] = [row.querySelector(".fit"), row.querySelector(".warning")];
+      fit.hidden = index < 0;
+      warning.hidden = true;
+      if (index < 0) continue;
+      const one = told[index];
+      const whole = one.probability ?? one.share ?? Math.max(0, one.similarity) / largest;
+      const parts = [`similarity ${number(one.similarity)}`];
+      if (one.probability !== undefined) parts.push(`probability ${percent(one.probability)}`);
+      else if (one.share !== undefined) parts.push(`${percent(one.share)} of these`);
+      if (one.rank) parts.push(`rank ${one.rank.place} of ${one.rank.of}`);
+      fill(fit, make("div", { class: "meter", "aria-hidden": "true" },
+        make("div", { style: { "--part": `${(whole * 100).toFixed(1)}%` } })), make("span", {}, parts.join(" · ")));
+      const said = one.warning ?? (one.cut && `Too long for the model, left out: “${one.cut}”`);
+      warning.hidden = !said;
+      warning.textContent = said ?? "";
+    }
+    this.matrix();
+  }
+
+  matrix() {
+    const told = this.told?.captions ?? [];
+    byId("among").hidden = told.length < 2;
+    const name = (place) => `${place + 1}`;
+    fill(
+      byId("matrix"),
+      make("thead", {}, make("tr", {}, make("td"), ...told.map((_, place) => make("th", { scope: "col" }, name(place))))),
+      make("tbody", {}, ...told.map((one, row) =>
+        make("tr", {}, make("th", { scope: "row" }, `${name(row)} ${one.caption}`),
+          ...this.told.among[row].map((cosine) => make("td", {}, number(cosine)))))),
+    );
+  }
+}

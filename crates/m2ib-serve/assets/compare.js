@@ -1,0 +1,104 @@
+// Several methods' maps of one pair, side by side.
+
+import { explain } from "./ask.js";
+import { byId, fill, make } from "./dom.js";
+import { draw, table } from "./heat.js";
+import { veils } from "./picture.js";
+import { words } from "./words.js";
+
+const USUAL = ["m2ib-fine", "m2ib-fast", "grad-eclip", "chefer", "rollout", "random"];
+
+export class Compare {
+  /** `pair` gives the picture and the caption at hand, `looks` colours and opacity. */
+  constructor(methods, pair, looks, alarm) {
+    this.pair = pair;
+    this.looks = looks;
+    this.alarm = alarm;
+    this.running = null;
+    this.maps = [];
+    const boxes = methods.methods.map((method) =>
+      make("label", { class: "check", title: method.description },
+        make("input", { type: "checkbox", value: method.name, checked: USUAL.includes(method.name) }),
+        method.control ? `${method.name} (control)` : method.name));
+    this.button = make("button", { type: "submit", class: "main" }, "Compare");
+    const form = byId("compare");
+    fill(form, make("fieldset", { class: "checks" }, make("legend", { class: "unseen" }, "Methods"), ...boxes),
+      make("div", { class: "buttons" }, this.button));
+    form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      if (this.running) this.stop();
+      else this.run([...form.querySelectorAll("input:checked")].map((box) => box.value));
+    });
+  }
+
+  stop() {
+    this.running?.abort(new DOMException("another question", "AbortError"));
+  }
+
+  /** The pair is another: what is shown would be of the last one. */
+  clear() {
+    this.stop();
+    this.maps = [];
+    fill(byId("compared"));
+  }
+
+  async run(names) {
+    const pair = this.pair();
+    if (!pair) return this.alarm("Give a picture and a caption first; then methods can be compared.");
+    if (!names.length) return this.alarm("Tick at least one method to compare.");
+    this.alarm(null);
+    const running = new AbortController();
+    this.running = running;
+    this.button.textContent = "Stop";
+    this.maps = [];
+    const figures = names.map((name) => {
+      const state = make("p", { class: "note" }, "waiting");
+      const figure = make("figure", {}, make("figcaption", {}, make("b", {}, name)), state);
+      return { name, figure, state };
+    });
+    fill(byId("compared"), ...figures.map(({ figure }) => figure));
+    try {
+      for (const { name, figure, state } of figures) {
+        try {
+          state.textContent = "computing";
+          const told = await explain({ ...pair.question, method: name }, running.signal, (now) => {
+            state.textContent = now.progress ? `step ${now.progress.done} of ${now.progress.total}` : now.state;
+          });
+          this.figure(figure, name, told.result, pair.about);
+        } catch (error) {
+          if (error.name === "AbortError") throw error;
+          state.textContent = error.message;
+        }
+      }
+    } catch (error) {
+      if (error.name !== "AbortError") throw error;
+      for (const { state } of figures) if (state.isConnected) state.textContent = "stopped";
+    } finally {
+      if (this.running === running) {
+        this.running = null;
+        this.button.textContent = "Compare";
+      }
+    }
+  }
+
+  figure(figure, name, result, about) {
+    const canvas = make("canvas");
+    const stack = make("div", { class: "stack", role: "img", "aria-label": `Map by ${name}`, style: { "--ratio": `${about.width} / ${about.height}` } },
+      make("img", { src: `/api/pictures/${about.id}/shown`, alt: "", class: Math.max(about.width, about.height) < 256 ? "pixelated" : "" }),
+      canvas, ...veils(result.image.view));
+    const said = make("figcaption", {}, make("b", {}, name), ` · ${result.seconds.toFixed(1)} s`);
+    fill(figure, said, stack, make("p", { class: "caption", dir: "auto" }, ...words(result.text)));
+    this.maps.push({ canvas, map: result.image });
+    this.paint({ canvas, map: result.image });
+  }
+
+  paint({ canvas, map }) {
+    const { colors, opacity, clear } = this.looks();
+    draw(canvas, map, table(colors), opacity, clear);
+  }
+
+  /** Colours or opacity are others. */
+  repaint() {
+    for (const one of this.maps) this.paint(one);
+  }
+}

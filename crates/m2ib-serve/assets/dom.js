@@ -1,0 +1,60 @@
+// Elements, without markup in strings: nothing that comes from elsewhere can become an element.
+
+export const byId = (id) => document.getElementById(id);
+
+/** An element with properties ("class" and "data-", "aria-" attributes too), listeners and children. */
+export function make(tag, properties = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(properties)) {
+    if (value === undefined || value === null) continue;
+    if (name === "on") {
+      for (const [event, listener] of Object.entries(value)) element.addEventListener(event, listener);
+    } else if (name === "style") {
+      for (const [key, text] of Object.entries(value)) element.style.setProperty(key, text);
+    } else if (name in element && name !== "list" && name !== "for") {
+      element[name] = value;
+    } else {
+      element.setAttribute(name === "class" ? "class" : name, value);
+    }
+  }
+  element.append(...children.filter((child) => child !== null && child !== undefined));
+  return element;
+}
+
+/** Replaces what an element holds. */
+export const fill = (element, ...children) => element.replaceChildren(...children);
+
+/** A number with three significant digits. */
+export function number(value) {
+  if (!Number.isFinite(value)) return "–";
+  const size = Math.abs(value);
+  if (size !== 0 && (size < 0.001 || size >= 100000)) return value.toExponential(2);
+  const digits = size >= 100 ? 0 : size >= 10 ? 1 : size >= 1 ? 2 : 3;
+  return value.toFixed(digits);
+}
+
+/** A number with its unit, if it has one. */
+export const amount = (value, side) => (side.unit === "arbitrary" ? number(value) : `${number(value)} ${side.unit_name}`);
+
+export const percent = (share) => `${(share * 100).toFixed(share < 0.0995 ? 1 : 0)} %`;
+
+/** Calls a function once nothing has asked for it for so long. */
+export function calm(wait, call) {
+  let timer;
+  return (...given) => {
+    clearTimeout(timer);
+    timer = setTimeout(() => call(...given), wait);
+  };
+}
+
+/** Says something to who does not see the page. */
+export function speak(text) {
+  byId("spoken").textContent = text;
+}
+
+/** Shows what went wrong, or nothing. */
+export function alarm(text) {
+  const alert = byId("alert");
+  alert.textContent = text ?? "";
+  alert.hidden = !text;
+}

@@ -1,0 +1,50 @@
+// What was looked at since the tab was opened.
+
+import { byId, fill, make, number } from "./dom.js";
+
+const KEY = "m2ib-history";
+const MOST = 40;
+
+export class History {
+  constructor(follow) {
+    this.follow = follow;
+    try {
+      this.entries = JSON.parse(sessionStorage.getItem(KEY)) ?? [];
+    } catch {
+      this.entries = [];
+    }
+    byId("forget").addEventListener("click", () => {
+      this.entries = [];
+      this.keep();
+    });
+    this.draw();
+  }
+
+  add(entry) {
+    this.entries = [entry, ...this.entries.filter((known) => known.hash !== entry.hash)].slice(0, MOST);
+    this.keep();
+  }
+
+  keep() {
+    try {
+      sessionStorage.setItem(KEY, JSON.stringify(this.entries));
+    } catch {
+      // A browser that keeps nothing shows the list all the same.
+    }
+    this.draw();
+  }
+
+  draw() {
+    byId("forget").hidden = byId("no-history").hidden = false;
+    byId("forget").hidden = !this.entries.length;
+    byId("no-history").hidden = this.entries.length > 0;
+    fill(
+      byId("history"),
+      ...this.entries.map((entry) =>
+        make("li", {},
+          make("button", { type: "button", on: { click: () => this.follow(entry.hash) } },
+            make("img", { src: entry.thumb || "/assets/icon.svg", alt: "" }),
+            make("span", {}, entry.caption, make("small", {}, `${entry.method} · similarity ${number(entry.similarity)}`))))),
+    );
+  }
+}

@@ -1,0 +1,242 @@
+// The explorer: one state, which the address holds too, and what follows from each change of it.
+
+import { explain, get, givePicture, similarities } from "./ask.js";
+import { Captions } from "./captions.js";
+import { Compare } from "./compare.js";
+import { alarm, byId, calm, fill, make, speak } from "./dom.js";
+import { History } from "./history.js";
+import { fromHash, methodKey, toHash } from "./link.js";
+import { listen as listenForPictures, showSamples, View } from "./picture.js";
+import { Settings } from "./settings.js";
+import { hide, links, progress, show, stale, summary } from "./shown.js";
+import { listen as listenForWords } from "./words.js";
+
+const stopped = () => new DOMException("another question", "AbortError");
+const isStopped = (error) => error?.name === "AbortError";
+
+class Explorer {
+  constructor(model, methods, samples) {
+    this.model = model;
+    this.methods = methods;
+    this.samples = samples;
+    this.state = fromHash(location.hash, methods);
+    this.about = null;
+    this.shown = null;
+    this.view = new View();
+    this.captions = new Captions(this.state, model.limits, () => this.ask(), () => this.compareCaptions());
+    this.settings = new Settings(this.state, methods, model, () => this.ask());
+    this.history = new History((hash) => this.follow(hash));
+    this.compare = new Compare(methods, () => this.pair(), () => this.looks(), alarm);
+    this.listen();
+  }
+
+  /** The colours as the server has them, and how much they cover. */
+  looks() {
+    const colors = this.methods.color_maps.find((map) => map.name === this.state.colors).colors;
+    return { colors, opacity: this.state.opacity / 100, clear: this.state.clear };
+  }
+
+  caption() {
+    return this.state.captions[this.state.chosen].trim();
+  }
+
+  pair() {
+    const caption = this.caption();
+    return this.about && caption ? { about: this.about, question: { picture: this.about.id, caption } } : null;
+  }
+
+  listen() {
+    listenForWords();
+    listenForPictures((file) => this.take(file));
+    showSamples(this.samples, (sample) => this.trySample(sample));
+    byId("cancel").addEventListener("click", () => this.asking?.abort(stopped()));
+    fill(byId("colors"), ...this.methods.color_maps.map(({ name }) => make("option", { value: name }, name)));
+    const repaint = calm(20, () => {
+      this.view.look(this.state, this.looks().colors);
+      this.compare.repaint();
+      if (this.shown) links(this.shown.id, this.state);
+      this.remember();
+    });
+    const changed = (name, read) => (event) => {
+      this.state[name] = read(event.target);
+      byId("opacity-value").textContent = `${this.state.opacity} %`;
+      repaint();
+    };
+    byId("colors").addEventListener("change", changed("colors", (input) => input.value));
+    byId("opacity").addEventListener("input", changed("opacity", (input) => Number(input.value)));
+    byId("clear").addEventListener("change", changed("clear", (input) => input.checked));
+    byId("link").addEventListener("click", () => this.copy());
+    window.addEventListener("hashchange", () => {
+      if (location.hash !== this.hash) this.follow(location.hash);
+    });
+  }
+
+  /** The address says what is shown, without a new entry in the browser's own history for each. */
+  remember() {
+    this.hash = toHash(this.state);
+    window.history.replaceState(null, "", this.hash);
+    // Browsers may write it otherwise.
+    this.hash = location.hash;
+  }
+
+  /** Shows what a link says. */
+  async follow(hash) {
+    this.state = fromHash(hash, this.methods);
+    this.captions.replace(this.state);
+    this.settings.replace(this.state);
+    byId("colors").value = this.state.colors;
+    byId("opacity").value = this.state.opacity;
+    byId("opacity-value").textContent = `${this.state.opacity} %`;
+    byId("clear").checked = this.state.clear;
+    const { picture } = this.state;
+    if (!picture) return this.remember();
+    if (picture !== this.about?.id) {
+      try {
+        this.open(await get(`/api/pictures/${picture}`));
+      } catch (error) {
+        alarm(`The link's picture cannot be shown: ${error.message}. Drop it here, and the link's settings apply.`);
+        return undefined;
+      }
+    }
+    this.ask();
+    this.compareCaptions();
+    return undefined;
+  }
+
+  /** A picture from the user's disk or clipboard. */
+  async take(file) {
+    const most = this.model.limits.picture_bytes;
+    if (file.size > most) {
+      return alarm(`${file.name} has ${file.size} bytes, and this server takes up to ${most}; make it smaller.`);
+    }
+    this.asking?.abort(stopped());
+    this.sending?.abort(stopped());
+    const sending = new AbortController();
+    this.sending = sending;
+    alarm(null);
+    progress({ state: "sending" });
+    try {
+      this.open(await givePicture(file, sending.signal));
+      this.ask();
+      this.compareCaptions();
+    } catch (error) {
+      if (isStopped(error)) return undefined;
+      progress(null);
+      alarm(`${file.name || "The picture"}: ${error.message}`);
+    }
+    return undefined;
+  }
+
+  async trySample(sample) {
+    this.state.captions = [...sample.captions];
+    this.state.chosen = 0;
+    this.state.picture = sample.picture;
+    await this.follow(toHash(this.state));
+  }
+
+  open(about) {
+    this.about = about;
+    this.state.picture = about.id;
+    this.shown = null;
+    this.view.picture(about);
+    this.captions.tell(null);
+    this.compare.clear();
+    hide();
+    alarm(null);
+    progress(null);
+  }
+
+  /** Explains what is at hand; what was being explained is cancelled. */
+  async ask() {
+    this.remember();
+    this.asking?.abort(stopped());
+    progress(null);
+    const pair = this.pair();
+    if (!pair) return;
+    const asking = new AbortController();
+    this.asking = asking;
+    if (pair.question.caption !== this.shown?.question.caption) this.compare.clear();
+    stale();
+    alarm(null);
+    progress({ state: "waiting" });
+    try {
+      const question = { ...pair.question, method: methodKey(this.state) };
+      const answer = await explain(question, asking.signal, progress);
+      if (asking.signal.aborted) return;
+      this.show(answer);
+    } catch (error) {
+      if (isStopped(error)) {
+        // The last answer stands again, unless another question is on its way.
+        if (this.asking === asking) progress(null);
+        return;
+      }
+      progress(null);
+      alarm(error.message);
+    }
+  }
+
+  show(answer) {
+    this.shown = answer;
+    progress(null);
+    this.view.show(answer.result.image, this.state, this.looks().colors);
+    show(answer, this.state);
+    speak(summary(answer.result));
+    const photo = byId("photo");
+    const entry = () =>
+      this.history.add({
+        hash: this.hash,
+        caption: answer.question.caption,
+        method: answer.question.method,
+        similarity: answer.result.similarity,
+        thumb: this.view.thumb(),
+      });
+    if (photo.complete) entry();
+    else photo.addEventListener("load", entry, { once: true });
+  }
+
+  /** How similar all captions with words are to the picture. */
+  async compareCaptions() {
+    this.remember();
+    this.measuring?.abort(stopped());
+    const asked = this.state.captions.filter((caption) => caption.trim());
+    if (!this.about || !asked.length) return this.captions.tell(null);
+    const measuring = new AbortController();
+    this.measuring = measuring;
+    try {
+      const told = await similarities(this.about.id, asked, measuring.signal);
+      told.captions.forEach((caption, place) => {
+        caption.asked = asked[place];
+      });
+      if (!measuring.signal.aborted) this.captions.tell(told);
+    } catch (error) {
+      if (isStopped(error)) return undefined;
+      this.captions.tell(null);
+      alarm(error.message);
+    }
+    return undefined;
+  }
+
+  async copy() {
+    this.remember();
+    const button = byId("link");
+    try {
+      await navigator.clipboard.writeText(location.href);
+      button.textContent = "Link copied";
+    } catch {
+      button.textContent = "The link is in the address line";
+    }
+    setTimeout(() => {
+      button.textContent = "Copy link";
+    }, 2500);
+  }
+}
+
+try {
+  const [model, methods, samples] = await Promise.all(["model", "methods", "samples"].map((name) => get(`/api/${name}`)));
+  byId("model").textContent = [model.name, `${(model.parameters / 1e6).toFixed(1)} million parameters`, ...model.notes].join(" · ");
+  byId("version").textContent = model.version;
+  const explorer = new Explorer(model, methods, samples);
+  await explorer.follow(location.hash);
+} catch (error) {
+  alarm(error.message);
+}
