@@ -283,6 +283,34 @@ impl CaptionTokenizer {
     /// # Errors
     /// [`Error::EmptyCaption`]; [`Error::UnknownText`] for text outside the vocabulary.
     pub fn encode(&self, text: &str) -> Result<Caption> {
+        let caption = self.encode_any(text)?;
+        match caption.tokens.iter().any(|it| it.role == Role::Piece) {
+            true => Ok(caption),
+            false => Err(Error::EmptyCaption {
+                caption: text.into(),
+            }),
+        }
+    }
+
+    /// The caption that says nothing, as this tokenizer has it: what comes before and behind every
+    /// caption, filled up as every other is. CLIP's is its start and its end token, SigLIP's an end
+    /// token and padding, BERT's `[CLS]` and `[SEP]`.
+    ///
+    /// # Errors
+    /// [`Error::Tokenizer`] for a tokenizer that makes no token of it.
+    pub fn empty(&self) -> Result<Caption> {
+        let caption = self.encode_any("")?;
+        match caption.tokens.is_empty() {
+            false => Ok(caption),
+            true => Err(Error::Tokenizer {
+                file: "tokenizer.json".into(),
+                reason: "it makes no token of an empty caption, expected a start token, an end token or padding".into(),
+            }),
+        }
+    }
+
+    /// As [`encode`](Self::encode), pieces or none.
+    fn encode_any(&self, text: &str) -> Result<Caption> {
         let cleaned = self.cleaning.clean(text);
         let encoding = encoded(&self.inner, &cleaned.text).map_err(|reason| Error::Tokenizer {
             file: "tokenizer.json".into(),
@@ -312,11 +340,6 @@ impl CaptionTokenizer {
             .collect();
         number_words(text, &mut tokens, encoding.get_word_ids());
         let pieces = || tokens.iter().filter(|token| token.role == Role::Piece);
-        if pieces().next().is_none() {
-            return Err(Error::EmptyCaption {
-                caption: text.into(),
-            });
-        }
         // A piece with the end token's id (the vocabulary's stand-in for unknown text, or the end
         // token typed out) would be pooled in place of the caption's end.
         if let Some(unknown) = pieces().find(|token| Some(token.id) == self.end) {

@@ -6,7 +6,7 @@ use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 
 use crate::heat_map::{self, HeatMap, Range};
-use crate::{Provenance, Unit, Warning};
+use crate::{Asked, Provenance, Unit, Warning, rows};
 
 /// The explanation of one image–caption pair.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -26,6 +26,9 @@ pub struct Attribution {
     pub rank: Option<Rank>,
     /// What a reader should know before trusting the numbers.
     pub warnings: Vec<Warning>,
+    /// What more was asked of the pair.
+    #[serde(default, skip_serializing_if = "Asked::is_nothing")]
+    pub asked: Asked,
     /// How it was made.
     pub provenance: Provenance,
 }
@@ -86,6 +89,11 @@ impl ImageAttribution {
         }
     }
 
+    /// The same with another map of the same grid.
+    pub fn with_saliency(self, saliency: Array2<f32>) -> Self {
+        Self { saliency, ..self }
+    }
+
     /// Saliency per patch, `[rows, columns]`: M2IB's is the information in nats. A map over
     /// [shifted](Self::shifts) grids is finer, and says at each cell what a patch there would carry.
     pub fn saliency(&self) -> &Array2<f32> {
@@ -134,6 +142,12 @@ impl ImageAttribution {
             &self.view_at(width, height),
             self.unit.negligible(),
         )
+    }
+
+    /// Another map of this image, over the original scaled to another size, with its own values: for
+    /// what has a sign, or shares a scale with others.
+    pub fn values_at(&self, map: &Array2<f32>, width: u32, height: u32) -> HeatMap {
+        heat_map::spread_over(map, &self.view_at(width, height))
     }
 
     /// The same explanation beside a scaled copy of the image: what was explained stays what it was.
@@ -409,39 +423,6 @@ fn share(saliency: f32, whole: f32) -> f32 {
     match whole > 0.0 {
         true => (saliency / whole).clamp(0.0, 1.0),
         false => 0.0,
-    }
-}
-
-/// A matrix as a list of rows.
-mod rows {
-    use ndarray::Array2;
-    use serde::{Deserialize, Deserializer, Serializer, de::Error};
-
-    pub(super) fn serialize<S: Serializer>(
-        map: &Array2<f32>,
-        serializer: S,
-    ) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(map.rows().into_iter().map(|row| row.to_vec()))
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
-        deserializer: D,
-    ) -> Result<Array2<f32>, D::Error> {
-        let rows = Vec::<Vec<f32>>::deserialize(deserializer)?;
-        let columns = rows.first().map_or(0, Vec::len);
-        if columns == 0 {
-            let expected = "a map has no values, expected at least one row of at least one";
-            return Err(D::Error::custom(expected));
-        }
-        if let Some(ragged) = rows.iter().position(|row| row.len() != columns) {
-            return Err(D::Error::custom(format!(
-                "row {} of a map has {} values, expected {columns} as in the first",
-                ragged + 1,
-                rows[ragged].len()
-            )));
-        }
-        let shape = (rows.len(), columns);
-        Array2::from_shape_vec(shape, rows.concat()).map_err(D::Error::custom)
     }
 }
 

@@ -86,6 +86,23 @@ pub fn normalize(map: &Array2<f32>) -> (Array2<f32>, bool) {
 /// The map in the original image's coordinates; values that differ by less than `least` are not
 /// blown up.
 pub(crate) fn in_original(map: &Array2<f32>, view: &View, least: f32) -> HeatMap {
+    let HeatMap { mut values, seen } = spread_over(map, view);
+    let inside = values
+        .indexed_iter()
+        .filter(|((y, x), _)| seen.contains(*x as u32, *y as u32))
+        .map(|(_, value)| *value);
+    let range = Range::of(inside).map(|range| range.at_least(least));
+    for ((y, x), value) in values.indexed_iter_mut() {
+        *value = match range {
+            Some(range) if seen.contains(x as u32, y as u32) => range.scale(*value),
+            _ => 0.0,
+        };
+    }
+    HeatMap { values, seen }
+}
+
+/// The map in the original image's coordinates, its values as they are, beyond what was seen too.
+pub(crate) fn spread_over(map: &Array2<f32>, view: &View) -> HeatMap {
     let (rows, columns) = map.dim();
     let edge = |position: f64, limit: u32| position.round().clamp(0.0, f64::from(limit)) as u32;
     let seen = Rect {
@@ -98,22 +115,11 @@ pub(crate) fn in_original(map: &Array2<f32>, view: &View, least: f32) -> HeatMap
     let at = |pixel: usize, start: f64, length: f64, cells: usize| {
         (pixel as f64 + 0.5 - start) / length * cells as f64 - 0.5
     };
-    let mut values = Array2::from_shape_fn(shape, |(y, x)| {
+    let values = Array2::from_shape_fn(shape, |(y, x)| {
         let row = at(y, view.top, view.height, rows);
         let column = at(x, view.left, view.width, columns);
         sample(map, row, column)
     });
-    let inside = values
-        .indexed_iter()
-        .filter(|((y, x), _)| seen.contains(*x as u32, *y as u32))
-        .map(|(_, value)| *value);
-    let range = Range::of(inside).map(|range| range.at_least(least));
-    for ((y, x), value) in values.indexed_iter_mut() {
-        *value = match range {
-            Some(range) if seen.contains(x as u32, y as u32) => range.scale(*value),
-            _ => 0.0,
-        };
-    }
     HeatMap { values, seen }
 }
 

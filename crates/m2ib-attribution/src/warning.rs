@@ -24,6 +24,15 @@ pub enum Warning {
         /// One of the most similar among them, and its similarity.
         best: (String, f32),
     },
+    /// A caption that was held against another fits the image less than that one does.
+    RivalFitsBetter {
+        /// The other caption.
+        rival: String,
+        /// Its cosine similarity to the image.
+        of_rival: f32,
+        /// The caption's own.
+        similarity: f32,
+    },
     /// The model is one for trying things out.
     Toy {
         /// What it was trained on.
@@ -133,6 +142,14 @@ impl fmt::Display for Warning {
             } => write!(
                 f,
                 "the caption fits this image no better than chance: of {captions} captions of other things {above} are as similar, such as \"{best}\" ({of_best:.3} against {similarity:.3}); a map of what does not fit says little"
+            ),
+            Self::RivalFitsBetter {
+                rival,
+                of_rival,
+                similarity,
+            } => write!(
+                f,
+                "the image fits \"{rival}\" better ({of_rival:.3}) than the caption that is held against it ({similarity:.3}): what speaks for the caption is the lesser part"
             ),
             Self::Toy { trained_on } => {
                 write!(f, "this model is a toy for trying things out: {trained_on}")

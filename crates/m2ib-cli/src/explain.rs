@@ -10,11 +10,12 @@ use m2ib::draw::ColorMap;
 use m2ib::image::DynamicImage;
 use m2ib::segment::{Segmenter, Segments};
 use m2ib::{
-    Attribution, Beta, Calibration, Config, DualEncoder, EncodedImage, Explainer, Fits, Gates,
+    Ask, Attribution, Beta, Calibration, Config, DualEncoder, EncodedImage, Explainer, Gates,
     Layer, Modality, Noise, Overrides, Preset, Quantity, Sampling, Shifts, Warning,
 };
 use m2ib_methods::{Method, Subject};
 
+use crate::asked::{self, AskedArguments};
 use crate::bank::BankArguments;
 use crate::calibration::CalibrationArguments;
 use crate::given::{Given, GivenPicture, STANDARD, Work};
@@ -52,6 +53,8 @@ pub(crate) struct Explain {
     method: Option<Chosen>,
     #[command(flatten)]
     calibration: CalibrationArguments,
+    #[command(flatten)]
+    asked: AskedArguments,
     #[command(flatten)]
     m2ib: M2ib,
     #[command(flatten)]
@@ -150,6 +153,7 @@ impl Explain {
             false => Sink::Folder(Output::check(&self.out, &[], self.inputs())?),
         };
         self.drawing.check()?;
+        self.asked.ask(self.method.is_some())?;
         let segmenter = self.segmenter()?;
         let formats = self.formats(&sink);
         let adjustment = self.picture.adjustment();
@@ -263,12 +267,16 @@ impl Explain {
             return Ok(Vec::new());
         }
         print_styled(format_args!(
-            "{}{}\n\nsimilarity {:.4}{}{}, {} explained by {}",
+            "{}{}\n\n{}similarity {:.4}{}{}, {} explained by {}",
             match rendering.is_of_several() {
                 true => format!("{}\n", clean(&name)),
                 false => String::new(),
             },
             m2ib::draw::ansi(&attribution.text),
+            match m2ib::draw::ansi_asked(attribution) {
+                Some(asked) => format!("{asked}\n\n"),
+                None => String::new(),
+            },
             attribution.similarity,
             match attribution.probability {
                 Some(probability) => format!(", probability {}", m2ib::draw::percent(probability)),
@@ -345,6 +353,7 @@ impl Explain {
             image.as_bytes().to_vec(),
             serde_json::to_vec(&attribution.provenance)?,
             serde_json::to_vec(&(attribution.rank, &attribution.warnings))?,
+            serde_json::to_vec(&attribution.asked)?,
             serde_json::to_vec(&self.calibration.known(&self.model)?)?,
             format!("{:?}", self.drawing).into_bytes(),
         ];
@@ -383,11 +392,13 @@ impl Explain {
         captions.iter().map(move |caption| {
             let attribution = match engine {
                 Engine::M2ib(explainer) => match &encoded {
-                    Some(image) => self.by_m2ib(explainer, image, caption),
+                    Some(encoded) => self.by_m2ib(explainer, (image, encoded), caption),
                     None => explainer
                         .encode_image(image)
                         .map_err(Into::into)
-                        .and_then(|image| self.by_m2ib(explainer, encoded.insert(image), caption)),
+                        .and_then(|found| {
+                            self.by_m2ib(explainer, (image, encoded.insert(found)), caption)
+                        }),
                 },
                 Engine::Method(model, method) => self.by(model, method.as_ref(), image, caption),
             };
@@ -407,29 +418,47 @@ impl Explain {
         let bar = ProgressBar::new_spinner().with_message(clean(key.unwrap_or_default()));
         // Not by a thread of its own: the system may give none, and that is no reason to end.
         bar.tick();
-        let attribution = method.attribute(&Subject::new(model, image, caption)?);
+        let subject = Subject::new(model, image, caption)?;
+        let ask = self.asked.ask(true)?;
+        let attribution = match ask == Ask::default() {
+            true => method.attribute(&subject),
+            false => {
+                let calibration = self.calibration.known(&self.model)?;
+                m2ib_methods::ask(method.factory(), calibration.as_ref(), &subject, &ask)
+            }
+        };
+        let interactions = self.asked.interactions_of(&subject);
         bar.finish_and_clear();
-        Ok(attribution?)
+        let mut attribution = attribution?;
+        attribution.asked.interactions = interactions?;
+        Ok(attribution)
     }
 
     fn by_m2ib(
         &self,
         explainer: &Explainer,
-        image: &EncodedImage,
+        (picture, image): (&Picture, &EncodedImage),
         caption: &str,
     ) -> Result<Attribution> {
         let text = explainer.encode_text(caption)?;
         let steps = |modality| explainer.settings(modality).bottleneck.steps as u64;
-        let bar = ProgressBar::new(steps(Modality::Image) + steps(Modality::Text)).with_style(
-            ProgressStyle::with_template("{msg:5} {bar:32} {pos}/{len} steps, {eta} left")?,
-        );
-        let fits = Fits::of_pair(&image.embedding, &text.embedding);
-        let attribution = explainer.attribute_with(image, &text, &fits, &mut |progress| {
+        let ask = self.asked.ask(false)?;
+        let rounds = asked::rounds(&ask);
+        let steps = rounds * (steps(Modality::Image) + steps(Modality::Text));
+        let bar = ProgressBar::new(steps).with_style(ProgressStyle::with_template(
+            "{msg:5} {bar:32} {pos}/{len} steps, {eta} left",
+        )?);
+        let attribution = explainer.ask(image, &text, &ask, &mut |progress| {
             bar.set_message(progress.modality.to_string());
             bar.inc(1);
         });
+        let interactions = self
+            .asked
+            .interactions_by(explainer, picture, (image, &text));
         bar.finish_and_clear();
-        Ok(attribution?)
+        let mut attribution = attribution?;
+        attribution.asked.interactions = interactions?;
+        Ok(attribution)
     }
 }
 

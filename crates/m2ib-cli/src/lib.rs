@@ -2,6 +2,7 @@
 //!
 //! The program is a library with one function, [`run`], since it is also a part of the Python package.
 
+mod asked;
 mod bank;
 mod calibrate;
 mod calibration;

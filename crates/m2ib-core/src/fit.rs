@@ -9,7 +9,7 @@ use crate::{Error, Readout, Result, cosine_similarity, cosine_with_gradient};
 
 /// A number of an embedding, differentiable: what the bottleneck holds up while it withholds.
 ///
-/// [`Cosine`] is the paper's. Another needs [`value`](Self::value) and a description; its gradient
+/// [`Cosine`] is the paper's, [`Contrast`](crate::Contrast) asks why this rather than that. Another needs [`value`](Self::value) and a description; its gradient
 /// is traced where it is not stated:
 ///
 /// ```
@@ -159,7 +159,7 @@ impl Fit for Cosine {
     }
 }
 
-fn same_width(target: &Tensor<2>, embedding: &Tensor<2>) -> Result<()> {
+pub(crate) fn same_width(target: &Tensor<2>, embedding: &Tensor<2>) -> Result<()> {
     let ([rows, found], [_, expected]) = (target.dims(), embedding.dims());
     if found == expected {
         return Ok(());

@@ -15,6 +15,7 @@
 
 mod adam;
 mod bottleneck;
+mod contrast;
 mod cosine;
 mod error;
 mod fit;
@@ -26,12 +27,14 @@ mod objective;
 mod problem;
 mod readout;
 mod scope;
+mod seeds;
 mod settings;
 mod sharing;
 mod solution;
 mod workers;
 
 pub use bottleneck::Bottleneck;
+pub use contrast::{Against, Contrast};
 pub use cosine::{cosine_similarity, cosine_with_gradient};
 pub use error::{Error, Result};
 pub use fit::{Cosine, Fit, Fitted, fit_latent};
@@ -43,5 +46,6 @@ pub use objective::BATCH_ROWS;
 pub use problem::Problem;
 pub use readout::{ReadBack, Readout};
 pub use scope::{Scope, Stop};
+pub use seeds::Seeds;
 pub use solution::Solution;
 pub use workers::threads;

@@ -46,6 +46,8 @@ pub(crate) enum Fits {
     /// Cosines alone are computed in one go, whatever their number: targets
     /// `[problems, embedding]`.
     Cosines(Tensor<2>),
+    /// One that all share is asked once.
+    One(Arc<dyn Fit>),
     Each(Vec<Arc<dyn Fit>>),
 }
 
@@ -136,6 +138,11 @@ impl Fits {
             fit.downcast_ref::<Cosine>()
         });
         let Some(cosines) = cosines.collect::<Option<Vec<_>>>() else {
+            let first = &problems[0].fit;
+            let mut others = problems.iter();
+            if others.all(|problem| Arc::ptr_eq(&problem.fit, first)) {
+                return Ok(Self::One(first.clone()));
+            }
             let fits = problems.iter().map(|problem| problem.fit.clone());
             return Ok(Self::Each(fits.collect()));
         };
@@ -151,6 +158,7 @@ impl Fits {
     fn targets(&self) -> impl Iterator<Item = Tensor<2>> {
         let targets = match self {
             Self::Cosines(targets) => vec![targets.clone()],
+            Self::One(fit) => fit.targets(),
             Self::Each(fits) => fits.iter().flat_map(|fit| fit.targets()).collect(),
         };
         targets.into_iter()
@@ -162,6 +170,7 @@ impl Fits {
     pub(crate) fn value(&self, embedding: Tensor<2>) -> Result<Tensor<1>> {
         match self {
             Self::Cosines(targets) => cosines(targets, &embedding).value(embedding),
+            Self::One(fit) => fit.value(embedding),
             Self::Each(fits) => {
                 let values = own_rows(fits, embedding).map(|(fit, rows)| fit.value(rows));
                 Ok(stack(values.collect::<Result<Vec<_>>>()?.into_iter()))
@@ -173,6 +182,7 @@ impl Fits {
     pub(crate) fn with_gradient(&self, embedding: Tensor<2>) -> Result<Fitted<2>> {
         match self {
             Self::Cosines(targets) => cosines(targets, &embedding).with_gradient(embedding),
+            Self::One(fit) => fit.with_gradient(embedding),
             Self::Each(fits) => {
                 let fitted = own_rows(fits, embedding).map(|(fit, rows)| fit.with_gradient(rows));
                 let fitted = fitted.collect::<Result<Vec<_>>>()?.into_iter();

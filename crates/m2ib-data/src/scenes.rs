@@ -56,6 +56,30 @@ impl Scenes {
         })
     }
 
+    /// Scenes of two objects of given classes, one a pair, numbered from `first` on; which of the two
+    /// is named is drawn from the seed.
+    ///
+    /// # Errors
+    /// [`DataError::TooFewScenes`] for fewer than two pairs; for classes that are none.
+    pub fn of_pairs(split: Split, pairs: &[[usize; 2]], first: u64, seed: u64) -> DataResult<Self> {
+        let found = pairs.len();
+        if found < 2 {
+            return Err(DataError::TooFewScenes { found });
+        }
+        let generator = Generator::new();
+        let questions = (first..).zip(pairs).map(|(number, pair)| {
+            let scene = generator.scene_of(split, number, pair)?;
+            let mut rng = ChaCha8Rng::seed_from_u64(seed);
+            rng.set_stream(number);
+            let named = rng.random_range(0..2u32) as usize;
+            Ok(Question::new(number, scene, named, 1 - named))
+        });
+        Ok(Self {
+            split,
+            questions: questions.collect::<DataResult<_>>()?,
+        })
+    }
+
     /// The same scenes, with the other object named.
     pub fn swapped(&self) -> Self {
         Self {

@@ -4,8 +4,9 @@ use clip_input::{Adjustment, Caption, Cut, Read, Role, Token, View};
 use ndarray::Array2;
 
 use m2ib_attribution::{
-    Attribution, Bottlenecks, FitRecord, ImageAttribution, Method, Provenance, RoleScore,
-    TextAttribution, Unit,
+    Asked, Attribution, Baseline, Bottlenecks, Contrast, FitRecord, ImageAttribution, ImageSpread,
+    Interactions, Method, Provenance, Reverse, Rival, RoleScore, Spread, TextAttribution,
+    TextSpread, Unit, WordMap,
 };
 use m2ib_settings::{Layer, ModalitySettings, Noise, Preset, Sampling, Settings, Shifts, Step};
 
@@ -53,6 +54,7 @@ pub(crate) fn attribution(width: u32, height: u32) -> Attribution {
             others: 40,
         }),
         warnings: Vec::new(),
+        asked: Asked::default(),
         provenance: Provenance {
             model: "clip-by-hand".into(),
             identity: "sha256:0123".into(),
@@ -65,6 +67,88 @@ pub(crate) fn attribution(width: u32, height: u32) -> Attribution {
             version: "0.1.0".into(),
         },
     }
+}
+
+/// The same, by three seeds that agree on the lower right quarter and not quite on the row above it.
+pub(crate) fn spread(width: u32, height: u32) -> Attribution {
+    let mut attribution = attribution(width, height);
+    let support = Array2::from_shape_fn((4, 4), |place| match place {
+        (2.., 2..) => 1.0,
+        (1, 2..) => 2.0 / 3.0,
+        _ => 0.0,
+    });
+    let words = attribution.text.words().len();
+    let image = ImageSpread {
+        deviation: Array2::from_elem((4, 4), 0.25),
+        support,
+        rank_agreement: 0.875,
+        hottest: 0.9375,
+    };
+    let text = TextSpread {
+        deviation: vec![0.5; attribution.text.saliency.len()],
+        words: vec![0.5; words],
+        rank_agreement: 0.75,
+        strongest: (0..words)
+            .map(|word| f32::from(u8::from(word + 1 == words)))
+            .collect(),
+    };
+    attribution.asked.spread = Some(Spread {
+        seeds: vec![7, 8, 9],
+        image,
+        text,
+    });
+    attribution
+}
+
+/// The same with a map for each word: the first row for the first word, and so on.
+pub(crate) fn interactions(width: u32, height: u32) -> Attribution {
+    let mut attribution = attribution(width, height);
+    let words = attribution.text.words().into_iter().enumerate();
+    let words = words.map(|(number, word)| WordMap {
+        text: word.text,
+        span: word.span,
+        map: Array2::from_shape_fn((4, 4), |(row, column)| {
+            if row == number % 4 {
+                0.5
+            } else {
+                -0.01 * column as f32
+            }
+        }),
+    });
+    attribution.asked.interactions = Some(Interactions {
+        method: "masks".into(),
+        settings: [("images".to_owned(), "1024".to_owned())].into(),
+        unit: Unit::Cosine,
+        words: words.collect(),
+        alone: None,
+    });
+    attribution
+}
+
+/// The same, held against "a hedgehog next to a koala".
+pub(crate) fn contrast(width: u32, height: u32) -> Attribution {
+    let mut attribution = attribution(width, height);
+    let mut image = attribution.image.clone();
+    let turned = Array2::from_shape_fn((4, 4), |(row, column)| {
+        image.saliency()[[3 - row, 3 - column]]
+    });
+    image = image.with_saliency(turned);
+    let rival = "a hedgehog next to a koala";
+    attribution.asked.contrast = Some(Contrast {
+        against: Baseline::Captions,
+        rivals: vec![Rival {
+            caption: rival.into(),
+            similarity: 0.25,
+            weight: 1.0,
+        }],
+        kappa: 1.0,
+        difference: 0.0625,
+        reverse: Reverse {
+            image,
+            text: Some(text(rival)),
+        },
+    });
+    attribution
 }
 
 /// A caption tokenised at its spaces; the words carry 1, 2, 3, … nats, the start token 0.5, the

@@ -1,8 +1,11 @@
 //! An explanation as one page that needs nothing else: no network, no other files.
 
+mod contrast;
 mod facts;
+mod interactions;
 mod overview;
 mod picture;
+mod spread;
 mod words;
 
 pub use overview::Overview;
@@ -57,12 +60,25 @@ pub fn html(attribution: &Attribution, image: &DynamicImage) -> Result<String> {
                         p { (visible(&attribution.provenance.model)) " · " (attribution.provenance.method.to_string()) }
                     }
                     (warnings(&attribution.warnings))
+                    @if let Some(contrast) = &attribution.asked.contrast {
+                        section.card aria-label="This rather than that" {
+                            (contrast::section(attribution, contrast, image)?)
+                        }
+                    }
                     div.columns {
                         section.card aria-label="Image" { (picture::figure(attribution, image)?) }
                         section.card aria-label="Caption" {
                             (words::caption(&attribution.text))
                             (facts::summary(attribution))
                         }
+                    }
+                    @if let Some(found) = &attribution.asked.interactions {
+                        section.card aria-label="Which word goes with which patch?" {
+                            (interactions::section(attribution, found, image)?)
+                        }
+                    }
+                    @if let Some(found) = &attribution.asked.spread {
+                        section.card aria-label="How sure is it?" { (spread::section(attribution, found)) }
                     }
                     section.card { (words::tokens(&attribution.text)) }
                     @if !attribution.image.trace.is_empty() { section.card { (course(attribution)?) } }

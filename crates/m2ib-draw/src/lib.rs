@@ -12,8 +12,10 @@
 //! **What this crate may know:** results, which are plain numbers. It knows no model and no
 //! tensors.
 
+mod asked;
 mod caption_panel;
 mod color_map;
+mod contrast;
 mod error;
 #[cfg(test)]
 mod fixture;
@@ -24,6 +26,7 @@ mod html;
 mod label;
 mod means;
 mod number_format;
+mod outline;
 mod overlay;
 mod percent;
 mod plot;
@@ -34,7 +37,9 @@ mod sheet;
 mod table;
 mod terminal;
 mod visible;
+mod word_panels;
 
+pub use asked::ansi_asked;
 pub use color_map::ColorMap;
 pub use error::{Error, Result};
 pub use grid::{Grid, GridAxis, GridCell, GridPanel};

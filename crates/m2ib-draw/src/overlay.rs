@@ -7,9 +7,12 @@ use m2ib_attribution::{Attribution, Rect};
 use m2ib_segment::Segments;
 
 use crate::caption_panel::{PAPER, caption_panel};
+use crate::contrast::{over, side_by_side};
 use crate::heat_layer::heat_layer;
+use crate::outline::Outlines;
 use crate::regions::hot_regions;
 use crate::segments::draw_segments;
+use crate::word_panels::word_panels;
 use crate::{ColorMap, Error, Result, blend};
 
 /// Captions are not readable below this width in pixels: smaller images are enlarged.
@@ -81,7 +84,9 @@ impl<'a> Overlay<'a> {
     }
 
     /// Draws at the image's own size. What the model did not see is grey and framed off; a map
-    /// without any differences leaves the image as it is.
+    /// without any differences leaves the image as it is. Of a
+    /// [contrast](m2ib_attribution::Contrast), the image is grey, what speaks for the caption orange and
+    /// what speaks for its rival blue.
     ///
     /// # Errors
     /// [`Error::Option`] for an opacity or threshold outside 0..=1, a box outside the image, or an
@@ -92,11 +97,18 @@ impl<'a> Overlay<'a> {
     }
 
     /// Draws with the caption's shaded words and their saliency beneath. Images too small to write
-    /// under are enlarged by a whole factor.
+    /// under are enlarged by a whole factor. Of a [contrast](m2ib_attribution::Contrast), both ways
+    /// stand side by side, on one scale.
     ///
     /// # Errors
     /// As [`render`](Self::render).
     pub fn render_with_caption(&self) -> Result<RgbImage> {
+        if let Some(contrast) = &self.attribution.asked.contrast {
+            self.check()?;
+            let opacity = self.contrast_opacity();
+            let both = side_by_side(self.attribution, contrast, self.image, opacity)?;
+            return Ok(self.with_words(both));
+        }
         let (width, height) = (self.image.width().max(1), self.image.height().max(1));
         let factor = READABLE.div_ceil(width).min((LARGEST / height).max(1));
         // However narrow it is, words stand beneath.
@@ -108,7 +120,20 @@ impl<'a> Overlay<'a> {
         let left = (width - picture.width()) / 2;
         imageops::replace(&mut whole, &picture, i64::from(left), 0);
         imageops::replace(&mut whole, &strip, 0, i64::from(picture.height()));
-        Ok(whole)
+        Ok(self.with_words(whole))
+    }
+
+    /// With a map for each word beneath, where those were asked for.
+    fn with_words(&self, picture: RgbImage) -> RgbImage {
+        let Some(found) = &self.attribution.asked.interactions else {
+            return picture;
+        };
+        let panels = word_panels(self.attribution, found, self.image, picture.width());
+        let height = picture.height() + panels.height();
+        let mut whole = RgbImage::from_pixel(picture.width(), height, PAPER);
+        imageops::replace(&mut whole, &picture, 0, 0);
+        imageops::replace(&mut whole, &panels, 0, i64::from(picture.height()));
+        whole
     }
 
     fn render_enlarged(&self, factor: u32) -> Result<RgbImage> {
@@ -122,8 +147,20 @@ impl<'a> Overlay<'a> {
             1 => self.image.to_rgb8(),
             _ => imageops::resize(&self.image.to_rgb8(), width, height, nearest),
         };
+        let opposed = self.attribution.asked.contrast.as_ref();
+        if let Some(contrast) = opposed {
+            let side = &self.attribution.image;
+            let largest = contrast.largest(side);
+            canvas = over(
+                side,
+                &contrast.signed(side),
+                largest,
+                &canvas,
+                self.contrast_opacity(),
+            );
+        }
         let layer = heat_layer(&map, self.color_map);
-        let opacity = if self.attribution.image.is_flat() {
+        let opacity = if self.attribution.image.is_flat() || opposed.is_some() {
             0.0
         } else {
             self.opacity
@@ -145,6 +182,9 @@ impl<'a> Overlay<'a> {
         if map.seen != whole {
             frame(&mut canvas, map.seen, 1, Rgb([255; 3]));
         }
+        if let Some(outlines) = Outlines::of(self.attribution) {
+            outlines.draw(&mut canvas);
+        }
         let hot = self
             .threshold
             .map_or(Vec::new(), |threshold| hot_regions(&map, threshold));
@@ -163,6 +203,12 @@ impl<'a> Overlay<'a> {
             draw_segments(&mut canvas, segments, factor);
         }
         Ok(canvas)
+    }
+
+    /// Two colours on grey bear more than a rainbow on a photograph: little ones are faint by
+    /// themselves.
+    fn contrast_opacity(&self) -> f32 {
+        self.opacity.sqrt()
     }
 
     fn check(&self) -> Result<()> {

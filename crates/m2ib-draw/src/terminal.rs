@@ -162,7 +162,7 @@ fn styled(style: Style, text: &str) -> String {
     format!("{style}{text}{style:#}")
 }
 
-fn dimmed(text: &str) -> String {
+pub(crate) fn dimmed(text: &str) -> String {
     styled(DIMMED, text)
 }
 

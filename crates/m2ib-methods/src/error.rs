@@ -26,6 +26,14 @@ pub enum Error {
         /// All names.
         expected: String,
     },
+    /// A name that no way to interactions has, or one that another job does.
+    #[error("\"{found}\" is no way to interactions here, expected {expected}")]
+    Interacting {
+        /// The name given.
+        found: String,
+        /// What may be given.
+        expected: String,
+    },
     /// A name that a new method cannot have.
     #[error("\"{found}\" cannot name a method, expected {expected}")]
     NewName {
@@ -73,7 +81,7 @@ pub enum Error {
     /// A regression with more unknowns than what was drawn can tell.
     #[error(
         "{method}: {coalitions} coalitions drawn do not determine {features} features, raise \
-         \"samples\""
+         \"{setting}\""
     )]
     Undetermined {
         /// The method.
@@ -82,6 +90,8 @@ pub enum Error {
         coalitions: usize,
         /// Features of the regression.
         features: usize,
+        /// Which setting says how many are drawn.
+        setting: &'static str,
     },
 }
 

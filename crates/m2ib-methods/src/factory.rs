@@ -8,6 +8,12 @@ use m2ib::{Calibration, Config, DualEncoder};
 use crate::settings::{SEED, Settings};
 use crate::{Method, Result, Setting};
 
+/// Whether something in a method is random.
+pub(crate) fn has_seed(factory: &dyn MethodFactory) -> bool {
+    let settings = factory.settings();
+    settings.iter().any(|setting| setting.name == SEED)
+}
+
 /// A method with its settings, not yet bound to a model.
 ///
 /// A [`Registry`](crate::Registry) holds one of each method with its usual settings, from which

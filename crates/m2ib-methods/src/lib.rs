@@ -25,12 +25,14 @@
 //! knows no metrics and no data sets, and names no backend.
 
 mod attention;
+mod contrast;
 mod control;
 mod error;
 mod factory;
 mod gradient;
 mod host;
 mod information;
+mod interactions;
 mod method;
 mod perturbation;
 mod places;
@@ -39,11 +41,13 @@ mod settings;
 mod subject;
 
 pub use attention::{Chefer, Rollout};
+pub use contrast::ask;
 pub use control::{CentreGaussian, Random};
 pub use error::{Error, Result};
 pub use factory::MethodFactory;
-pub use gradient::{Form, GradCam, GradEclip, Heads, IntegratedGradients, Saliency};
+pub use gradient::{FinerCam, Form, GradCam, GradEclip, Heads, IntegratedGradients, Saliency};
 pub use information::{Configured, M2ib, M2ibSettings, Nib};
+pub use interactions::{Interacting, Masks, Paths, interactions};
 pub use method::Method;
 pub use perturbation::{Coalition, KernelShap, Occlusion, Rise};
 pub use registry::Registry;

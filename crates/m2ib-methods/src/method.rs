@@ -3,7 +3,7 @@
 use std::fmt::Debug;
 
 use m2ib::m2ib_core::Fit;
-use m2ib::{Attribution, Backend, ImageAttribution, Provenance, TextAttribution, Unit};
+use m2ib::{Asked, Attribution, Backend, ImageAttribution, Provenance, TextAttribution, Unit};
 use ndarray::Array2;
 
 use crate::{MethodFactory, Result, Subject};
@@ -95,6 +95,7 @@ pub trait Method: Debug + Send + Sync {
             similarity: subject.similarity(),
             probability: subject.model().probability(subject.similarity()),
             rank,
+            asked: Asked::default(),
             provenance: self.provenance(subject),
         })
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use m2ib::Preset;
 
 use crate::{
-    CentreGaussian, Chefer, Error, GradCam, GradEclip, IntegratedGradients, KernelShap,
+    CentreGaussian, Chefer, Error, FinerCam, GradCam, GradEclip, IntegratedGradients, KernelShap,
     M2ibSettings, MethodFactory, Nib, Occlusion, Random, Result, Rise, Rollout, Saliency, Settings,
 };
 
@@ -39,6 +39,7 @@ impl Registry {
                 Arc::new(Saliency),
                 Arc::new(IntegratedGradients::default()),
                 Arc::new(GradCam::default()),
+                Arc::new(FinerCam::default()),
                 Arc::new(GradEclip::default()),
                 Arc::new(Rollout),
                 Arc::new(Chefer::default()),

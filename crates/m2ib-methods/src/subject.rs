@@ -154,6 +154,16 @@ impl<'a> Subject<'a> {
         &self.image
     }
 
+    /// The caption's embedding, `[1, embedding]`.
+    pub(crate) fn text_embedding(&self) -> &Tensor<2> {
+        &self.text
+    }
+
+    /// Whether it is asked for nothing but the similarity of its two parts.
+    pub fn is_of_pair(&self) -> bool {
+        self.of_pair
+    }
+
     /// The numbers of the image's embedding, `[embedding]`.
     ///
     /// # Errors
@@ -322,6 +332,6 @@ fn fit(
     checked.map_err(|source| failed(modality, source))
 }
 
-fn failed(modality: Modality, source: m2ib::m2ib_core::Error) -> Error {
+pub(crate) fn failed(modality: Modality, source: m2ib::m2ib_core::Error) -> Error {
     Error::Explainer(m2ib::Error::of_bottleneck(modality, source))
 }

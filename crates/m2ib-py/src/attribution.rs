@@ -130,6 +130,24 @@ impl Attribution {
             .collect()
     }
 
+    /// What the caption was held against, and the other way round; None unless it was asked for.
+    #[getter]
+    fn contrast<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        crate::asked::contrast(py, &self.inner)
+    }
+
+    /// What several seeds differ in; None unless several were asked for.
+    #[getter]
+    fn spread<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        crate::asked::spread(py, &self.inner)
+    }
+
+    /// Which word goes with which patch; None unless it was asked for.
+    #[getter]
+    fn interactions<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        crate::asked::interactions(py, &self.inner)
+    }
+
     /// How it was made: model, method with its settings, seed, device, version.
     #[getter]
     fn provenance<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {

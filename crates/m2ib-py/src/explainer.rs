@@ -6,11 +6,12 @@ use std::sync::{Arc, Mutex};
 
 use m2ib::clip_model::ModelFiles;
 use m2ib::m2ib_core::{Lanes, threads};
-use m2ib::{Backend, DeviceChoice, DualEncoder};
-use m2ib_methods::{Method, Registry, Subject};
+use m2ib::{Ask, Backend, DeviceChoice, DualEncoder};
+use m2ib_methods::{Interacting, Method, Registry, Subject, interactions};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
 
+use crate::asked::Wanted;
 use crate::attribution::Attribution;
 use crate::calibration::Calibration;
 use crate::encoded::{EncodedImage, EncodedText};
@@ -161,7 +162,10 @@ impl Explainer {
         text: String,
         method: Option<String>,
         keep_image: bool,
+        wanted: &Wanted,
     ) -> PyResult<Attribution> {
+        let ask = wanted.ask()?;
+        let by = wanted.interactions.clone();
         let picture = Picture::of(image)?;
         let source = picture.path().map(Path::to_path_buf);
         let shared = self.shared.clone();
@@ -175,13 +179,32 @@ impl Explainer {
                     let text = explainer.encode_text(&text)?;
                     image = shared.recipe.open(picture)?;
                     let encoded = explainer.encode_image(&image)?;
-                    attribution = explainer.attribute_encoded(&encoded, &text)?;
+                    attribution = explainer.ask(&encoded, &text, &ask, &mut |_| {})?;
+                    attribution.asked.interactions = match &by {
+                        None => None,
+                        Some(Interacting::Bottleneck) => {
+                            Some(explainer.word_maps(&encoded, &text)?)
+                        }
+                        Some(by) => {
+                            let caption = &text.caption().text;
+                            let subject = Subject::new(&shared.model, &image, caption)?;
+                            Some(interactions(&subject, by)?)
+                        }
+                    };
                 }
                 Some(name) => {
                     let method = shared.method(&name)?;
                     image = shared.recipe.open(picture)?;
                     let subject = Subject::new(&shared.model, &image, &text)?;
-                    attribution = method.attribute(&subject)?;
+                    attribution = match ask == Ask::default() {
+                        true => method.attribute(&subject)?,
+                        false => {
+                            let calibration = shared.calibration.as_deref();
+                            m2ib_methods::ask(method.factory(), calibration, &subject, &ask)?
+                        }
+                    };
+                    let found = by.map(|by| interactions(&subject, &by)).transpose()?;
+                    attribution.asked.interactions = found;
                 }
             }
             attribution.provenance.adjustment = shared.recipe.adjustment;
@@ -348,7 +371,15 @@ impl Explainer {
     ///     method: Another method than M2IB, by its name and settings, as in
     ///         "kernel-shap:samples=400"; ``m2ib.methods()`` lists them.
     ///     keep_image: Whether the attribution keeps the picture, to be drawn on.
-    #[pyo3(signature = (image, text, *, method = None, keep_image = true))]
+    ///     baseline: What the caption is held against: "none", "empty", a caption without words, or
+    ///         "bank", the nearest of a bank of captions.
+    ///     kappa: How much that counts, above 0; 1 unless given.
+    ///     seeds: Explains by so many seeds, 2 to 1000: the map is their mean, and ``spread`` says how
+    ///         they differ.
+    ///     interactions: Which word goes with which patch, by "bottleneck", "masks" or "paths", with
+    ///         settings as methods have them: "masks:images=4000".
+    #[pyo3(signature = (image, text, *, method = None, keep_image = true, baseline = None, kappa = None, seeds = None, interactions = None))]
+    #[expect(clippy::too_many_arguments, reason = "they are keywords")]
     fn attribute(
         &self,
         py: Python<'_>,
@@ -356,8 +387,41 @@ impl Explainer {
         text: &Bound<'_, PyAny>,
         method: Option<String>,
         keep_image: bool,
+        baseline: Option<String>,
+        kappa: Option<f64>,
+        seeds: Option<usize>,
+        interactions: Option<&str>,
     ) -> PyResult<Attribution> {
-        self.of_pair(py, image, caption(text)?, method, keep_image)
+        let wanted = Wanted::of(None, baseline, kappa, seeds, interactions)?;
+        self.of_pair(py, image, caption(text)?, method, keep_image, &wanted)
+    }
+
+    /// Explains why a caption fits better than others: which patches and words speak for it and not for
+    /// them. ``Attribution.contrast`` has the other way round.
+    ///
+    /// Args:
+    ///     image: As for ``attribute``.
+    ///     text: The caption.
+    ///     instead_of: A caption that it is held against, or a list of them.
+    ///     method: As for ``attribute``.
+    ///     keep_image: As for ``attribute``.
+    ///     kappa: How much the others count, above 0; 1 unless given.
+    ///     seeds: As for ``attribute``.
+    #[pyo3(signature = (image, text, instead_of, *, method = None, keep_image = true, kappa = None, seeds = None))]
+    #[expect(clippy::too_many_arguments, reason = "they are keywords")]
+    fn attribute_against(
+        &self,
+        py: Python<'_>,
+        image: &Bound<'_, PyAny>,
+        text: &Bound<'_, PyAny>,
+        instead_of: &Bound<'_, PyAny>,
+        method: Option<String>,
+        keep_image: bool,
+        kappa: Option<f64>,
+        seeds: Option<usize>,
+    ) -> PyResult<Attribution> {
+        let wanted = Wanted::of(Some(instead_of), None, kappa, seeds, None)?;
+        self.of_pair(py, image, caption(text)?, method, keep_image, &wanted)
     }
 
     /// Explains an encoded image against an encoded caption.

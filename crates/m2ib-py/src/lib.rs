@@ -6,6 +6,7 @@
 //! **What this crate may know:** everything. Nothing knows it.
 
 mod array;
+mod asked;
 mod attribution;
 mod calibration;
 mod encoded;

@@ -12,6 +12,14 @@ pub enum Error {
         /// The number asked for.
         found: usize,
     },
+    /// Classes of which a scene cannot be made.
+    #[error("a scene of the classes {found:?}, expected different ones, each below {classes}")]
+    Classes {
+        /// Those asked for.
+        found: Vec<usize>,
+        /// How many there are.
+        classes: usize,
+    },
 }
 
 /// A result of this crate.

@@ -46,7 +46,7 @@ impl Generator {
     ///
     /// The first objects of scenes `n·221` to `n·221 + 220` are of all 221 classes, each once.
     pub fn scene(&self, split: Split, number: u64) -> Scene {
-        self.make(split, number, None)
+        self.make(split, number, None, None)
     }
 
     /// As [`scene`](Self::scene) with this many objects, from another stream.
@@ -57,10 +57,37 @@ impl Generator {
         if !(1..=MAX_OBJECTS).contains(&objects) {
             return Err(Error::ObjectCount { found: objects });
         }
-        Ok(self.make(split, number, Some(objects as u8)))
+        Ok(self.make(split, number, Some(objects as u8), None))
     }
 
-    fn make(&self, split: Split, number: u64, objects: Option<u8>) -> Scene {
+    /// A scene of objects of these classes, in their order, whatever its number would show.
+    ///
+    /// # Errors
+    /// [`Error::ObjectCount`] unless there are 1, 2 or 3, [`Error::Classes`] for one that is twice
+    /// there or is no class.
+    pub fn scene_of(&self, split: Split, number: u64, shown: &[usize]) -> Result<Scene> {
+        let objects = shown.len();
+        if !(1..=MAX_OBJECTS).contains(&objects) {
+            return Err(Error::ObjectCount { found: objects });
+        }
+        let twice = |place: usize| shown[..place].contains(&shown[place]);
+        let known = |place: usize| shown[place] < self.sprites.len();
+        if (0..objects).any(|place| twice(place) || !known(place)) {
+            return Err(Error::Classes {
+                found: shown.to_vec(),
+                classes: self.sprites.len(),
+            });
+        }
+        Ok(self.make(split, number, Some(objects as u8), Some(shown)))
+    }
+
+    fn make(
+        &self,
+        split: Split,
+        number: u64,
+        objects: Option<u8>,
+        shown: Option<&[usize]>,
+    ) -> Scene {
         let streams = Streams {
             split,
             number,
@@ -70,7 +97,10 @@ impl Generator {
         let draw: f32 = rng.random();
         let drawn = 1 + AT_MOST.iter().filter(|&&share| draw >= share).count();
         let count = objects.map_or(drawn, usize::from);
-        let classes = self.choose(&streams, count, &mut rng);
+        let classes = match shown {
+            Some(shown) => shown.to_vec(),
+            None => self.choose(&streams, count, &mut rng),
+        };
         let mut canvas = self.backgrounds.draw(&mut rng);
 
         // Objects lie on each other in random order, and are listed first class first.

@@ -110,6 +110,22 @@ pub enum Error {
         /// This explainer's.
         expected: String,
     },
+    /// Rivals of a caption that are none.
+    #[error("{name}: found {found}: {reason}")]
+    Against {
+        /// What of them.
+        name: &'static str,
+        /// What was given.
+        found: String,
+        /// What is wrong with it, and what was expected.
+        reason: String,
+    },
+    /// A number of seeds that says nothing of how sure a map is.
+    #[error("seeds is {found}, expected 2 to 1000: one seed differs from nothing")]
+    Seeds {
+        /// The number.
+        found: usize,
+    },
     /// A file that could not be written.
     #[error("cannot write {}: {reason}", path.display())]
     Write {

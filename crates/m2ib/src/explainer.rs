@@ -15,9 +15,9 @@ use crate::readout::{PaddedReadout, TowerReadout};
 use crate::shifts::{self, Shifted};
 use crate::warnings::{Explained, of_picture, ranked, warnings};
 use crate::{
-    Attribution, Backend, Calibration, Calibrator, Error, Fits, ImageAttribution, Layer, Modality,
-    ModalitySettings, Provenance, Quantity, Rank, Result, RoleScore, TextAttribution, Unit,
-    Warning,
+    Asked, Attribution, Backend, Calibration, Calibrator, Error, Fits, ImageAttribution, Layer,
+    Modality, ModalitySettings, Provenance, Quantity, Rank, Result, RoleScore, TextAttribution,
+    Unit, Warning,
 };
 
 /// Explains image–caption pairs with one model and fixed settings.
@@ -254,7 +254,7 @@ impl Explainer {
         Ok(attribution)
     }
 
-    fn solve_image(
+    pub(crate) fn solve_image(
         &self,
         image: &EncodedImage,
         fit: Arc<dyn Fit>,
@@ -266,7 +266,7 @@ impl Explainer {
         self.solve(Modality::Image, &problems, &readout, lanes, progress)
     }
 
-    fn solve_text(
+    pub(crate) fn solve_text(
         &self,
         text: &EncodedText,
         fit: Arc<dyn Fit>,
@@ -350,8 +350,12 @@ impl Explainer {
     }
 
     pub(crate) fn noise(&self, modality: Modality) -> SeededNoise {
+        self.noise_of(modality, self.seed)
+    }
+
+    pub(crate) fn noise_of(&self, modality: Modality, seed: u64) -> SeededNoise {
         let sampling = self.settings(modality).sampling;
-        SeededNoise::new(self.seed, modality as u16).with_sampling(sampling)
+        SeededNoise::new(seed, modality as u16).with_sampling(sampling)
     }
 
     fn solve(
@@ -413,9 +417,19 @@ impl Explainer {
         by_image: Vec<Solution>,
         by_text: Solution,
     ) -> Result<Attribution> {
-        let encoded = image;
-        let image = self.image_attribution(encoded, by_image);
-        let text = self.text_attribution(text, by_text);
+        let of_image = self.image_attribution(image, by_image);
+        let of_text = self.text_attribution(text, by_text);
+        self.finish(image, similarity, of_image, of_text)
+    }
+
+    /// Both sides with what is to be said of them.
+    pub(crate) fn finish(
+        &self,
+        encoded: &EncodedImage,
+        similarity: f32,
+        image: ImageAttribution,
+        text: TextAttribution,
+    ) -> Result<Attribution> {
         let (rank, mut warnings) = warnings(&Explained {
             model: &self.model,
             facts: &encoded.facts,
@@ -435,6 +449,7 @@ impl Explainer {
             probability: self.model.probability(similarity),
             rank,
             warnings,
+            asked: Asked::default(),
             provenance: self.provenance.clone(),
         })
     }
@@ -460,7 +475,7 @@ impl Explainer {
         of_picture(&self.model, &image.facts)
     }
 
-    fn image_attribution(
+    pub(crate) fn image_attribution(
         &self,
         image: &EncodedImage,
         solutions: Vec<Solution>,
@@ -479,7 +494,11 @@ impl Explainer {
         image
     }
 
-    fn text_attribution(&self, text: &EncodedText, solution: Solution) -> TextAttribution {
+    pub(crate) fn text_attribution(
+        &self,
+        text: &EncodedText,
+        solution: Solution,
+    ) -> TextAttribution {
         let quantity = self.settings(Modality::Text).bottleneck.quantity;
         let mut saliency = solution.saliency(quantity).to_vec();
         // What was not masked passed nothing of its own.

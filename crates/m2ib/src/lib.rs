@@ -8,6 +8,8 @@
 //! the model ([`clip_model`]) meet, and where adapters bring backends in; those do not know each
 //! other.
 
+mod against;
+mod ask;
 mod backend;
 mod builder;
 mod calibration;
@@ -24,11 +26,16 @@ mod many;
 mod numpy;
 mod provenance;
 mod readout;
+mod rivalry;
 mod save;
+mod seeds;
 mod shifts;
 mod vocabulary;
 mod warnings;
+mod word_maps;
 
+pub use against::{Against, Rivals};
+pub use ask::Ask;
 pub use backend::{Backend, DeviceChoice, FoundDevice};
 pub use builder::ExplainerBuilder;
 pub use burn::tensor::Device;
@@ -44,8 +51,10 @@ pub use explainer::{Explainer, Progress};
 pub use fits::Fits;
 pub use image;
 pub use m2ib_attribution::{
-    Attribution, Bottlenecks, FitRecord, HeatMap, ImageAttribution, Method, Provenance, Rank, Rect,
-    RoleScore, TextAttribution, TokenScore, Unit, Warning, WordScore, normalize, upsample,
+    Alone, Asked, Attribution, Averaged, Baseline, Bottlenecks, Contrast, FitRecord, HeatMap,
+    ImageAttribution, ImageSpread, Interactions, Method, Provenance, Rank, Rect, Reverse, Rival,
+    RoleScore, Spread, TextAttribution, TextSpread, TokenScore, Unit, Warning, WordMap, WordScore,
+    WordTokens, normalize, upsample,
 };
 pub use m2ib_core;
 pub use m2ib_core::{Scope, Stop};
@@ -59,10 +68,17 @@ pub use ndarray;
 pub use numpy::{npy, npz};
 pub use provenance::provenance;
 pub use readout::{PaddedReadout, TowerReadout};
+pub use rivalry::Rivalry;
 pub use save::{Save, Shown};
+pub use seeds::{SEEDS, mean_image, mean_text};
 pub use warnings::{Explained, bank, picture_warnings, warnings};
 
 /// The README's examples, compiled and run.
 #[cfg(all(doctest, feature = "emoji"))]
 #[doc = include_str!("../../../README.md")]
 struct Readme;
+
+/// The examples of `docs/asking.md`.
+#[cfg(all(doctest, feature = "emoji"))]
+#[doc = include_str!("../../../docs/asking.md")]
+struct Asking;

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used)] // A test that cannot go on fails.
 
+mod asked;
 mod evaluate;
 mod explain;
 mod many;

@@ -185,7 +185,7 @@ mod tests {
             "pair-0-word-1",
             "pair-1-word-1",
             "&lt;b&gt;.png",
-            "Of 1 of 2 pairs",
+            "class=\"caution\"",
         ] {
             assert!(page.contains(part), "{part}");
         }

@@ -20,7 +20,7 @@ use crate::{ColorMap, Error, Result};
 const LONGEST: u32 = 1600;
 /// The longer side of the heat map, whatever the image's: it is smooth, so more pixels show
 /// nothing more, and a small image's few would show as squares.
-const LONGEST_HEAT: u32 = 800;
+pub(crate) const LONGEST_HEAT: u32 = 800;
 /// Bytes of a PNG above which the image is taken for a photograph and becomes a JPEG.
 const LARGE: usize = 1 << 20;
 /// The same of one image of many: hundreds share a page.
@@ -29,7 +29,7 @@ const LONGEST_HEAT_OF_MANY: u32 = 256;
 const LARGE_OF_MANY: usize = 1 << 16;
 const JPEG_QUALITY: u8 = 88;
 /// Images with a longer side below this are shown as their pixels, enlarged, not as a blur.
-const SMALL: u32 = 256;
+pub(crate) const SMALL: u32 = 256;
 /// Of the heat map before the reader moves the slider.
 const OPACITY: u32 = 55;
 
@@ -50,6 +50,7 @@ pub(crate) fn figure(attribution: &Attribution, image: &DynamicImage) -> Result<
                     img.heat style=(format!("opacity:{}", f64::from(OPACITY) / 100.0))
                         src=(heat(attribution, colors, LONGEST_HEAT)?) alt=(describe(attribution));
                 }
+                (super::spread::outline(attribution))
                 (margin_marks(&margins))
             }
             figcaption {
@@ -165,6 +166,11 @@ fn unseen(view: &View) -> Vec<[f64; 4]> {
         .collect()
 }
 
+/// An image as large as the page of one explanation shows it.
+pub(crate) fn photo_of_one(image: &DynamicImage) -> Result<String> {
+    photo(image, LONGEST, LARGE)
+}
+
 /// An image of at most so many pixels along its longer side, as a JPEG where a PNG has more bytes.
 fn photo(image: &DynamicImage, longest: u32, large: usize) -> Result<String> {
     let (width, height) = (image.width(), image.height());
@@ -194,7 +200,7 @@ fn heat(attribution: &Attribution, colors: ColorMap, longest: u32) -> Result<Str
 }
 
 /// The size with this longer side, and the shorter in proportion.
-fn fitted(width: u32, height: u32, longest: u32) -> (u32, u32) {
+pub(crate) fn fitted(width: u32, height: u32, longest: u32) -> (u32, u32) {
     let scale = f64::from(longest) / f64::from(width.max(height));
     let side = |length: u32| ((f64::from(length) * scale).round() as u32).max(1);
     (side(width), side(height))
@@ -208,7 +214,7 @@ pub fn png_uri(picture: RgbImage) -> Result<String> {
     data_uri(&picture.into(), ImageFormat::Png)
 }
 
-fn data_uri(image: &DynamicImage, format: ImageFormat) -> Result<String> {
+pub(crate) fn data_uri(image: &DynamicImage, format: ImageFormat) -> Result<String> {
     let mut bytes = Cursor::new(Vec::new());
     match format {
         ImageFormat::Jpeg => {

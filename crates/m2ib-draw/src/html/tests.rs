@@ -182,3 +182,40 @@ fn odd_shapes_and_single_steps_make_a_page() {
         assert_eq!(embedded(&page).len(), 2);
     }
 }
+
+#[test]
+fn a_contrast_stands_on_the_page_both_ways() {
+    let attribution = fixture::contrast(96, 64);
+    let page = html(&attribution, &gray(96, 64)).unwrap();
+    assert!(page.contains("class=\"ways\""));
+    assert!(page.contains("a hedgehog next to a koala") && page.contains("difference of 0.0625"));
+    // The picture under its map, and twice under either way's.
+    assert_eq!(embedded(&page).len(), 6);
+    let plain = html(&fixture::attribution(96, 64), &gray(96, 64)).unwrap();
+    assert!(!plain.contains("class=\"ways\""));
+}
+
+#[test]
+fn seeds_have_an_outline_and_a_table() {
+    let page = html(&fixture::spread(96, 64), &gray(96, 64)).unwrap();
+    assert!(page.contains("class=\"outline\"") && page.contains("How sure is it?"));
+    assert!(page.contains("3 seeds") && page.contains("0.88"));
+}
+
+#[test]
+fn words_and_patches_carry_their_numbers() {
+    let page = html(&fixture::interactions(96, 64), &gray(96, 64)).unwrap();
+    // One button a word, each with a value a patch: the largest is 1000.
+    let lists: Vec<&str> = page
+        .split("data-values=\"")
+        .skip(1)
+        .map(|rest| rest.split('"').next().unwrap())
+        .collect();
+    assert_eq!(lists.len(), 6);
+    assert_eq!(lists[1].split(' ').count(), 16);
+    assert_eq!(
+        lists[1].split(' ').filter(|value| *value == "1000").count(),
+        4
+    );
+    assert!(page.contains("data-rows=\"4\""));
+}

@@ -2,7 +2,7 @@
 
 use m2ib::draw::{PAGE_STYLE, overlay, png_uri};
 use m2ib::image::{DynamicImage, RgbImage};
-use m2ib::{Attribution, DualEncoder, ImageAttribution, Modality, TextAttribution};
+use m2ib::{Asked, Attribution, DualEncoder, ImageAttribution, Modality, TextAttribution};
 use m2ib_data::{Dataset, Row, RowFailure};
 use m2ib_methods::{Method, Subject};
 use m2ib_metrics::{Estimate, Interval, Metric};
@@ -111,6 +111,7 @@ fn draw(
         probability: subject.model().probability(subject.similarity()),
         rank: None,
         warnings: Vec::new(),
+        asked: Asked::default(),
         provenance: method.provenance(subject),
     };
     let drawn = overlay(&attribution, shown).render_with_caption();

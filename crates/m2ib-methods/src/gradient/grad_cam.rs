@@ -38,6 +38,18 @@ pub enum Form {
 }
 
 impl GradCam {
+    /// The same with what is given changed.
+    pub(super) fn configured(&self, settings: &mut Settings) -> Self {
+        let (form, layer) = (
+            Form::default(),
+            "embedding, a block's number, or auto for the latest",
+        );
+        Self {
+            form: settings.value("form", "pooled or elementwise", |_| true, self.form, form),
+            layer: settings.optional("layer", layer, |_| true, self.layer, "auto"),
+        }
+    }
+
     /// The first block behind the layer.
     fn start(&self, modality: Modality, depth: usize) -> Result<usize> {
         let named = Named {
@@ -75,14 +87,7 @@ impl MethodFactory for GradCam {
     }
 
     fn configure(&self, settings: &mut Settings) -> Arc<dyn MethodFactory> {
-        let (form, layer) = (
-            Form::default(),
-            "embedding, a block's number, or auto for the latest",
-        );
-        Arc::new(Self {
-            form: settings.value("form", "pooled or elementwise", |_| true, self.form, form),
-            layer: settings.optional("layer", layer, |_| true, self.layer, "auto"),
-        })
+        Arc::new(self.configured(settings))
     }
 
     fn fits(&self, model: &DualEncoder, _: Option<&Calibration>) -> Result<()> {

@@ -5,17 +5,17 @@ use crate::Subject;
 /// How patches lie in the image. Pixels right of or below the last whole patch, which the tower
 /// does not see, belong to none.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Grid {
+pub(crate) struct Grid {
     /// Rows and columns of patches.
-    pub(super) patches: [usize; 2],
+    pub(crate) patches: [usize; 2],
     /// Pixels of a patch, `[height, width]`.
-    pub(super) patch: [usize; 2],
+    pub(crate) patch: [usize; 2],
     /// Pixels of the image, `[height, width]`.
-    pub(super) size: [usize; 2],
+    pub(crate) size: [usize; 2],
 }
 
 impl Grid {
-    pub(super) fn of(subject: &Subject<'_>) -> Self {
+    pub(crate) fn of(subject: &Subject<'_>) -> Self {
         Self {
             patches: subject.grid(),
             patch: subject.patch(),
@@ -24,19 +24,19 @@ impl Grid {
     }
 
     /// How many patches there are.
-    pub(super) fn count(&self) -> usize {
+    pub(crate) fn count(&self) -> usize {
         self.patches[0] * self.patches[1]
     }
 
     /// 1 at the pixels of the patches kept, `[patches]` to `[height · width]`.
-    pub(super) fn spread(&self, kept: &[bool]) -> Vec<f32> {
+    pub(crate) fn spread(&self, kept: &[bool]) -> Vec<f32> {
         let pixels = 0..self.size[0] * self.size[1];
         let kept = pixels.map(|pixel| self.patch_of(pixel).is_some_and(|patch| kept[patch]));
         kept.map(|kept| f32::from(u8::from(kept))).collect()
     }
 
     /// Means over the patches, `[height · width]` to `[patches]`.
-    pub(super) fn average(&self, pixels: &[f32]) -> Vec<f32> {
+    pub(crate) fn average(&self, pixels: &[f32]) -> Vec<f32> {
         let mut sums = vec![0.0; self.count()];
         for (pixel, value) in pixels.iter().enumerate() {
             if let Some(patch) = self.patch_of(pixel) {

@@ -11,14 +11,14 @@ mod occlusion;
 mod rise;
 mod shapley;
 mod soft_masks;
-mod subsets;
+pub(crate) mod subsets;
 
 pub use coalitions::Coalition;
 pub use kernel_shap::KernelShap;
 pub use occlusion::Occlusion;
 pub use rise::Rise;
 
-use grid::Grid;
+pub(crate) use grid::Grid;
 
 use crate::{Fill, Result, Subject};
 

@@ -52,6 +52,7 @@ pub(super) fn shapley(
         method: METHOD,
         coalitions: coalitions.len(),
         features,
+        setting: "samples",
     })
 }
 

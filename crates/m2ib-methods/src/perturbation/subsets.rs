@@ -1,14 +1,14 @@
 //! All ways to keep some of a few things.
 
 /// Whether there are at most `limit` subsets of so many things.
-pub(super) fn fit(things: usize, limit: usize) -> bool {
+pub(crate) fn fit(things: usize, limit: usize) -> bool {
     let all = u32::try_from(things).ok();
     let all = all.and_then(|things| 1usize.checked_shl(things));
     all.is_some_and(|all| all <= limit)
 }
 
 /// Each subset once, the empty one first and the whole last. For things that [`fit`].
-pub(super) fn every(things: usize) -> impl Iterator<Item = Vec<bool>> {
+pub(crate) fn every(things: usize) -> impl Iterator<Item = Vec<bool>> {
     let subset = move |bits: usize| (0..things).map(|thing| bits >> thing & 1 == 1).collect();
     (0..1usize << things).map(subset)
 }

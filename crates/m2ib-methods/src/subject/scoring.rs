@@ -58,6 +58,67 @@ impl Subject<'_> {
         Ok(scores)
     }
 
+    /// The embeddings of other images, each of length 1, `[embedding]`.
+    ///
+    /// # Shapes
+    /// - images: of `[3, height, width]` each, normalised
+    pub(crate) fn image_directions(
+        &self,
+        images: impl Iterator<Item = Vec<f32>>,
+    ) -> Result<Vec<Vec<f64>>> {
+        let [height, width] = self.input_size();
+        let device = self.model.device();
+        let mut images = images.peekable();
+        let mut directions = Vec::new();
+        while images.peek().is_some() {
+            Scope::check().map_err(|source| failed(Modality::Image, source))?;
+            let batch: Vec<Vec<f32>> = images.by_ref().take(BATCH).collect();
+            let shape = [batch.len(), 3, height, width];
+            let pixels = TensorData::new(batch.concat(), shape);
+            let pixels = Tensor::<4>::from_data(pixels, &device);
+            let embedding = self.model.embed_pixels(pixels)?;
+            directions.extend(units(embedding, "a masked image's embedding")?);
+        }
+        Ok(directions)
+    }
+
+    /// The embeddings of the caption with some of its tokens masked, each of length 1, `[embedding]`.
+    ///
+    /// # Shapes
+    /// - kept: as for [`score_tokens`](Self::score_tokens)
+    pub(crate) fn text_directions(
+        &self,
+        kept: impl Iterator<Item = Vec<bool>>,
+        fill: Fill,
+    ) -> Result<Vec<Vec<f64>>> {
+        let filling = self.filling(fill)?;
+        let kept: Vec<Vec<bool>> = kept.collect();
+        let mut directions = Vec::with_capacity(kept.len());
+        for batch in kept.chunks(BATCH) {
+            Scope::check().map_err(|source| failed(Modality::Text, source))?;
+            let batch: Vec<&[bool]> = batch.iter().map(|kept| &kept[..]).collect();
+            let embedding = self.masked_texts(&batch, &filling);
+            directions.extend(units(embedding, "a masked caption's embedding")?);
+        }
+        Ok(directions)
+    }
+
+    /// The caption with some of its tokens masked.
+    ///
+    /// # Shapes
+    /// - filling: `[1, tokens, width]`
+    /// - output: `[batch, embedding]`
+    fn masked_texts(&self, batch: &[&[bool]], filling: &Tensor<3>) -> Tensor<2> {
+        let tower = self.model.text();
+        let own = self.tokens.clone();
+        let tokens = self.caption.tokens.len();
+        let mask: Vec<f32> = batch.iter().flat_map(|kept| self.mask(kept)).collect();
+        let mask = TensorData::new(mask, [batch.len(), tokens, 1]);
+        let mask = Tensor::<3>::from_data(mask, &own.device());
+        let mixed = own * mask.clone() + filling.clone() * (mask.neg() + 1.0);
+        tower.read_out(0, tower.place(mixed), &self.text_layout)
+    }
+
     /// What the caption fits with some of its tokens masked: similarities, unless the subject asks
     /// otherwise.
     ///
@@ -72,20 +133,12 @@ impl Subject<'_> {
         kept: impl IntoIterator<Item = &'b [bool]>,
         fill: Fill,
     ) -> Result<Vec<f32>> {
-        let tower = self.model.text();
-        let own = self.tokens.clone();
         let filling = self.filling(fill)?;
         let kept: Vec<&[bool]> = kept.into_iter().collect();
-        let tokens = self.caption.tokens.len();
         let mut scores = Vec::with_capacity(kept.len());
         for batch in kept.chunks(BATCH) {
             Scope::check().map_err(|source| failed(Modality::Text, source))?;
-            let mask: Vec<f32> = batch.iter().flat_map(|kept| self.mask(kept)).collect();
-            let mask = TensorData::new(mask, [batch.len(), tokens, 1]);
-            let mask = Tensor::<3>::from_data(mask, &own.device());
-            let mixed = own.clone() * mask.clone() + filling.clone() * (mask.neg() + 1.0);
-            let embedding = tower.read_out(0, tower.place(mixed), &self.text_layout);
-            let value = self.text_value(embedding)?;
+            let value = self.text_value(self.masked_texts(batch, &filling))?;
             scores.extend(host(value, "a masked caption's score")?);
         }
         Ok(scores)
@@ -117,6 +170,22 @@ impl Subject<'_> {
             f32::from(u8::from(kept || !role.is_input()))
         })
     }
+}
+
+/// Embeddings on the host, each of length 1.
+fn units(embedding: Tensor<2>, what: &'static str) -> Result<Vec<Vec<f64>>> {
+    let [_, width] = embedding.dims();
+    let values = host(embedding, what)?;
+    let unit = |values: &[f32]| -> Vec<f64> {
+        let length = values
+            .iter()
+            .map(|&x| f64::from(x).powi(2))
+            .sum::<f64>()
+            .sqrt();
+        let length = length.max(f64::MIN_POSITIVE);
+        values.iter().map(|&x| f64::from(x) / length).collect()
+    };
+    Ok(values.chunks_exact(width.max(1)).map(unit).collect())
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@
 """
 
 from . import metrics
+from ._asked import Contrast, ImageSpread, Interactions, Rival, Spread, TextSpread
 from ._errors import (
     DeviceError,
     EncodedError,
@@ -46,6 +47,7 @@ from ._settings import Settings, SideSettings
 __all__ = [
     "Attribution",
     "Calibration",
+    "Contrast",
     "Device",
     "DeviceError",
     "EncodedError",
@@ -58,6 +60,8 @@ __all__ = [
     "ImageAttribution",
     "ImageError",
     "ImageLike",
+    "ImageSpread",
+    "Interactions",
     "Method",
     "MethodSetting",
     "MetricError",
@@ -65,15 +69,18 @@ __all__ = [
     "NotFiniteError",
     "Notice",
     "Region",
+    "Rival",
     "Scene",
     "SceneObject",
     "Segments",
     "Settings",
     "SettingsError",
     "SideSettings",
+    "Spread",
     "Step",
     "TextAttribution",
     "TextError",
+    "TextSpread",
     "Token",
     "Word",
     "__version__",

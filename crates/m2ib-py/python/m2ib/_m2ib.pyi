@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from typing_extensions import Unpack
 
+from ._asked import Contrast, Interactions, Spread
 from ._pictures import ImageLike
 from ._results import Device, Method, Notice, Region, Scene, Step, Token, Word
 from ._settings import Settings
@@ -78,7 +79,27 @@ class Explainer:
     ) -> Explainer: ...
     def with_settings(self, **settings: Unpack[Settings]) -> Explainer: ...
     def attribute(
-        self, image: ImageLike, text: str, *, method: str | None = None, keep_image: bool = True
+        self,
+        image: ImageLike,
+        text: str,
+        *,
+        method: str | None = None,
+        keep_image: bool = True,
+        baseline: Literal["none", "empty", "bank"] | None = None,
+        kappa: float | None = None,
+        seeds: int | None = None,
+        interactions: str | None = None,
+    ) -> Attribution: ...
+    def attribute_against(
+        self,
+        image: ImageLike,
+        text: str,
+        instead_of: Sequence[str] | str,
+        *,
+        method: str | None = None,
+        keep_image: bool = True,
+        kappa: float | None = None,
+        seeds: int | None = None,
     ) -> Attribution: ...
     def attribute_encoded(self, image: EncodedImage, text: EncodedText) -> Attribution: ...
     @overload
@@ -162,6 +183,12 @@ class Attribution:
     def rank(self) -> tuple[int, int] | None: ...
     @property
     def warnings(self) -> list[Notice]: ...
+    @property
+    def contrast(self) -> Contrast | None: ...
+    @property
+    def spread(self) -> Spread | None: ...
+    @property
+    def interactions(self) -> Interactions | None: ...
     @property
     def provenance(self) -> dict[str, Any]: ...
     @property

@@ -2,7 +2,7 @@
 
 use m2ib::clip_input::{Caption, Read, View};
 use m2ib::draw::{overlay, png_uri};
-use m2ib::{Attribution, ImageAttribution, TextAttribution};
+use m2ib::{Asked, Attribution, ImageAttribution, TextAttribution};
 use m2ib_data::Listing;
 use m2ib_files::causes;
 use serde::Serialize;
@@ -181,6 +181,7 @@ impl Example {
             probability: finding.probability,
             rank: None,
             warnings: Vec::new(),
+            asked: Asked::default(),
             provenance: manifest.provenance.clone(),
         })
     }

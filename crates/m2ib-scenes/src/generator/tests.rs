@@ -210,3 +210,22 @@ fn counts_are_checked() {
         assert_eq!(error, Error::ObjectCount { found });
     }
 }
+
+#[test]
+fn a_scene_of_named_classes_shows_those() {
+    let generator = Generator::new();
+    let scene = generator.scene_of(Split::Test, 3, &[17, 5]).unwrap();
+    let shown: Vec<_> = scene.objects.iter().map(|object| object.class).collect();
+    assert_eq!(shown, [17, 5]);
+    assert_eq!(scene, generator.scene_of(Split::Test, 3, &[17, 5]).unwrap());
+    assert_ne!(
+        scene.image,
+        generator.scene_of(Split::Test, 4, &[17, 5]).unwrap().image
+    );
+    for wrong in [&[][..], &[1, 1], &[1, 100_000], &[1, 2, 3, 4]] {
+        assert!(
+            generator.scene_of(Split::Test, 3, wrong).is_err(),
+            "{wrong:?}"
+        );
+    }
+}
