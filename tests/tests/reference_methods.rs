@@ -204,8 +204,10 @@ fn maps_are_those_of_independent_code() {
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
     for method in registry.methods() {
-        // The bottleneck has cases of its own, and controls follow nobody.
-        if method.config().is_none() && !method.is_control() {
+        // The bottleneck has cases of its own, controls follow nobody, and Finer-CAM is Grad-CAM of another
+        // fit, which its own tests hold it to.
+        let of_another = method.config().is_some() || method.name() == "finer-cam";
+        if !of_another && !method.is_control() {
             let [image, text] = compared.remove(method.name()).unwrap_or_default();
             // RISE's masks of an image are drawn; given ones are compared below.
             let drawn = method.name() == "rise";

@@ -246,6 +246,13 @@ fn captions(value: &Bound<'_, PyAny>) -> PyResult<Vec<String>> {
             )
         })?,
     };
+    let blank = captions
+        .iter()
+        .position(|caption| caption.trim().is_empty());
+    if let Some(place) = blank {
+        let about = format!("bank[{place}] is empty, expected a caption");
+        return Err(Failure::new(Kind::Settings, about).into());
+    }
     match captions.len() {
         1..=MOST => Ok(captions),
         found => {

@@ -201,7 +201,7 @@ def test_similarities_are_ranked_among_a_bank(tmp_path: Path, cheap: m2ib.Explai
         assert loaded.rank(scene.png, own) == made.rank
     with pytest.raises(m2ib.FileError, match="bank: cannot read .*none.txt"):
         cheap.with_settings(bank=str(tmp_path / "none.txt"))
-    with pytest.raises(m2ib.Error, match="bank: "):
+    with pytest.raises(m2ib.SettingsError, match=r"bank\[1\] is empty"):
         cheap.with_settings(bank=["a dog", " "])
 
 
