@@ -116,6 +116,8 @@ impl Shown {
             rank,
             warnings,
             provenance,
+            // Nothing more can be asked here yet.
+            asked: _,
         } = &*answer.attribution;
         Self {
             seconds: answer.took.as_secs_f64(),
