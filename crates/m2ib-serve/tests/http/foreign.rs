@@ -6,6 +6,9 @@ use axum::http::{Request, StatusCode, header};
 use crate::client::Client;
 use m2ib_serve::Limits;
 
+/// A path, headers, and what is answered.
+type Case<'a> = (&'a str, &'a [(&'a str, &'a str)], u16);
+
 #[tokio::test]
 async fn foreign_hosts_and_pages_are_refused_and_headers_are_everywhere() {
     let client = Client::new(Limits::default());
@@ -17,7 +20,7 @@ async fn foreign_hosts_and_pages_are_refused_and_headers_are_everywhere() {
         client.send(request.body(Body::empty()).unwrap()).await
     };
     let own = ("host", "localhost:7878");
-    let cases: &[(&str, &[(&str, &str)], u16)] = &[
+    let cases: &[Case<'_>] = &[
         ("/api/model", &[own], 200),
         ("/api/model", &[("host", "127.0.0.1:9000")], 200),
         ("/api/model", &[("host", "[::1]:7878")], 200),
