@@ -19,7 +19,7 @@ fn methods_are_listed_with_their_settings_and_controls_are_marked() {
             .take_while(|line| !line.is_empty())
             .collect::<Vec<_>>()
     };
-    assert_eq!(names().len(), 16, "{listed}");
+    assert_eq!(names().len(), 17, "{listed}");
     for (name, setting, default) in [
         ("grad-cam", "form", "pooled"),
         ("rise", "masks", "2000"),
