@@ -53,7 +53,8 @@ export function hide() {
 export function summary(result) {
   const best = strongest(result.text);
   const word = best ? ` The strongest word is “${best.text}” with ${amount(best.value, result.text)}.` : "";
-  const warned = result.warnings.length ? ` ${result.warnings.length} warnings.` : "";
+  const count = result.warnings.length;
+  const warned = count ? ` ${count} ${count === 1 ? "warning" : "warnings"}.` : "";
   return `Explained. Similarity ${number(result.similarity)}.${word}${warned}`;
 }
 
