@@ -12,6 +12,7 @@ use parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader,
     ParquetRecordBatchReaderBuilder,
 };
+use parquet::arrow::arrow_writer::ArrowWriterOptions;
 use parquet::arrow::{ArrowWriter, ProjectionMask};
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::metadata::KeyValue;
@@ -86,7 +87,12 @@ impl PartWriter {
             .set_compression(Compression::ZSTD(level))
             .set_key_value_metadata(Some(vec![about]))
             .build();
-        let writer = ArrowWriter::try_new(file, Arc::new(schema(grid)), Some(properties));
+        // Without Arrow's own account of the types: by it, lists of one length are more than lists, and
+        // pyarrow refuses a file of which a row has none, as a row that failed.
+        let options = ArrowWriterOptions::new()
+            .with_properties(properties)
+            .with_skip_arrow_metadata(true);
+        let writer = ArrowWriter::try_new_with_options(file, Arc::new(schema(grid)), options);
         Ok(Self {
             path: path.into(),
             grid,
