@@ -39,6 +39,8 @@ def test_regions_have_boxes_and_points_inside(attribution: m2ib.Attribution) -> 
     assert region.heat == pytest.approx(heat[segments.mask].mean(), abs=1e-5)
 
 
+# pycocotools' arrays know nothing of NumPy 2's keyword.
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 def test_other_tools_read_what_is_written(attribution: m2ib.Attribution, tmp_path: Path) -> None:
     segments = attribution.image.segment("mass:0.5", background_points=1)
     segments.save(tmp_path / "mask.png")

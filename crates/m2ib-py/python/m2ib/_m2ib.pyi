@@ -259,7 +259,7 @@ class ImageAttribution:
     def heat_picture(self, color_map: _ColorMap = "turbo") -> _Pixels: ...
     def segment(
         self,
-        threshold: float | str = "otsu",
+        threshold: float | str = ...,
         *,
         regions: int | None = None,
         least_region: float = 0.01,
