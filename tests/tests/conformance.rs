@@ -149,14 +149,9 @@ fn family(name: &str) -> std::path::PathBuf {
     Path::new(&here).join("data/families").join(name)
 }
 
-/// Where those towers were tried so far: the CPU. Their tolerances elsewhere are not known.
-fn where_tried(test: impl Fn(Backend, &Device)) {
-    test(Backend::Cpu, &Backend::Cpu.device().unwrap());
-}
-
 #[test]
 fn recorded_cases_of_other_families_are_met() {
-    where_tried(|backend, device| {
+    each(|backend, device| {
         for case in FAMILIES {
             let checks = parity::run(&Case::open(family(case)).unwrap(), device, 1).unwrap();
             let factor = tolerance(backend).parity;
@@ -169,7 +164,7 @@ fn recorded_cases_of_other_families_are_met() {
 
 #[test]
 fn matrices_of_16_bits_embed_nearly_the_same_in_other_families() {
-    where_tried(|backend, device| {
+    each(|backend, device| {
         for (case, precision) in FAMILIES
             .iter()
             .flat_map(|case| [(case, Precision::F16), (case, Precision::Bf16)])
