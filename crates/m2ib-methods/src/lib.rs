@@ -40,13 +40,13 @@ mod registry;
 mod settings;
 mod subject;
 
-pub use attention::{Chefer, Rollout};
+pub use attention::{Chefer, LastAttention, LeGrad, PatchText, Pool, Rest, Rollout};
 pub use contrast::ask;
 pub use control::{CentreGaussian, Random};
 pub use error::{Error, Result};
 pub use factory::MethodFactory;
 pub use gradient::{FinerCam, Form, GradCam, GradEclip, Heads, IntegratedGradients, Saliency};
-pub use information::{Configured, M2ib, M2ibSettings, Nib};
+pub use information::{CoIba, Configured, M2ib, M2ibSettings, Nib};
 pub use interactions::{Interacting, Masks, Paths, interactions};
 pub use method::Method;
 pub use perturbation::{Coalition, KernelShap, Occlusion, Rise};
