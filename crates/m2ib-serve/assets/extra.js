@@ -1,6 +1,6 @@
 // What is computed beyond the map once it is there: by itself where that takes a moment, otherwise when it is asked for.
 
-import { make, fill } from "./dom.js";
+import { fill, make, speak } from "./dom.js";
 
 /** Seconds that nobody needs to be asked about. */
 const AT_ONCE = 15;
@@ -8,12 +8,12 @@ const AT_ONCE = 15;
 const time = (seconds) => (seconds < 90 ? `${Math.max(1, Math.round(seconds))} s` : `${Math.round(seconds / 60)} min`);
 
 export class Extra {
-  /** `texts`: what is offered, what its button says, and what is said while it is computed. */
+  /** `texts`: what is offered, what its button says, and what is said while it is computed and when it is there. */
   constructor(box, texts) {
     this.box = box;
     this.texts = texts;
     this.running = null;
-    this.text = make("span", { "aria-live": "polite" });
+    this.text = make("span");
     this.button = make("button", { type: "button", on: { click: () => (this.running ? this.stop() : this.begin()) } });
     fill(box, this.text, this.button);
     box.hidden = true;
@@ -52,7 +52,10 @@ export class Extra {
     };
     try {
       const done = await this.work(running.signal, onState);
-      if (running === this.running) this.say(done);
+      if (running !== this.running) return;
+      this.say(done);
+      // Not how far it is, which would interrupt whoever listens.
+      speak(this.texts.there);
     } catch (error) {
       if (running !== this.running) return;
       if (error.name === "AbortError") this.invite();

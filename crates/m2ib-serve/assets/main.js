@@ -35,11 +35,13 @@ class Explorer {
       offer: "Which word goes with which patch takes a map for each word",
       button: "Compute them",
       running: "Computing which word goes with which patch",
+      there: "Each word has its patches now.",
     });
     this.prices = new Extra(this.settings.path, {
       offer: "With all its maps computed together, the slider needs no waiting",
       button: "Compute the path",
       running: "Computing the maps of the slider's places",
+      there: "The slider of β answers at once now.",
     });
     this.history = new History((hash) => this.follow(hash));
     this.compare = new Compare(methods, () => this.pair(), () => this.looks(), alarm);
@@ -187,6 +189,7 @@ class Explorer {
 
   /** What was computed beyond the last map is of another question. */
   forget(question) {
+    this.round = {};
     this.words.clear();
     this.together.set(null, null);
     if (question && this.path.is(question, this.state)) return;
@@ -207,13 +210,13 @@ class Explorer {
     if (question.caption !== this.shown?.question.caption) this.compare.clear();
     alarm(null);
     const there = this.path.at(question, this.state);
-    if (there) return void this.show(there);
+    if (there) return void this.show(there, question);
     stale();
     progress({ state: "waiting" });
     try {
       const answer = await explain(question, asking.signal, progress);
       if (asking.signal.aborted) return;
-      this.show(answer);
+      this.show(answer, question);
     } catch (error) {
       if (isStopped(error)) {
         // The last answer stands again, unless another question is on its way.
@@ -225,8 +228,9 @@ class Explorer {
     }
   }
 
-  show(answer) {
+  show(answer, question) {
     this.shown = answer;
+    Object.assign(answer, { asked: question, round: this.round });
     progress(null);
     this.view.show(answer.result, this.state, this.looks().colors);
     show(answer, this.state);
@@ -242,7 +246,7 @@ class Explorer {
 
   /** Says it and lists it. */
   note(answer) {
-    if (answer !== this.shown) return;
+    if (answer.round !== this.round) return;
     speak(summary(answer.result));
     const photo = byId("photo");
     const { question, result } = answer;
@@ -262,8 +266,8 @@ class Explorer {
 
   /** What is computed when the map is there: words with their patches, then the path of β. */
   async beyond(answer) {
-    if (answer !== this.shown) return;
-    const { question, result } = answer;
+    if (answer.round !== this.round) return;
+    const { asked: question, result } = answer;
     const { method, state } = this.settings;
     const once = result.seconds / ((question.seeds ?? 1) * (result.contrast ? 2 : 1));
     const words = result.text.words.length;
@@ -271,13 +275,13 @@ class Explorer {
     await this.words.offer(method.m2ib ? once * words : Infinity, async (signal, onState) => {
       const asked = { ...question, interactions: way };
       const found = (await explain(asked, signal, onState)).result;
-      if (answer !== this.shown) return "";
+      if (answer.round !== this.round) return "";
       this.together.set(found.interactions, result.image);
       return "Point at a word, or reach it with the tab key, to see its patches, and press it to keep them; point at a place of the picture, or walk it, to see its words. Orange: word and patch need each other; blue: either does without the other.";
     });
-    if (answer !== this.shown || !this.settings.has("beta") || this.path.is(question, state)) return;
+    if (answer.round !== this.round || !this.settings.has("beta") || this.path.is(question, state)) return;
     await this.prices.offer(result.seconds * COUNT, async (signal, onState) => {
-      await this.path.compute(this.question(), this.state, signal, onState);
+      await this.path.compute(question, state, signal, onState);
       return "Every place of the slider is there at once.";
     });
   }

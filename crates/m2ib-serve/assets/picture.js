@@ -230,7 +230,9 @@ export class View {
     cell.style.setProperty("width", share(view.width / map.columns, view.image_width));
     cell.style.setProperty("height", share(view.height / map.rows, view.image_height));
     cell.hidden = false;
-    byId("readout").textContent = this.layer.said(row, column);
+    const above = this.above?.map;
+    const layer = above?.rows === map.rows && above.columns === map.columns ? this.above : this.layer;
+    byId("readout").textContent = layer.said(row, column);
     this.pointed([(row + 0.5) / map.rows, (column + 0.5) / map.columns]);
   }
 
