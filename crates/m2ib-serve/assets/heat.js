@@ -29,6 +29,14 @@ export function part(map, value) {
   return high > low ? within((value - low) / (high - low), 1) : 0;
 }
 
+/** One pixel: three numbers of `colors` from a place on, and how much of it. */
+function dot(data, at, colors, from, alpha) {
+  data[at] = colors[from];
+  data[at + 1] = colors[from + 1];
+  data[at + 2] = colors[from + 2];
+  data[at + 3] = 255 * alpha;
+}
+
 /** Calls `paint` for every pixel of a canvas over the whole picture with the map's value there; what the model did
  * not see stays clear. */
 function paintEach(canvas, map, paint) {
@@ -59,8 +67,7 @@ export function draw(canvas, map, colors, opacity, clear) {
     // A map without differences would only veil the picture.
     if (!map.scale) return;
     const value = part(map, found);
-    const color = Math.round(value * 255) * 3;
-    data.set([colors[color], colors[color + 1], colors[color + 2], 255 * opacity * (clear ? Math.min(1, value * 1.6) : 1)], at);
+    dot(data, at, colors, Math.round(value * 255) * 3, opacity * (clear ? Math.min(1, value * 1.6) : 1));
   });
 }
 
@@ -81,7 +88,7 @@ export function drawSigned(canvas, map, largest, opacity) {
   const [above, below] = opposed();
   paintEach(canvas, map, (data, at, found) => {
     const share = found / (largest || 1);
-    data.set([...(share < 0 ? below : above), 255 * opacity * cover(share)], at);
+    dot(data, at, share < 0 ? below : above, 0, opacity * cover(share));
   });
 }
 
@@ -92,7 +99,7 @@ export function drawSignedBar(canvas) {
   const image = context.createImageData(256, 1);
   for (let x = 0; x < 256; x++) {
     const share = x / 127.5 - 1;
-    image.data.set([...(share < 0 ? below : above), 255 * cover(share)], x * 4);
+    dot(image.data, x * 4, share < 0 ? below : above, 0, cover(share));
   }
   context.putImageData(image, 0, 0);
 }
@@ -102,7 +109,7 @@ export function drawBar(canvas, colors) {
   const context = canvas.getContext("2d");
   const image = context.createImageData(256, 1);
   for (let x = 0; x < 256; x++) {
-    image.data.set([colors[x * 3], colors[x * 3 + 1], colors[x * 3 + 2], 255], x * 4);
+    dot(image.data, x * 4, colors, x * 3, 1);
   }
   context.putImageData(image, 0, 0);
 }

@@ -13,7 +13,7 @@ use crate::question::Plan;
 
 /// Explainers that are kept: one for each place of a slider and more, each of a few small tensors
 /// beside the model that all share.
-const EXPLAINERS: usize = 32;
+const EXPLAINERS: usize = 64;
 
 /// How far the bottlenecks are, all together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
