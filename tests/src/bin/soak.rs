@@ -41,7 +41,6 @@ struct Arguments {
     resident_limit: f64,
 }
 
-#[expect(clippy::print_stdout, reason = "printing is this program's job")]
 fn main() -> Result<ExitCode> {
     let arguments = Arguments::parse();
     let memory = match arguments.rows {
