@@ -348,7 +348,8 @@ impl Bound {
     }
 
     /// The noise of the text's layers, found once.
-    fn of_text(&self, model: &DualEncoder) -> Result<Vec<NoiseModel>> {
+    fn of_text(&self, subject: &Subject<'_>) -> Result<Vec<NoiseModel>> {
+        let model = subject.model();
         if let Some(calibration) = &self.calibration {
             return self.coiba.calibrated(model, Modality::Text, calibration);
         }
@@ -370,10 +371,10 @@ impl Bound {
             layers.add(tower, x, &layout)?;
         }
         if layers.rows[0].is_empty() {
-            return Err(Error::Unfit {
-                method: self.coiba.name().into(),
-                source: Box::new(m2ib::Error::CalibrationNeeded),
-            });
+            // A vocabulary that knows none of the bank's captions leaves the pair's own.
+            let latent = subject.text_latent(span.first)?;
+            layers.add(tower, latent, subject.text_layout())?;
+            return Ok(layers.noise_models(tower.width()));
         }
         let models = layers.noise_models(tower.width());
         Ok(self.text.get_or_init(|| models).clone())
@@ -439,7 +440,7 @@ impl Method for Bound {
         let span = self.coiba.span(modality, model.text().depth())?;
         let noise = self.coiba.sources(modality, span);
         self.coiba
-            .tokens_by(subject, self.of_text(model)?, &as_sources(&noise))
+            .tokens_by(subject, self.of_text(subject)?, &as_sources(&noise))
     }
 }
 
