@@ -47,8 +47,7 @@ pub(crate) fn figure(attribution: &Attribution, image: &DynamicImage) -> Result<
             div.stack style=(format!("aspect-ratio:{width}/{height};width:min(100%,calc(78vh*{ratio:.5}))")) {
                 img.photo.pixelated[pixelated] src=(photo(image, LONGEST, LARGE)?) alt="The image that was explained";
                 @if !flat {
-                    img.heat style=(format!("opacity:{}", f64::from(OPACITY) / 100.0))
-                        src=(heat(attribution, colors, LONGEST_HEAT)?) alt=(describe(attribution));
+                    img.heat src=(heat(attribution, colors, LONGEST_HEAT)?) alt=(describe(attribution));
                 }
                 (super::spread::outline(attribution))
                 (margin_marks(&margins))
