@@ -1,10 +1,10 @@
 //! `m2ib explain`: images and captions to pictures, pages and numbers.
 
+use std::ops::ControlFlow;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
-use indicatif::{ProgressBar, ProgressStyle};
 use m2ib::Picture;
 use m2ib::draw::ColorMap;
 use m2ib::image::DynamicImage;
@@ -20,6 +20,7 @@ use crate::bank::BankArguments;
 use crate::calibration::CalibrationArguments;
 use crate::given::{Given, GivenPicture, STANDARD, Work};
 use crate::masks::{self, MaskArguments};
+use crate::meter::Meter;
 use crate::methods::{self, Chosen};
 use crate::model::ModelArguments;
 use crate::output::{Output, file_stem};
@@ -38,14 +39,14 @@ pub(crate) struct Explain {
     model: ModelArguments,
     #[command(flatten)]
     bank: BankArguments,
-    /// Folder for the results; "-" writes one kind of file to standard output, json if no other is asked
+    /// Where to write: a folder for the results; "-" writes one kind of file to standard output, json if no other is asked
     /// for, with a line for each pair.
     #[arg(long, default_value = "m2ib-out", value_name = "DIR")]
     out: PathBuf,
-    /// Kinds of files to write, separated by commas [default: png,html].
+    /// Form of the results: kinds of files to write, separated by commas [default: png,html].
     #[arg(long, value_enum, value_delimiter = ',')]
     format: Vec<Format>,
-    /// Show the page (or the first file) when it is written.
+    /// Show what was made: the page, or the first file.
     #[arg(long)]
     open: bool,
     #[arg(long, value_name = "NAME[:SETTING=VALUE…]", help = method_help(),
@@ -78,11 +79,11 @@ pub(crate) struct M2ib {
     #[arg(long)]
     preset: Option<Preset>,
     /// Layer to mask in the image tower: "embedding", or a block counted from 0.
-    #[arg(long, value_name = "LAYER")]
-    layer_image: Option<Layer>,
+    #[arg(long, alias = "layer-image", value_name = "LAYER")]
+    image_layer: Option<Layer>,
     /// Layer to mask in the text tower.
-    #[arg(long, value_name = "LAYER")]
-    layer_text: Option<Layer>,
+    #[arg(long, alias = "layer-text", value_name = "LAYER")]
+    text_layer: Option<Layer>,
     /// Price of a nat: larger values leave less of the map. Two with dots between them, as in
     /// 0.1..10, are a path over the steps.
     #[arg(long, allow_hyphen_values = true)]
@@ -103,7 +104,7 @@ pub(crate) struct M2ib {
     /// Learning rate of the optimiser.
     #[arg(long, value_name = "RATE", allow_negative_numbers = true)]
     learning_rate: Option<f64>,
-    /// Optimisation steps, up to 100000.
+    /// Optimisation steps: up to 100000.
     #[arg(long, value_parser = crate::pairs::count)]
     steps: Option<usize>,
     /// Noise samples per step, up to 100000.
@@ -121,7 +122,7 @@ pub(crate) struct M2ib {
     /// "mean-share", its mean over the steps.
     #[arg(long)]
     quantity: Option<Quantity>,
-    /// Seed of the noise.
+    /// Seed of whatever is drawn: the noise.
     #[arg(long, default_value_t = 0)]
     pub(crate) seed: u64,
 }
@@ -415,9 +416,8 @@ impl Explain {
         caption: &str,
     ) -> Result<Attribution> {
         let key = self.method.as_ref().map(|method| method.key());
-        let bar = ProgressBar::new_spinner().with_message(clean(key.unwrap_or_default()));
-        // Not by a thread of its own: the system may give none, and that is no reason to end.
-        bar.tick();
+        let bar = Meter::styled(1, "explanations", "{msg}")?;
+        bar.set_message(key.unwrap_or_default());
         let subject = Subject::new(model, image, caption)?;
         let ask = self.asked.ask(true)?;
         let attribution = match ask == Ask::default() {
@@ -428,7 +428,7 @@ impl Explain {
             }
         };
         let interactions = self.asked.interactions_of(&subject);
-        bar.finish_and_clear();
+        bar.finish();
         let mut attribution = attribution?;
         attribution.asked.interactions = interactions?;
         Ok(attribution)
@@ -445,17 +445,17 @@ impl Explain {
         let ask = self.asked.ask(false)?;
         let rounds = asked::rounds(&ask);
         let steps = rounds * (steps(Modality::Image) + steps(Modality::Text));
-        let bar = ProgressBar::new(steps).with_style(ProgressStyle::with_template(
-            "{msg:5} {bar:32} {pos}/{len} steps, {eta} left",
-        )?);
+        let template = "{msg:5} {bar:32} {pos}/{len} steps, {eta} left";
+        let bar = Meter::styled(steps, "steps", template)?;
         let attribution = explainer.ask(image, &text, &ask, &mut |progress| {
-            bar.set_message(progress.modality.to_string());
+            bar.set_message(progress.modality);
             bar.inc(1);
+            ControlFlow::Continue(())
         });
         let interactions = self
             .asked
             .interactions_by(explainer, picture, (image, &text));
-        bar.finish_and_clear();
+        bar.finish();
         let mut attribution = attribution?;
         attribution.asked.interactions = interactions?;
         Ok(attribution)
@@ -489,14 +489,12 @@ impl M2ib {
         };
         let mut builder = Explainer::builder(model()?)
             .config(config)
-            .overrides(Modality::Image, overrides(self.layer_image, self.shifts))
-            .overrides(Modality::Text, overrides(self.layer_text, None))
+            .overrides(Modality::Image, overrides(self.image_layer, self.shifts))
+            .overrides(Modality::Text, overrides(self.text_layer, None))
+            .calibration(calibration)
             .seed(self.seed);
         if let Some(preset) = self.preset {
             builder = builder.preset(preset);
-        }
-        if let Some(calibration) = calibration {
-            builder = builder.calibration(calibration);
         }
         Ok(builder.build()?)
     }
@@ -504,8 +502,7 @@ impl M2ib {
 
 pub(crate) fn method_help() -> String {
     format!(
-        "Another method instead of M2IB with the settings below; `m2ib methods` lists the settings \
-         of each. [possible: {}]",
+        "Another method instead of M2IB: `m2ib methods` lists the settings of each. [possible: {}]",
         methods::names()
     )
 }
