@@ -1,7 +1,9 @@
 //! Does a contrast leave the rival? Scenes of two objects that the model itself confuses.
 //!
 //! Pairs are found on the validation split, by how much two classes' images are taken for each other; the
-//! maps are measured on scenes of the test split. Prints the tables of `docs/yardstick.md`:
+//! maps are measured on scenes of the test split. A model that takes one of the two for the other has what speaks
+//! for a caption on the wrong object, and so has a right map of it: whether it does is found without any map, by
+//! taking either object out of the picture. Prints the tables of `docs/yardstick.md`:
 //!
 //! ```sh
 //! cargo run --release -p m2ib-eval --example look_alikes -- 100 m2ib-fast,m2ib-fine [folder]
@@ -11,12 +13,14 @@
 
 use std::collections::BTreeMap;
 
-use m2ib::image::DynamicImage;
+use m2ib::image::{DynamicImage, Rgb, RgbImage};
 use m2ib::{Against, Ask, Backend, DualEncoder, emoji};
 use m2ib_data::Scenes;
 use m2ib_methods::{Registry, Subject, ask};
+use m2ib_metrics::impute;
 use m2ib_metrics::localisation::energy;
 use m2ib_scenes::{Caption, Generator, Split, classes};
+use ndarray::{Array2, Array3};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -107,11 +111,15 @@ type Shares = [f64; 2];
 fn images(model: &DualEncoder, scenes: &Scenes, method: &str) -> Result<(), Failure> {
     let factory = Registry::standard().parse(method)?;
     let mut found: BTreeMap<&str, Vec<Shares>> = BTreeMap::new();
+    let mut apart = Vec::new();
     let mut rng = ChaCha8Rng::seed_from_u64(1);
     for question in scenes.questions() {
         let image: DynamicImage = question.scene.image.clone().into();
         let subject = Subject::new(model, &image, &question.caption)?;
         let rival = Caption::photo(&[question.scene.objects[question.other].class]).text;
+        let captions = [question.caption.as_str(), &rival];
+        let masks = [question.mask(), question.other_mask()];
+        apart.push(told_apart(model, &question.scene.image, captions, masks)?);
         let stranger = loop {
             let class = rng.random_range(0..classes().len() as u32) as usize;
             if question.scene.objects.iter().all(|it| it.class != class) {
@@ -153,13 +161,14 @@ fn images(model: &DualEncoder, scenes: &Scenes, method: &str) -> Result<(), Fail
         }
     }
     println!(
-        "| {method} | on the named | on the rival | named of both | moved off the rival | the same where it was left |"
+        "| {method} | on the named | on the rival | named of both | moved off the rival | the same where it was left | of those, where the model tells them apart |"
     );
-    println!("|---|---|---|---|---|---|");
+    println!("|---|---|---|---|---|---|---|");
     let plain = found["1 alone"].clone();
     // Where the plain map leaves at least a tenth of itself on the rival.
     let left: Vec<usize> = (0..plain.len()).filter(|&at| plain[at][1] >= 0.1).collect();
     let every: Vec<usize> = (0..plain.len()).collect();
+    let sure: Vec<usize> = left.iter().copied().filter(|&at| apart[at]).collect();
     for (name, shares) in &found {
         let of = |at: &[usize], value: &dyn Fn(&[usize]) -> f64| interval(at, value);
         let mean = |side: usize| {
@@ -176,20 +185,66 @@ fn images(model: &DualEncoder, scenes: &Scenes, method: &str) -> Result<(), Fail
             1.0 - sum(shares) / sum(&plain).max(1e-9)
         };
         println!(
-            "| {name} | {} | {} | {} | {} | {} |",
+            "| {name} | {} | {} | {} | {} | {} | {} |",
             of(&every, &mean(0)),
             of(&every, &mean(1)),
             of(&every, &named),
             of(&every, &moved),
-            of(&left, &moved)
+            of(&left, &moved),
+            of(&sure, &moved)
         );
     }
     println!(
-        "{} scenes, of {} the plain map leaves .1 or more on the rival\n",
+        "{} scenes, {} of them told apart; of {} the plain map leaves .1 or more on the rival, {} of them told apart\n",
         every.len(),
-        left.len()
+        apart.iter().filter(|&&apart| apart).count(),
+        left.len(),
+        sure.len()
     );
     Ok(())
+}
+
+/// Whether a caption owes what it has before its rival to its own object, and nothing of it to the rival's: whether
+/// its lead falls when the first mask is taken out of the picture, and does not when the second is.
+fn told_apart(
+    model: &DualEncoder,
+    picture: &RgbImage,
+    captions: [&str; 2],
+    masks: [&Array2<bool>; 2],
+) -> Result<bool, Failure> {
+    let embed = |caption| -> Result<_, Failure> {
+        let caption = model.tokenizer().encode(caption)?;
+        Ok(unit(
+            model.embed_caption(&caption)?.try_into_vec_as::<f32>()?,
+        ))
+    };
+    let [this, rival] = [embed(captions[0])?, embed(captions[1])?];
+    let lead = |picture: RgbImage| -> Result<f64, Failure> {
+        let pixels = model.processor().process(&DynamicImage::from(picture));
+        let image = model.embed_pixels(model.pixels(&pixels)?)?;
+        let image = unit(image.try_into_vec_as::<f32>()?);
+        let terms = image.iter().zip(this.iter().zip(&rival));
+        Ok(terms.map(|(x, (this, rival))| x * (this - rival)).sum())
+    };
+    let whole = lead(picture.clone())?;
+    let [own, other] = [
+        lead(without(picture, masks[0])?)?,
+        lead(without(picture, masks[1])?)?,
+    ];
+    Ok(own < whole && other >= whole)
+}
+
+/// A picture in which what a mask covers has become what lies round it.
+fn without(picture: &RgbImage, mask: &Array2<bool>) -> Result<RgbImage, Failure> {
+    let (width, height) = picture.dimensions();
+    let shape = (3, height as usize, width as usize);
+    let pixels = Array3::from_shape_fn(shape, |(channel, row, column)| {
+        f32::from(picture.get_pixel(column as u32, row as u32).0[channel])
+    });
+    let filled = impute(&pixels, mask, 0.0, 0)?;
+    Ok(RgbImage::from_fn(width, height, |x, y| {
+        Rgb([0, 1, 2].map(|channel| filled[[channel, y as usize, x as usize]].round() as u8))
+    }))
 }
 
 /// Captions of two names, of which one is a rival's too: which word makes the difference?

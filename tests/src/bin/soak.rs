@@ -1,18 +1,24 @@
 //! `soak`: explains many pairs in one process and watches its memory.
 
+use std::fmt::Write;
 use std::process::ExitCode;
+use std::sync::Mutex;
 
 use anyhow::{Context, Result};
 use cap::Cap;
 use clap::Parser;
-use m2ib::{Explainer, decode_image, emoji};
+use m2ib::{Backend, Explainer, decode_image, emoji};
+use m2ib_data::{Listing, Source};
+use m2ib_methods::Registry;
+use m2ib_run::{Engine, Folder, Job, Origin};
 use mimalloc::MiMalloc;
 
 // The program's allocator, which decides when freed memory goes back, and a count of what is not freed.
 #[global_allocator]
 static ALLOCATOR: Cap<MiMalloc> = Cap::new(MiMalloc, usize::MAX);
 
-/// Explain the embedded model's scenes over and over; exit status 1 if memory grows.
+/// Explain the embedded model's scenes over and over, or take a long data set through a run; exit status 1 if
+/// memory grows.
 #[derive(Parser)]
 struct Arguments {
     /// Pairs to explain after the warm-up.
@@ -21,6 +27,10 @@ struct Arguments {
     /// Pairs to explain first, while caches and pools fill.
     #[arg(long, default_value_t = 50)]
     warm_up: usize,
+    /// In place of pairs: rows of a data set, as `m2ib run` takes them from pictures to Parquet files. The
+    /// method is the `centre` control, so that encoding and files are most of the work.
+    #[arg(long, conflicts_with_all = ["pairs", "warm_up"])]
+    rows: Option<u64>,
     /// Growth of what the program holds that is still accepted, in MiB: from the least of the first
     /// half of the pairs to that of the second.
     #[arg(long, default_value_t = 1.0)]
@@ -31,9 +41,42 @@ struct Arguments {
     resident_limit: f64,
 }
 
-#[expect(clippy::print_stdout, reason = "printing is this program's job")]
 fn main() -> Result<ExitCode> {
     let arguments = Arguments::parse();
+    let memory = match arguments.rows {
+        Some(rows) => of_rows(rows)?,
+        None => of_pairs(arguments.pairs, arguments.warm_up)?,
+    };
+    let held = grown("held", &memory.held, arguments.limit);
+    let resident = grown("resident", &memory.resident, arguments.resident_limit);
+    Ok(ExitCode::from(u8::from(held || resident)))
+}
+
+/// What was there after each step, in MiB.
+#[derive(Default)]
+struct Memory {
+    held: Vec<f64>,
+    resident: Vec<f64>,
+}
+
+impl Memory {
+    fn take(&mut self) -> Result<()> {
+        let resident = memory_stats::memory_stats();
+        let resident = resident.context("this system does not tell memory use")?;
+        self.held.push(mebibytes(ALLOCATOR.allocated()));
+        self.resident.push(mebibytes(resident.physical_mem));
+        Ok(())
+    }
+
+    #[expect(clippy::print_stdout, reason = "printing is this program's job")]
+    fn print(&self, done: impl std::fmt::Display) {
+        if let (Some(held), Some(resident)) = (self.held.last(), self.resident.last()) {
+            println!("{done:>12}  {held:>8.2} MiB held  {resident:>8.1} MiB resident");
+        }
+    }
+}
+
+fn of_pairs(count: usize, warm_up: usize) -> Result<Memory> {
     let explainer = Explainer::emoji()?;
     let pairs: Vec<_> = emoji::SCENES
         .iter()
@@ -45,25 +88,68 @@ fn main() -> Result<ExitCode> {
         explainer.attribute(&image, object.caption)?;
         Ok(())
     };
-    (0..arguments.warm_up).try_for_each(&explain)?;
-    let report_every = arguments.pairs.div_ceil(10).max(1);
-    let (mut held, mut resident) = (Vec::new(), Vec::new());
-    for index in 0..arguments.pairs {
+    (0..warm_up).try_for_each(&explain)?;
+    let report_every = count.div_ceil(10).max(1);
+    let mut memory = Memory::default();
+    for index in 0..count {
         explain(index)?;
-        held.push(mebibytes(ALLOCATOR.allocated()));
-        resident.push(resident_memory()?);
+        memory.take()?;
         if (index + 1) % report_every == 0 {
-            println!(
-                "{:>7} pairs  {:>8.2} MiB held  {:>8.1} MiB resident",
-                index + 1,
-                held[index],
-                resident[index]
-            );
+            memory.print(format_args!("{} pairs", index + 1));
         }
     }
-    let held = grown("held", &held, arguments.limit);
-    let resident = grown("resident", &resident, arguments.resident_limit);
-    Ok(ExitCode::from(u8::from(held || resident)))
+    Ok(memory)
+}
+
+/// After every part of a run.
+fn of_rows(count: u64) -> Result<Memory> {
+    let folder = tempfile::tempdir()?;
+    let mut lines = String::new();
+    for scene in emoji::SCENES {
+        std::fs::write(folder.path().join(scene.name), scene.png)?;
+    }
+    let pairs = emoji::SCENES.iter().flat_map(|scene| {
+        let captions = scene.objects.iter().map(|object| object.caption);
+        captions.map(move |caption| (caption, scene.name))
+    });
+    for (caption, name) in pairs.cycle().take(usize::try_from(count)?) {
+        writeln!(lines, "{caption}\t{name}")?;
+    }
+    let path = folder.path().join("pairs.tsv");
+    std::fs::write(&path, &lines)?;
+    drop(lines);
+    let listing = Listing::of(Source::new(path), 64)?;
+    let model = emoji::pretrained(&Backend::Cpu.device()?)?.with_bank(listing.captions())?;
+    let method = Registry::standard().parse("centre")?.build(&model, None)?;
+    let job = Job {
+        listing: &listing,
+        engine: &Engine::method(model, method)?,
+        places: 0..listing.total(),
+        rows_per_file: 1000,
+        origin: Origin::default(),
+        retry_failed: false,
+    };
+    let memory = Mutex::new(Ok(Memory::default()));
+    let told = |progress: m2ib_run::Progress| {
+        let Ok(mut memory) = memory.lock() else {
+            return;
+        };
+        if progress.done > 0
+            && progress.done.is_multiple_of(job.rows_per_file)
+            && let Ok(known) = &mut *memory
+        {
+            match known.take() {
+                Ok(()) => known.print(format_args!("{} rows", progress.done)),
+                Err(error) => *memory = Err(error),
+            }
+        }
+    };
+    let results = Folder::begin(&folder.path().join("results"), job.manifest()?)?;
+    let progress = job.run(&results, &told)?;
+    anyhow::ensure!(progress.failed == 0, "{} rows failed", progress.failed);
+    memory
+        .into_inner()
+        .map_err(|_| anyhow::anyhow!("a thread panicked"))?
 }
 
 /// Tells by how much memory has grown, and whether by too much. Some of it is held for a while now and
@@ -78,12 +164,6 @@ fn grown(what: &str, memory: &[f64], limit: f64) -> bool {
         "{what}: least {start:.2} MiB in the first half and {end:.2} MiB in the second, grown by {growth:.2} MiB; accepted: {limit} MiB"
     );
     growth > limit
-}
-
-/// Resident memory of this process in MiB.
-fn resident_memory() -> Result<f64> {
-    let memory = memory_stats::memory_stats().context("this system does not tell memory use")?;
-    Ok(mebibytes(memory.physical_mem))
 }
 
 fn mebibytes(bytes: usize) -> f64 {
