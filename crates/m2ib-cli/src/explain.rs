@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
 use m2ib::Picture;
-use m2ib::draw::ColorMap;
+use m2ib::draw::{ColorMap, Look, OPACITY};
 use m2ib::image::DynamicImage;
 use m2ib::segment::{Segmenter, Segments};
 use m2ib::{
@@ -131,10 +131,10 @@ pub(crate) struct M2ib {
 #[command(next_help_heading = "Drawing")]
 struct Drawing {
     /// Colours of the heat map.
-    #[arg(long, default_value = "turbo", value_name = "NAME")]
+    #[arg(long, default_value_t, value_name = "NAME")]
     color_map: ColorMap,
-    /// How much the heat map covers the image, 0 to 1.
-    #[arg(long, default_value_t = 0.55, allow_negative_numbers = true)]
+    /// How much the hottest of the heat map covers the image, 0 to 1; what is colder covers less.
+    #[arg(long, default_value_t = OPACITY, allow_negative_numbers = true)]
     opacity: f32,
     /// Draw boxes around what is hotter than this, 0 to 1.
     #[arg(long, value_name = "THRESHOLD", allow_negative_numbers = true)]
@@ -171,7 +171,7 @@ impl Explain {
             _ => None,
         };
         let engine = self.engine()?;
-        let mut rendering = Rendering::new(formats, pairs > 1, &sink);
+        let mut rendering = Rendering::new(formats, pairs > 1, &sink, self.drawing.look())?;
         let (mut paths, mut failures) = (Vec::new(), Vec::new());
         for Work { picture, captions } in &work {
             let opened = first.take().map_or_else(|| picture.open(adjustment), Ok);
@@ -248,7 +248,7 @@ impl Explain {
             masks::tell(&name, segments);
         }
         let stem = self.stem((picture, image), attribution, segments)?;
-        let mut overlay = self.drawing.overlay(attribution, image);
+        let mut overlay = m2ib::draw::overlay(attribution, image).look(&self.drawing.look());
         if let Some(segments) = segments {
             overlay = overlay.segments(segments);
         }
@@ -260,7 +260,6 @@ impl Explain {
             image,
             segments,
             overlay,
-            color_map: self.drawing.color_map,
         })?;
         let written = files.iter().map(|(name, bytes)| sink.put(name, bytes));
         let written = written.collect::<Result<Vec<_>>>()?;
@@ -521,17 +520,11 @@ impl Drawing {
         Ok(())
     }
 
-    fn overlay<'a>(
-        &self,
-        attribution: &'a Attribution,
-        image: &'a DynamicImage,
-    ) -> m2ib::draw::Overlay<'a> {
-        let overlay = m2ib::draw::overlay(attribution, image)
-            .color_map(self.color_map)
-            .opacity(self.opacity);
-        match self.boxes {
-            Some(threshold) => overlay.hot_regions(threshold),
-            None => overlay,
+    fn look(&self) -> Look {
+        Look {
+            color_map: self.color_map,
+            opacity: self.opacity,
+            boxes: self.boxes,
         }
     }
 }

@@ -73,7 +73,7 @@ impl Score {
             _ => None,
         };
         let model = self.bank.given_to(self.model.load()?)?;
-        let explainer = Explainer::builder(model).build()?;
+        let explainer = Explainer::builder(model).calibration(None).build()?;
         let texts = captions.iter().map(|caption| encoded(&explainer, caption));
         let texts = texts.collect::<Result<Vec<_>>>()?;
         let mut all = Vec::new();

@@ -16,10 +16,10 @@ use m2ib_attribution::{Attribution, Warning};
 use m2ib_settings::Modality;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-use crate::Result;
 use crate::overlay::check_size;
 use crate::plot::traces;
 use crate::visible::visible;
+use crate::{Look, Result};
 
 /// The style that all pages of ours begin with: colours by day and by night, the column of text, boxes and
 /// tables.
@@ -38,7 +38,16 @@ const POLICY: &str = "default-src 'none'; img-src data:; style-src 'unsafe-inlin
 /// # Errors
 /// [`Error::ImageSize`](crate::Error::ImageSize) for an image that is not the one explained.
 pub fn html(attribution: &Attribution, image: &DynamicImage) -> Result<String> {
+    html_as(attribution, image, &Look::default())
+}
+
+/// The same with another look.
+///
+/// # Errors
+/// As [`html`], and [`Error::Option`](crate::Error::Option) for a look that makes no sense.
+pub fn html_as(attribution: &Attribution, image: &DynamicImage, look: &Look) -> Result<String> {
     check_size(attribution, image)?;
+    look.check()?;
     let caption = visible(&attribution.text.caption.text);
     let page = html! {
         (DOCTYPE)
@@ -66,7 +75,7 @@ pub fn html(attribution: &Attribution, image: &DynamicImage) -> Result<String> {
                         }
                     }
                     div.columns {
-                        section.card aria-label="Image" { (picture::figure(attribution, image)?) }
+                        section.card aria-label="Image" { (picture::figure(attribution, image, look)?) }
                         section.card aria-label="Caption" {
                             (words::caption(&attribution.text))
                             (facts::summary(attribution))

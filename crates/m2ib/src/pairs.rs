@@ -84,7 +84,7 @@ impl Explainer {
                 pairs.iter().map(|(key, image, _)| (*key, image)).collect();
             let texts: BTreeMap<&str, &str> =
                 pairs.iter().map(|(.., text)| (*text, *text)).collect();
-            let images = self.each_once(images, |image| encode(image));
+            let images = self.each_once(images, &encode);
             let texts = self.each_once(texts, |text| self.encode_text(text));
             let known = pairs.iter().map(|(key, _, text)| {
                 let (image, text) = (images[key].as_ref(), texts[text].as_ref());
