@@ -4,7 +4,8 @@
     scripts/load.py [--program target/release/m2ib] [--clients 64] [--seconds 60]
 
 Starts the program on a free port of the loopback, has each client give pictures, compare captions, ask
-for explanations, wait for some, leave others and draw them, and ends it with SIGINT. Prints what was
+for explanations (with rivals, seeds, words' patches and other prices now and then), wait for some, leave
+others, draw and cut them, and ends it with SIGINT. Prints what was
 answered, how long it took and what the program's memory was; fails if anything but 2xx and 429 was
 answered, or if memory grew in the second half. Python's own library is all that it needs.
 """
@@ -25,6 +26,8 @@ from collections import Counter, defaultdict
 
 CAPTIONS = ["a photo of a hedgehog", "a photo of a maple leaf", "a photo of a piano", "a photo of a koala"]
 METHODS = ["m2ib-fast", "m2ib-fine", "chefer", "grad-cam", "saliency"]
+# What more is asked of M2IB, now and then.
+MORE = [{}, {}, {}, {"instead_of": ["a photo of a lock"]}, {"seeds": 2}, {"interactions": "bottleneck"}, {"betas": [0.5, 2]}]
 
 
 def png(side, grey):
@@ -88,6 +91,8 @@ class Client(threading.Thread):
         if method.startswith("m2ib"):
             method += f":beta={self.random.choice([0.3, 1, 3])}:seed={self.random.randrange(1000)}"
         question = {"picture": picture, "caption": self.random.choice(CAPTIONS), "method": method}
+        if method.startswith("m2ib"):
+            question |= self.random.choice(MORE)
         status, begun = self.ask("POST", "/api/explanations", question)
         if status not in (200, 202):
             return
@@ -100,6 +105,7 @@ class Client(threading.Thread):
         status, told = self.ask("GET", path)
         if status == 200 and json.loads(told)["state"] == "done" and self.random.random() < 0.3:
             self.ask("GET", f"{path}/picture.png")
+            self.ask("GET", f"{path}/mask.png")
             self.ask("GET", f"{path}/attribution.json")
 
 

@@ -2,7 +2,10 @@
 
 use anyhow::{Result, ensure};
 use clap::{Args, ValueEnum};
-use m2ib::{Against, Ask, EncodedImage, EncodedText, Explainer, Interactions, Picture};
+use m2ib::{
+    Against, Ask, EncodedImage, EncodedText, Explainer, Interactions, Modality, OnStep, Picture,
+    WordTokens,
+};
 use m2ib_methods::{Interacting, Subject, interactions};
 
 #[derive(Debug, Args)]
@@ -92,16 +95,28 @@ impl AskedArguments {
 }
 
 impl AskedArguments {
+    /// Steps of the words' maps, one a word, where they are asked for.
+    pub(crate) fn steps_of_words(&self, explainer: &Explainer, text: &EncodedText) -> u64 {
+        match self.interactions {
+            Some(Interacting::Bottleneck) => {
+                let steps = explainer.settings(Modality::Image).bottleneck.steps;
+                (WordTokens::of(text.caption()).len() * steps) as u64
+            }
+            _ => 0,
+        }
+    }
+
     /// Interactions of a pair that M2IB explains, if they are asked for.
     pub(crate) fn interactions_by(
         &self,
         explainer: &Explainer,
         picture: &Picture,
         (image, text): (&EncodedImage, &EncodedText),
+        progress: &mut OnStep<'_>,
     ) -> Result<Option<Interactions>> {
         Ok(match &self.interactions {
             None => None,
-            Some(Interacting::Bottleneck) => Some(explainer.word_maps(image, text)?),
+            Some(Interacting::Bottleneck) => Some(explainer.word_maps_with(image, text, progress)?),
             Some(by) => {
                 let caption = &text.caption().text;
                 let subject = Subject::new(explainer.model(), picture, caption)?;

@@ -11,7 +11,7 @@ use m2ib::image::DynamicImage;
 use m2ib::segment::{Segmenter, Segments};
 use m2ib::{
     Ask, Attribution, Beta, Calibration, Config, DualEncoder, EncodedImage, Explainer, Gates,
-    Layer, Modality, Noise, Overrides, Preset, Quantity, Sampling, Shifts, Warning,
+    Layer, Modality, Noise, Overrides, Preset, Progress, Quantity, Sampling, Shifts, Warning,
 };
 use m2ib_methods::{Method, Subject};
 
@@ -443,17 +443,19 @@ impl Explain {
         let steps = |modality| explainer.settings(modality).bottleneck.steps as u64;
         let ask = self.asked.ask(false)?;
         let rounds = asked::rounds(&ask);
-        let steps = rounds * (steps(Modality::Image) + steps(Modality::Text));
+        let of_words = self.asked.steps_of_words(explainer, &text);
+        let steps = rounds * (steps(Modality::Image) + steps(Modality::Text)) + of_words;
         let template = "{msg:5} {bar:32} {pos}/{len} steps, {eta} left";
         let bar = Meter::styled(steps, "steps", template)?;
-        let attribution = explainer.ask(image, &text, &ask, &mut |progress| {
+        let mut on_step = |progress: Progress| {
             bar.set_message(progress.modality);
             bar.inc(1);
             ControlFlow::Continue(())
-        });
-        let interactions = self
-            .asked
-            .interactions_by(explainer, picture, (image, &text));
+        };
+        let attribution = explainer.ask(image, &text, &ask, &mut on_step);
+        let interactions =
+            self.asked
+                .interactions_by(explainer, picture, (image, &text), &mut on_step);
         bar.finish();
         let mut attribution = attribution?;
         attribution.asked.interactions = interactions?;

@@ -2,8 +2,8 @@
 //!
 //! - [`overlay`]: the heat map over the image, with boxes and the caption's shaded words if wanted.
 //! - [`heat_picture`]: the heat map alone.
-//! - [`html`]: one self-contained page; [`Overview`]: one for many pairs; [`png_uri`]: a picture within a
-//!   page.
+//! - [`html`]: one self-contained page; [`Overview`]: one for many pairs; [`page`]: any other, with our head and
+//!   style; [`png_uri`]: a picture within a page.
 //! - [`ansi`]: the words for a terminal.
 //! - [`label`]: a piece of text as a picture; [`sheet`]: several pictures with their names.
 //! - [`means`], [`Grid`]: charts of means with intervals, and of two settings' values.
@@ -45,7 +45,7 @@ pub use color_map::ColorMap;
 pub use error::{Error, Result};
 pub use grid::{Grid, GridAxis, GridCell, GridPanel};
 pub use heat_layer::heat_picture;
-pub use html::{Overview, PAGE_STYLE, html, html_as, png_uri};
+pub use html::{Overview, PAGE_STYLE, html, html_as, page, png_uri};
 pub use label::label;
 pub use look::Look;
 pub use means::{Mean, Panel, means};

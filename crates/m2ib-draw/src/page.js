@@ -1,28 +1,4 @@
-"use strict";
 {
-  const slider = document.querySelector(".opacity input");
-  if (slider) {
-    const heat = document.querySelector(".heat");
-    const output = document.querySelector(".opacity output");
-    const show = () => {
-      heat.style.opacity = slider.value / 100;
-      output.textContent = `${slider.value} %`;
-    };
-    slider.addEventListener("input", show);
-    // A reloaded page keeps the slider where it was.
-    show();
-    slider.closest("label").hidden = false;
-  }
-
-  // Escape puts a tooltip away until the pointer or the focus moves on.
-  const quiet = (on) => document.body.classList.toggle("quiet", on);
-  document.addEventListener("keydown", (event) => {
-    if (event.key === "Escape") quiet(true);
-  });
-  for (const event of ["pointerover", "focusin"]) {
-    document.addEventListener(event, () => quiet(false));
-  }
-
   // Which word goes with which patch: cells over the picture, words beside it.
   const together = document.querySelector(".together");
   if (together) {
@@ -60,7 +36,7 @@
     const paint = (share) => {
       const size = Math.min(Math.abs(share), 1);
       const cover = size < 0.04 ? 0 : size ** 0.8;
-      return `rgb(${share < 0 ? "0 98 214" : "224 94 0"} / ${cover.toFixed(3)})`;
+      return `rgb(var(${share < 0 ? "--against" : "--for"}) / ${cover.toFixed(3)})`;
     };
     const written = (share) => `${(share * largest).toPrecision(3)}${unit ? ` ${unit}` : ""}`;
     const strongest = (list) =>

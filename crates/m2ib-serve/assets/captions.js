@@ -1,6 +1,7 @@
 // The captions, which one is explained, and how similar they are to the picture and to each other.
 
 import { byId, calm, fill, make, number, percent } from "./dom.js";
+import { drawRather, explainPlace, forgetPlace } from "./rather.js";
 
 export class Captions {
   /** `changed` is told when the explained caption is another, `compared` when any is. */
@@ -15,11 +16,25 @@ export class Captions {
       this.changed();
       this.compared();
     });
-    byId("add").addEventListener("click", () => {
-      this.state.captions.push("");
-      this.draw();
-      byId("captions").querySelector(".row:last-child input[type=text]").focus();
-    });
+    byId("add").addEventListener("click", () => this.add());
+  }
+
+  add() {
+    this.state.captions.push("");
+    this.draw();
+    const boxes = byId("captions").querySelectorAll(".row input[type=text]");
+    boxes[boxes.length - 1].focus();
+  }
+
+  /** What the explained caption is held against. */
+  rather() {
+    const { state } = this;
+    const add = () => {
+      if (state.captions.length >= this.limits.captions) return this.rather();
+      state.rather = state.captions.length;
+      return this.add();
+    };
+    drawRather(state, () => this.changed(), add);
   }
 
   /** Another link was followed. */
@@ -46,7 +61,8 @@ export class Captions {
         on: {
           input: (event) => {
             state.captions[place] = event.target.value;
-            typed(place === state.chosen);
+            typed(place === state.chosen || place === state.rather);
+            this.rather();
           },
         },
       });
@@ -57,7 +73,8 @@ export class Captions {
         "aria-label": `Explain caption ${place + 1}`,
         on: {
           change: () => {
-            state.chosen = place;
+            explainPlace(state, place);
+            this.rather();
             this.changed();
           },
         },
@@ -74,17 +91,19 @@ export class Captions {
     // What is in a form and no button of submission: Enter asks at once.
     fill(byId("captions"), ...rows, make("button", { type: "submit", class: "unseen", tabindex: "-1" }, "Explain"));
     byId("add").disabled = state.captions.length >= this.limits.captions;
+    this.rather();
     this.fits();
   }
 
   remove(place) {
     const { state } = this;
-    const was = state.chosen;
+    const asked = place === state.chosen || place === state.rather;
+    forgetPlace(state, place);
     state.captions.splice(place, 1);
     if (state.chosen > place || state.chosen >= state.captions.length) state.chosen -= 1;
     this.draw();
     byId("captions").querySelector(`input[type=radio]:nth-of-type(1)`)?.focus();
-    if (place === was) this.changed();
+    if (asked) this.changed();
     this.compared();
   }
 

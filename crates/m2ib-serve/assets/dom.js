@@ -38,13 +38,21 @@ export const amount = (value, side) => (side.unit === "arbitrary" ? number(value
 
 export const percent = (share) => `${(share * 100).toFixed(share < 0.0995 ? 1 : 0)} %`;
 
-/** Calls a function once nothing has asked for it for so long. */
+/** Calls a function once nothing has asked for it for so long; `now` does not wait. */
 export function calm(wait, call) {
   let timer;
-  return (...given) => {
+  let waiting = () => {};
+  const later = (...given) => {
     clearTimeout(timer);
-    timer = setTimeout(() => call(...given), wait);
+    waiting = () => {
+      waiting = () => {};
+      clearTimeout(timer);
+      call(...given);
+    };
+    timer = setTimeout(() => waiting(), wait);
   };
+  later.now = () => waiting();
+  return later;
 }
 
 /** Says something to who does not see the page. */

@@ -29,8 +29,17 @@ export function part(map, value) {
   return high > low ? within((value - low) / (high - low), 1) : 0;
 }
 
-/** Draws a map over the whole picture; what the model did not see stays clear. */
-export function draw(canvas, map, colors, opacity, clear) {
+/** One pixel: three numbers of `colors` from a place on, and how much of it. */
+function dot(data, at, colors, from, alpha) {
+  data[at] = colors[from];
+  data[at + 1] = colors[from + 1];
+  data[at + 2] = colors[from + 2];
+  data[at + 3] = 255 * alpha;
+}
+
+/** Calls `paint` for every pixel of a canvas over the whole picture with the map's value there; what the model did
+ * not see stays clear. */
+function paintEach(canvas, map, paint) {
   const { view } = map;
   const longest = 480;
   const scale = longest / Math.max(view.image_width, view.image_height);
@@ -40,22 +49,57 @@ export function draw(canvas, map, colors, opacity, clear) {
   canvas.height = height;
   const context = canvas.getContext("2d");
   const image = context.createImageData(width, height);
-  // A map without differences would only veil the picture.
-  if (!map.scale) return;
   for (let y = 0; y < height; y++) {
     const down = ((y + 0.5) / scale - view.top) / view.height;
     if (down < 0 || down > 1) continue;
     for (let x = 0; x < width; x++) {
       const across = ((x + 0.5) / scale - view.left) / view.width;
       if (across < 0 || across > 1) continue;
-      const value = part(map, sample(map, down * map.rows - 0.5, across * map.columns - 0.5));
-      const color = Math.round(value * 255) * 3;
-      const at = (y * width + x) * 4;
-      image.data[at] = colors[color];
-      image.data[at + 1] = colors[color + 1];
-      image.data[at + 2] = colors[color + 2];
-      image.data[at + 3] = 255 * opacity * (clear ? Math.min(1, value * 1.6) : 1);
+      paint(image.data, (y * width + x) * 4, sample(map, down * map.rows - 0.5, across * map.columns - 0.5));
     }
+  }
+  context.putImageData(image, 0, 0);
+}
+
+/** Draws a map in the colours of its scale. */
+export function draw(canvas, map, colors, opacity, clear) {
+  paintEach(canvas, map, (data, at, found) => {
+    // A map without differences would only veil the picture.
+    if (!map.scale) return;
+    const value = part(map, found);
+    dot(data, at, colors, Math.round(value * 255) * 3, opacity * (clear ? Math.min(1, value * 1.6) : 1));
+  });
+}
+
+/** How much of a colour a share of the strongest takes: little ones are seen, too, and what is everywhere is not. */
+export function cover(share) {
+  const size = Math.min(Math.abs(share), 1);
+  return size < 0.04 ? 0 : size ** 0.8;
+}
+
+/** The colours of what is above 0, and below, as the style has them. */
+function opposed() {
+  const style = getComputedStyle(document.documentElement);
+  return ["--for", "--against"].map((name) => style.getPropertyValue(name).trim().split(/\s+/).map(Number));
+}
+
+/** Draws a map in two colours round zero. */
+export function drawSigned(canvas, map, largest, opacity) {
+  const [above, below] = opposed();
+  paintEach(canvas, map, (data, at, found) => {
+    const share = found / (largest || 1);
+    dot(data, at, share < 0 ? below : above, 0, opacity * cover(share));
+  });
+}
+
+/** The two colours with what they stand for, from below 0 to above. */
+export function drawSignedBar(canvas) {
+  const [above, below] = opposed();
+  const context = canvas.getContext("2d");
+  const image = context.createImageData(256, 1);
+  for (let x = 0; x < 256; x++) {
+    const share = x / 127.5 - 1;
+    dot(image.data, x * 4, share < 0 ? below : above, 0, cover(share));
   }
   context.putImageData(image, 0, 0);
 }
@@ -65,7 +109,7 @@ export function drawBar(canvas, colors) {
   const context = canvas.getContext("2d");
   const image = context.createImageData(256, 1);
   for (let x = 0; x < 256; x++) {
-    image.data.set([colors[x * 3], colors[x * 3 + 1], colors[x * 3 + 2], 255], x * 4);
+    dot(image.data, x * 4, colors, x * 3, 1);
   }
   context.putImageData(image, 0, 0);
 }

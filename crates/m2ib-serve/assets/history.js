@@ -5,6 +5,12 @@ import { byId, fill, make, number } from "./dom.js";
 const KEY = "m2ib-history";
 const MOST = 40;
 
+/** What an entry is, besides its caption. */
+function details({ instead, seeds, method, similarity }) {
+  const asked = [instead && `rather than ${instead}`, seeds && `${seeds} seeds`, method, `similarity ${number(similarity)}`];
+  return asked.filter(Boolean).join(" · ");
+}
+
 export class History {
   constructor(follow) {
     this.follow = follow;
@@ -44,7 +50,7 @@ export class History {
         make("li", {},
           make("button", { type: "button", on: { click: () => this.follow(entry.hash) } },
             make("img", { src: entry.thumb || "/assets/icon.svg", alt: "" }),
-            make("span", {}, entry.caption, make("small", {}, `${entry.method} · similarity ${number(entry.similarity)}`))))),
+            make("span", {}, entry.caption, make("small", {}, details(entry)))))),
     );
   }
 }

@@ -1,10 +1,16 @@
 // What is being looked at, as the part of the address behind "#": a link by settings.
 
+/** Numbers of seeds to choose from. */
+export const SEEDS = [4, 8, 16, 32];
+
 /** What there is to be looked at when a page is opened without a link. */
 export const fresh = () => ({
   picture: null,
   captions: [""],
   chosen: 0,
+  rather: null,
+  seeds: 0,
+  what: "map",
   method: null,
   settings: {},
   colors: "viridis",
@@ -16,8 +22,13 @@ export function toHash(state) {
   const link = new URLSearchParams();
   if (state.picture) link.set("picture", state.picture);
   for (const caption of state.captions) if (caption.trim()) link.append("caption", caption);
-  const filled = state.captions.slice(0, state.chosen).filter((caption) => caption.trim()).length;
-  if (filled) link.set("chosen", filled);
+  // Empty ones have no place in a link.
+  const filled = (place) => state.captions.slice(0, place).filter((caption) => caption.trim()).length;
+  if (filled(state.chosen)) link.set("chosen", filled(state.chosen));
+  const { rather } = state;
+  if (typeof rather === "string") link.set("rather", rather);
+  else if (rather !== null && state.captions[rather]?.trim()) link.set("rather", filled(rather));
+  if (state.seeds) link.set("seeds", state.seeds);
   link.set("method", methodKey(state));
   link.set("look", `${state.colors},${state.opacity},${state.clear ? 1 : 0}`);
   return `#${link}`;
@@ -32,6 +43,12 @@ export function fromHash(hash, methods) {
   if (captions.length) state.captions = captions;
   const chosen = Number(link.get("chosen") ?? 0);
   if (Number.isInteger(chosen) && chosen >= 0 && chosen < state.captions.length) state.chosen = chosen;
+  const rather = link.get("rather");
+  const rival = Number(rather);
+  if (rather === "empty" || rather === "bank") state.rather = rather;
+  else if (rather && Number.isInteger(rival) && rival >= 0 && rival < state.captions.length) state.rather = rival;
+  const seeds = Number(link.get("seeds") ?? 0);
+  if (SEEDS.includes(seeds)) state.seeds = seeds;
   const [name, ...settings] = (link.get("method") ?? "").split(":");
   const known = methods.methods.find((method) => method.name === name);
   state.method = known?.name ?? methods.usual;

@@ -4,11 +4,15 @@ import { explain, get, givePicture, similarities } from "./ask.js";
 import { Captions } from "./captions.js";
 import { Compare } from "./compare.js";
 import { alarm, byId, calm, fill, make, speak } from "./dom.js";
+import { Extra } from "./extra.js";
 import { History } from "./history.js";
 import { fromHash, methodKey, toHash } from "./link.js";
+import { COUNT, Path } from "./path.js";
 import { listen as listenForPictures, showSamples, View } from "./picture.js";
+import { against } from "./rather.js";
 import { Settings } from "./settings.js";
 import { hide, links, progress, show, stale, summary } from "./shown.js";
+import { Together } from "./together.js";
 import { listen as listenForWords } from "./words.js";
 
 const stopped = () => new DOMException("another question", "AbortError");
@@ -24,7 +28,21 @@ class Explorer {
     this.shown = null;
     this.view = new View();
     this.captions = new Captions(this.state, model.limits, () => this.ask(), () => this.compareCaptions());
-    this.settings = new Settings(this.state, methods, model, () => this.ask());
+    this.settings = new Settings(this.state, methods, model, () => this.ask(), (beta) => this.onPath(beta));
+    this.together = new Together(this.view);
+    this.path = new Path();
+    this.words = new Extra(byId("together"), {
+      offer: "Which word goes with which patch takes a map for each word",
+      button: "Compute them",
+      running: "Computing which word goes with which patch",
+      there: "Each word has its patches now.",
+    });
+    this.prices = new Extra(this.settings.path, {
+      offer: "With all its maps computed together, the slider needs no waiting",
+      button: "Compute the path",
+      running: "Computing the maps of the slider's places",
+      there: "The slider of β answers at once now.",
+    });
     this.history = new History((hash) => this.follow(hash));
     this.compare = new Compare(methods, () => this.pair(), () => this.looks(), alarm);
     this.listen();
@@ -45,6 +63,21 @@ class Explorer {
     return this.about && caption ? { about: this.about, question: { picture: this.about.id, caption } } : null;
   }
 
+  /** All that is asked, or nothing as long as there is no pair. */
+  question() {
+    const question = this.pair()?.question;
+    if (!question) return null;
+    const seeds = this.state.seeds && this.settings.has("seed") ? { seeds: this.state.seeds } : {};
+    return { ...question, method: methodKey(this.state), ...against(this.state), ...seeds };
+  }
+
+  /** Whether the answer at another β is there at once. */
+  onPath(beta) {
+    const question = this.question();
+    const state = { ...this.state, settings: { ...this.state.settings, beta } };
+    return Boolean(question && this.path.at(question, state));
+  }
+
   listen() {
     listenForWords();
     listenForPictures((file) => this.take(file));
@@ -54,7 +87,7 @@ class Explorer {
     const repaint = calm(20, () => {
       this.view.look(this.state, this.looks().colors);
       this.compare.repaint();
-      if (this.shown) links(this.shown.id, this.state);
+      if (this.shown) links(this.shown, this.state);
       this.remember();
     });
     const changed = (name, read) => (event) => {
@@ -65,7 +98,14 @@ class Explorer {
     byId("colors").addEventListener("change", changed("colors", (input) => input.value));
     byId("opacity").addEventListener("input", changed("opacity", (input) => Number(input.value)));
     byId("clear").addEventListener("change", changed("clear", (input) => input.checked));
+    byId("what").addEventListener("change", (event) => {
+      this.state.what = event.target.value;
+      if (this.shown) this.view.show(this.shown.result, this.state, this.looks().colors);
+    });
+    byId("threshold").addEventListener("change", repaint);
     byId("link").addEventListener("click", () => this.copy());
+    const dark = window.matchMedia("(prefers-color-scheme: dark)");
+    dark.addEventListener("change", repaint);
     window.addEventListener("hashchange", () => {
       if (location.hash !== this.hash) this.follow(location.hash);
     });
@@ -138,6 +178,7 @@ class Explorer {
     this.about = about;
     this.state.picture = about.id;
     this.shown = null;
+    this.forget();
     this.view.picture(about);
     this.captions.tell(null);
     this.compare.clear();
@@ -146,24 +187,36 @@ class Explorer {
     progress(null);
   }
 
+  /** What was computed beyond the last map is of another question. */
+  forget(question) {
+    this.round = {};
+    this.words.clear();
+    this.together.set(null, null);
+    if (question && this.path.is(question, this.state)) return;
+    this.path.clear();
+    this.prices.clear();
+  }
+
   /** Explains what is at hand; what was being explained is cancelled. */
   async ask() {
     this.remember();
     this.asking?.abort(stopped());
     progress(null);
-    const pair = this.pair();
-    if (!pair) return;
+    const question = this.question();
+    this.forget(question);
+    if (!question) return;
     const asking = new AbortController();
     this.asking = asking;
-    if (pair.question.caption !== this.shown?.question.caption) this.compare.clear();
-    stale();
+    if (question.caption !== this.shown?.question.caption) this.compare.clear();
     alarm(null);
+    const there = this.path.at(question, this.state);
+    if (there) return void this.show(there, question);
+    stale();
     progress({ state: "waiting" });
     try {
-      const question = { ...pair.question, method: methodKey(this.state) };
       const answer = await explain(question, asking.signal, progress);
       if (asking.signal.aborted) return;
-      this.show(answer);
+      this.show(answer, question);
     } catch (error) {
       if (isStopped(error)) {
         // The last answer stands again, unless another question is on its way.
@@ -175,23 +228,62 @@ class Explorer {
     }
   }
 
-  show(answer) {
+  show(answer, question) {
     this.shown = answer;
+    Object.assign(answer, { asked: question, round: this.round });
     progress(null);
-    this.view.show(answer.result.image, this.state, this.looks().colors);
+    this.view.show(answer.result, this.state, this.looks().colors);
     show(answer, this.state);
+    this.together.set(null, null);
+    // Nobody hears or lists each place that a slider passes.
+    this.noted ??= calm(600, (answer) => this.note(answer));
+    this.noted(answer);
+    if (answer.beta === undefined) this.noted.now();
+    this.goOn ??= calm(600, (answer) => this.beyond(answer));
+    this.goOn(answer);
+    if (answer.beta === undefined) this.goOn.now();
+  }
+
+  /** Says it and lists it. */
+  note(answer) {
+    if (answer.round !== this.round) return;
     speak(summary(answer.result));
     const photo = byId("photo");
+    const { question, result } = answer;
     const entry = () =>
       this.history.add({
         hash: this.hash,
-        caption: answer.question.caption,
-        method: answer.question.method,
-        similarity: answer.result.similarity,
+        caption: question.caption,
+        instead: question.instead_of?.[0] ?? { empty: "a caption without words", bank: "other captions" }[question.baseline],
+        seeds: question.seeds,
+        method: question.method,
+        similarity: result.similarity,
         thumb: this.view.thumb(),
       });
     if (photo.complete) entry();
     else photo.addEventListener("load", entry, { once: true });
+  }
+
+  /** What is computed when the map is there: words with their patches, then the path of β. */
+  async beyond(answer) {
+    if (answer.round !== this.round) return;
+    const { asked: question, result } = answer;
+    const { method, state } = this.settings;
+    const once = result.seconds / ((question.seeds ?? 1) * (result.contrast ? 2 : 1));
+    const words = result.text.words.length;
+    const way = method.m2ib ? "bottleneck" : "masks";
+    await this.words.offer(method.m2ib ? once * words : Infinity, async (signal, onState) => {
+      const asked = { ...question, interactions: way };
+      const found = (await explain(asked, signal, onState)).result;
+      if (answer.round !== this.round) return "";
+      this.together.set(found.interactions, result.image);
+      return "Point at a word, or reach it with the tab key, to see its patches, and press it to keep them; point at a place of the picture, or walk it, to see its words. Orange: word and patch need each other; blue: either does without the other.";
+    });
+    if (answer.round !== this.round || !this.settings.has("beta") || this.path.is(question, state)) return;
+    await this.prices.offer(result.seconds * COUNT, async (signal, onState) => {
+      await this.path.compute(question, state, signal, onState);
+      return "Every place of the slider is there at once.";
+    });
   }
 
   /** How similar all captions with words are to the picture. */

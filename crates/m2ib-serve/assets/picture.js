@@ -1,7 +1,8 @@
 // The picture under its map, and how pictures come in.
 
 import { amount, byId, fill, make, percent } from "./dom.js";
-import { draw, drawBar, hottest, part, table } from "./heat.js";
+import { draw, drawBar, drawSigned, drawSignedBar, hottest, part, table } from "./heat.js";
+import { outline } from "./outline.js";
 
 /** Pictures by dropping, pasting and choosing. */
 export function listen(take) {
@@ -51,7 +52,12 @@ export function showSamples(samples, take) {
 export class View {
   constructor() {
     this.map = null;
+    /** What is drawn: the answer's own layer, and one that lies over it for a moment. */
+    this.layer = null;
+    this.above = null;
     this.at = null;
+    /** Told of the place that is looked at, as shares of the map's height and width, or of none. */
+    this.pointed = () => {};
     const stack = byId("stack");
     stack.addEventListener("pointermove", (event) => this.point(event));
     stack.addEventListener("pointerdown", (event) => this.point(event));
@@ -63,7 +69,9 @@ export class View {
 
   /** Another picture, without a map yet. */
   picture(about) {
-    this.map = null;
+    this.map = this.layer = this.above = null;
+    outline(byId("outline"), null, null);
+    byId("stack").classList.remove("opposed");
     this.leave();
     byId("empty").hidden = true;
     byId("drop").classList.add("full");
@@ -82,28 +90,89 @@ export class View {
     fill(byId("veils"));
   }
 
-  show(map, looks, colors) {
+  /** An answer's map: what speaks for one caption and what for another, how much seeds differ, or the map itself. */
+  show(result, looks, colors) {
+    const { image: map, contrast, spread } = result;
     this.map = map;
-    this.look(looks, colors);
-    fill(byId("veils"), ...veils(map.view));
-    byId("scale").hidden = !map.scale;
-    if (map.scale) {
-      byId("low").textContent = amount(map.scale[0], map);
-      byId("high").textContent = amount(map.scale[1], map);
-      byId("unit").textContent = "per patch";
+    this.above = null;
+    if (contrast) {
+      const most = amount(contrast.largest, map);
+      this.layer = {
+        signed: true,
+        map: { ...map, values: contrast.values },
+        largest: contrast.largest,
+        ends: [`${most} for the rival`, "0", `${most} for the caption`],
+        said: (row, column) => {
+          const value = contrast.values[row][column];
+          const whom = value < 0 ? "the rival" : "the caption";
+          return `Row ${row + 1}, column ${column + 1}: ${amount(Math.abs(value), map)} for ${whom}`;
+        },
+      };
+    } else if (spread && looks.what === "deviation") {
+      const most = Math.max(...spread.deviation.flat());
+      const deviation = { ...map, values: spread.deviation, scale: most > 0 ? [0, most] : null };
+      this.layer = {
+        map: deviation,
+        ends: [amount(0, map), "deviation between seeds", amount(most, map)],
+        said: (row, column) =>
+          `Row ${row + 1}, column ${column + 1}: ${amount(map.values[row][column], map)}, deviation ${amount(spread.deviation[row][column], map)}`,
+      };
+    } else {
+      this.layer = {
+        map,
+        ends: map.scale ? [amount(map.scale[0], map), "per patch", amount(map.scale[1], map)] : null,
+        said: (row, column) => {
+          const value = map.values[row][column];
+          const heat = map.scale ? `, ${percent(part(map, value))} of the scale` : "";
+          return `Row ${row + 1}, column ${column + 1}: ${amount(value, map)}${heat}`;
+        },
+      };
     }
+    fill(byId("veils"), ...veils(map.view));
+    outline(byId("outline"), map, spread);
+    this.look(looks, colors);
     const [row, column] = hottest(map);
+    const what = contrast ? "what speaks for the caption most" : "the hottest place";
     byId("stack").setAttribute(
       "aria-label",
-      `Map of ${map.rows} rows and ${map.columns} columns: the hottest place is in row ${row + 1}, column ${column + 1}. Arrow keys walk it.`,
+      `Map of ${map.rows} rows and ${map.columns} columns: ${what} is in row ${row + 1}, column ${column + 1}. Arrow keys walk it.`,
     );
     if (this.at) this.go([Math.min(this.at[0], map.rows - 1), Math.min(this.at[1], map.columns - 1)]);
   }
 
+  /** Lays another map over the answer's for a moment, or takes it away. */
+  over(layer) {
+    if (layer === null && this.above === null) return;
+    this.above = layer;
+    this.paint();
+    if (layer === null && !this.at) byId("readout").textContent = "";
+  }
+
   look(looks, colors) {
-    if (!this.map) return;
+    this.looks = looks;
+    this.colors = colors;
+    this.paint();
+  }
+
+  paint() {
+    const layer = this.above ?? this.layer;
+    if (!layer) return;
+    const { looks, colors } = this;
+    byId("stack").classList.toggle("opposed", Boolean(layer.signed));
+    byId("scale").hidden = !layer.ends;
+    if (layer.ends) {
+      const [low, unit, high] = layer.ends;
+      byId("low").textContent = low;
+      byId("unit").textContent = unit;
+      byId("high").textContent = high;
+    }
+    if (layer.signed) {
+      drawSigned(byId("heat"), layer.map, layer.largest, looks.opacity / 100);
+      drawSignedBar(byId("bar"));
+      return;
+    }
     const triples = table(colors);
-    draw(byId("heat"), this.map, triples, looks.opacity / 100, looks.clear);
+    draw(byId("heat"), layer.map, triples, looks.opacity / 100, looks.clear);
     drawBar(byId("bar"), triples);
   }
 
@@ -154,7 +223,6 @@ export class View {
     this.at = [row, column];
     const { map } = this;
     const { view } = map;
-    const value = map.values[row][column];
     const cell = byId("cell");
     const share = (length, whole) => `${(length / whole) * 100}%`;
     cell.style.setProperty("left", share(view.left + (column * view.width) / map.columns, view.image_width));
@@ -162,14 +230,17 @@ export class View {
     cell.style.setProperty("width", share(view.width / map.columns, view.image_width));
     cell.style.setProperty("height", share(view.height / map.rows, view.image_height));
     cell.hidden = false;
-    const heat = map.scale ? `, ${percent(part(map, value))} of the scale` : "";
-    byId("readout").textContent = `Row ${row + 1}, column ${column + 1}: ${amount(value, map)}${heat}`;
+    const above = this.above?.map;
+    const layer = above?.rows === map.rows && above.columns === map.columns ? this.above : this.layer;
+    byId("readout").textContent = layer.said(row, column);
+    this.pointed([(row + 0.5) / map.rows, (column + 0.5) / map.columns]);
   }
 
   leave(text = "") {
     this.at = null;
     byId("cell").hidden = true;
     byId("readout").textContent = text;
+    this.pointed(null);
   }
 }
 

@@ -1,17 +1,21 @@
 // Method, preset, layers, β and every other setting that a method has.
 
 import { byId, calm, fill, make, number } from "./dom.js";
+import { SEEDS } from "./link.js";
+import { LEAST, MOST, priceAt, STEP } from "./path.js";
 
 const BY_HAND = ["beta", "image-layer", "text-layer"];
-/** The slider's ends and steps, as powers of ten. */
-const [LEAST, MOST, STEP] = [-2, 2, 0.1];
 
 export class Settings {
-  constructor(state, methods, model, changed) {
+  /** `changed` is told when another question is asked; `isThere` says whether a β's answer is there at once. */
+  constructor(state, methods, model, changed, isThere) {
+    this.isThere = isThere;
     this.state = state;
     this.methods = methods.methods;
     this.model = model;
     this.changed = changed;
+    /** Says how far the path of β is; it stays while the fields around it are drawn anew. */
+    this.path = make("div", { class: "extra" });
     byId("settings").addEventListener("submit", (event) => event.preventDefault());
   }
 
@@ -22,6 +26,10 @@ export class Settings {
 
   get method() {
     return this.methods.find((method) => method.name === this.state.method);
+  }
+
+  has(setting) {
+    return this.method.settings.some((there) => there.name === setting);
   }
 
   choose(name) {
@@ -44,7 +52,7 @@ export class Settings {
   draw() {
     const { method } = this;
     const focused = document.activeElement?.id;
-    const fields = [this.methodField(), ...(method.m2ib ? [this.presetField(), ...this.layerFields(), this.betaField()] : [])];
+    const fields = [this.methodField(), ...(method.m2ib ? [this.presetField(), ...this.layerFields(), this.betaField()] : []), this.seedsField()];
     const more = method.settings.filter((setting) => !(method.m2ib && BY_HAND.includes(setting.name)));
     const opened = byId("more")?.open || more.some((setting) => this.state.settings[setting.name]);
     const said = make("p", { class: "note whole" }, `${method.description}.`);
@@ -109,22 +117,37 @@ export class Settings {
       "aria-label": "β, the price of a nat: higher leaves less of the map",
       on: {
         input: () => {
-          const value = Number((10 ** Number(slider.value)).toPrecision(3));
+          const value = priceAt(slider.value);
           say(value, true);
           moved(String(value));
+          if (this.isThere(String(value))) moved.now();
         },
       },
     });
     slider.value = Number.isFinite(place) ? place : 0;
     say(Number(given ?? usual), given !== undefined);
     return make("div", { class: "field whole" }, make("span", {}, "β, the price of a nat: higher leaves less of the map"),
-      make("div", { class: "beta" }, slider, output, reset));
+      make("div", { class: "beta" }, slider, output, reset), this.path);
   }
 
   reset() {
     delete this.state.settings.beta;
     this.draw();
     this.changed();
+  }
+
+  seedsField() {
+    const random = this.has("seed");
+    const options = [["0", random ? "one" : "one: nothing is random in it"], ...(random ? SEEDS : [])
+      .filter((count) => count <= this.model.limits.seeds)
+      .map((count) => [String(count), `${count}, their mean`])];
+    const value = random ? String(this.state.seeds) : "0";
+    const field = this.select("seeds", "Seeds", options, value, (chosen) => {
+      this.state.seeds = Number(chosen);
+      this.changed();
+    });
+    field.querySelector("select").disabled = !random;
+    return field;
   }
 
   textField(setting) {

@@ -13,30 +13,62 @@ function facts(result) {
       if (other.value) told.push([other.name[0].toUpperCase() + other.name.slice(1), amount(other.value, side)]);
     }
   }
+  const { spread } = result;
+  if (spread) {
+    told.push(["Mean of", `${spread.seeds.length} seeds`], ["Rank agreement of maps", spread.rank_agreement.toFixed(2)]);
+    told.push(["Hottest tenth shared", percent(spread.hottest)], ["Rank agreement of words", spread.word_rank_agreement.toFixed(2)]);
+  }
   told.push(["Explained by", result.method], ["Took", `${result.seconds.toFixed(1)} s`]);
   return told;
 }
 
+/** "0.331 instead of 0.290 for …" */
+function difference(result) {
+  const { rivals, against, kappa, difference } = result.contrast;
+  const quoted = (caption) => (against === "empty" ? caption : `“${caption}”`);
+  const each = rivals.map(({ caption, similarity, weight }) =>
+    `${number(similarity)} for ${quoted(caption)}${rivals.length > 1 ? ` (weight ${weight.toFixed(2)})` : ""}`);
+  const by = kappa === 1 ? "" : ` with κ = ${kappa}`;
+  return `Similarity ${number(result.similarity)} instead of ${each.join(", ")}: a difference of ${number(difference)}${by}. ` +
+    "Orange speaks for the caption and not for its rival, blue for the rival and not for the caption; what both share has no colour.";
+}
+
+/** The rival's words, if there is one. */
+function rival(contrast) {
+  byId("contrast").hidden = !contrast;
+  byId("rival").hidden = !contrast?.text;
+  if (contrast?.text) fill(byId("rival"), ...words(contrast.text, { way: "--against", largest: contrast.largest_word }));
+}
+
 export function show(answer, state) {
-  const { result, id } = answer;
+  const { result } = answer;
+  const { contrast } = result;
   byId("nothing").hidden = true;
   const box = byId("result");
   box.hidden = false;
   box.classList.remove("stale");
   fill(byId("warnings"), ...result.warnings.map((warning) => make("li", {}, warning)));
-  fill(byId("words"), ...words(result.text));
+  fill(byId("words"), ...words(result.text, contrast && { way: "--for", largest: contrast.largest_word }));
+  rival(contrast);
+  byId("contrast").textContent = contrast ? difference(result) : "";
   const measured = { nats: "nats", share: "share", cosine: "change of the similarity", arbitrary: "saliency" };
   byId("words-note").textContent = `Point at a word, or reach it with the tab key, to see its ${measured[result.text.unit] ?? "saliency"}.`;
   fill(byId("facts"), ...facts(result).map(([name, value]) => make("div", {}, make("dt", {}, name), make("dd", {}, value))));
-  links(id, state);
+  byId("what-field").hidden = !result.spread || Boolean(contrast);
+  links(answer, state);
 }
 
-/** Where the downloads are; the picture looks as the sliders say. */
-export function links(id, state) {
-  const looks = new URLSearchParams({ color_map: state.colors, opacity: (state.opacity / 100).toFixed(2) });
-  byId("png").href = `/api/explanations/${id}/picture.png?${looks}`;
-  byId("html").href = `/api/explanations/${id}/page.html`;
-  byId("json").href = `/api/explanations/${id}/attribution.json`;
+/** Where the downloads are; the picture looks as the sliders say, and the mask is cut as is chosen. */
+export function links({ id, beta }, state) {
+  const at = beta === undefined ? {} : { beta };
+  const link = (name, query) => {
+    const asked = new URLSearchParams({ ...query, ...at }).toString();
+    return `/api/explanations/${id}/${name}${asked && `?${asked}`}`;
+  };
+  byId("png").href = link("picture.png", { color_map: state.colors, opacity: (state.opacity / 100).toFixed(2) });
+  byId("mask").href = link("mask.png", { threshold: byId("threshold").value });
+  byId("html").href = link("page.html", {});
+  byId("json").href = link("attribution.json", {});
 }
 
 /** What is shown belongs to another question. */
@@ -52,10 +84,11 @@ export function hide() {
 /** One sentence for who does not see the page. */
 export function summary(result) {
   const best = strongest(result.text);
+  const rather = result.contrast ? ` Difference from its rival ${number(result.contrast.difference)}.` : "";
   const word = best ? ` The strongest word is “${best.text}” with ${amount(best.value, result.text)}.` : "";
   const count = result.warnings.length;
   const warned = count ? ` ${count} ${count === 1 ? "warning" : "warnings"}.` : "";
-  return `Explained. Similarity ${number(result.similarity)}.${word}${warned}`;
+  return `Explained. Similarity ${number(result.similarity)}.${rather}${word}${warned}`;
 }
 
 /** How far the computation is. */

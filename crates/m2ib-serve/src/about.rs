@@ -2,7 +2,7 @@
 
 use m2ib::draw::{ColorMap, visible};
 use m2ib::{Layer, Modality, ModalitySettings, Preset};
-use m2ib_methods::Registry;
+use m2ib_methods::{Interacting, Registry};
 use serde::Serialize;
 
 use crate::question::USUAL;
@@ -40,6 +40,8 @@ struct Told {
     caption_characters: usize,
     seconds: u64,
     queue: usize,
+    seeds: usize,
+    betas: usize,
 }
 
 /// What explains.
@@ -48,7 +50,15 @@ pub(crate) struct Methods {
     /// The one that is used if none is named.
     usual: &'static str,
     methods: Vec<Method>,
+    /// Ways to tell which word goes with which patch.
+    interactions: Vec<Way>,
     color_maps: Vec<Colors>,
+}
+
+#[derive(Debug, Serialize)]
+struct Way {
+    name: &'static str,
+    settings: Vec<Setting>,
 }
 
 #[derive(Debug, Serialize)]
@@ -121,6 +131,8 @@ impl Model {
                 caption_characters: limits.caption_characters,
                 seconds: limits.time.as_secs(),
                 queue: limits.queue,
+                seeds: limits.seeds,
+                betas: limits.betas,
             },
         }
     }
@@ -141,7 +153,6 @@ impl Methods {
             let sides = preset.map(|preset: Preset| {
                 depths.map(|(side, depth)| ModalitySettings::preset(preset, side, depth))
             });
-            let settings = method.settings().into_iter();
             Method {
                 name: method.name().into(),
                 description: method.description().into(),
@@ -150,14 +161,13 @@ impl Methods {
                 needs_calibration: method.needs_calibration(),
                 beta: sides.map(|[image, _]| image.bottleneck.beta.first),
                 layers: sides.map(|sides| sides.map(|side| side.layer.to_string())),
-                settings: settings
-                    .map(|setting| Setting {
-                        name: setting.name,
-                        default: setting.default,
-                        takes: setting.takes,
-                    })
-                    .collect(),
+                settings: told(method.settings()),
             }
+        });
+        let ways = Interacting::NAMES.into_iter().filter_map(|name| {
+            let settings = Interacting::parse(name).ok()?.settings();
+            let settings = told(settings);
+            Some(Way { name, settings })
         });
         let color_maps = ColorMap::ALL.into_iter().map(|map| Colors {
             name: map.name(),
@@ -170,9 +180,20 @@ impl Methods {
         Self {
             usual: USUAL,
             methods: methods.collect(),
+            interactions: ways.collect(),
             color_maps: color_maps.collect(),
         }
     }
+}
+
+fn told(settings: Vec<m2ib_methods::Setting>) -> Vec<Setting> {
+    let settings = settings.into_iter();
+    let told = settings.map(|setting| Setting {
+        name: setting.name,
+        default: setting.default,
+        takes: setting.takes,
+    });
+    told.collect()
 }
 
 pub(crate) fn samples(parts: &Parts) -> Vec<Sample<'_>> {

@@ -3,6 +3,7 @@
 use axum::extract::Path;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
+use m2ib::draw::PAGE_STYLE;
 
 use crate::problem::Problem;
 
@@ -25,12 +26,17 @@ const ASSETS: &[(&str, &str, &str)] = &[
     asset!("captions.js", JS),
     asset!("compare.js", JS),
     asset!("dom.js", JS),
+    asset!("extra.js", JS),
     asset!("heat.js", JS),
     asset!("history.js", JS),
     asset!("link.js", JS),
+    asset!("outline.js", JS),
+    asset!("path.js", JS),
     asset!("picture.js", JS),
+    asset!("rather.js", JS),
     asset!("settings.js", JS),
     asset!("shown.js", JS),
+    asset!("together.js", JS),
     asset!("words.js", JS),
 ];
 
@@ -45,7 +51,11 @@ pub(crate) async fn page() -> Response {
 /// One of its files; names are compared, nothing is opened.
 pub(crate) async fn asset(Path(name): Path<String>) -> Result<Response, Problem> {
     let asset = ASSETS.iter().find(|(known, ..)| *known == name);
-    let asset = asset.map(|(_, kind, text)| told(kind, text));
+    let asset = asset.map(|(_, kind, text)| match *kind {
+        // As all of our pages begin.
+        CSS => told(kind, format!("{PAGE_STYLE}{text}")),
+        _ => told(kind, *text),
+    });
     asset.ok_or_else(|| Problem::not_found("there is no such file"))
 }
 
@@ -53,7 +63,7 @@ pub(crate) async fn open_api() -> Response {
     told("application/json", OPEN_API)
 }
 
-fn told(kind: &'static str, text: &'static str) -> Response {
+fn told(kind: &'static str, text: impl IntoResponse) -> Response {
     // Another version of the program may be next at this address.
     let headers = [
         (header::CONTENT_TYPE, kind),

@@ -1,4 +1,4 @@
-//! Downloads: the picture under its map, the page, the numbers.
+//! Downloads: the picture under its map, the mask, the page, the numbers.
 
 use std::io::Cursor;
 
@@ -7,6 +7,7 @@ use axum::response::{IntoResponse, Response};
 use m2ib::Attribution;
 use m2ib::draw::{self, ColorMap};
 use m2ib::image::{DynamicImage, ImageFormat};
+use m2ib::segment::{self, Segmenter, Threshold};
 use serde::Deserialize;
 
 use crate::problem::Problem;
@@ -20,6 +21,24 @@ pub(crate) struct Drawing {
     #[serde(default = "opacity")]
     opacity: f32,
     boxes: Option<f32>,
+    pub(crate) beta: Option<f64>,
+}
+
+/// Which explanation of a path.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct At {
+    pub(crate) beta: Option<f64>,
+}
+
+/// How a map is cut into a mask.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Cut {
+    #[serde(default)]
+    threshold: Option<String>,
+    regions: Option<usize>,
+    pub(crate) beta: Option<f64>,
 }
 
 fn colors() -> String {
@@ -53,6 +72,29 @@ impl Drawing {
             None => Ok(map),
         }
     }
+}
+
+impl Cut {
+    /// That it makes sense, before the work.
+    pub(crate) fn check(&self) -> Result<Segmenter, Problem> {
+        let wrong = |error: segment::Error| Problem::senseless(error.to_string());
+        let threshold = self.threshold.as_deref().map(str::parse::<Threshold>);
+        let threshold = threshold.transpose().map_err(wrong)?;
+        let segmenter = Segmenter {
+            regions: self.regions,
+            ..Segmenter::new(threshold.unwrap_or_default())
+        };
+        segmenter.check().map_err(wrong)
+    }
+}
+
+/// The mask that a map is cut into, white on black, of the picture's size.
+pub(crate) fn mask(attribution: &Attribution, segmenter: &Segmenter) -> Result<Response, Problem> {
+    let mask = segmenter.cut(&attribution.image).to_picture();
+    let mut bytes = Cursor::new(Vec::new());
+    let written = mask.write_to(&mut bytes, ImageFormat::Png);
+    written.map_err(|error| Problem::fault(error.to_string()))?;
+    Ok(file("image/png", "m2ib-mask.png", bytes.into_inner()))
 }
 
 pub(crate) fn png(

@@ -5,22 +5,30 @@ use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use m2ib::clip_input::Picture;
-use m2ib::{Attribution, Calibration, DualEncoder, Explainer, Fits, Modality, Progress};
-use m2ib_methods::{MethodFactory, Subject};
+use m2ib::{Attribution, Calibration, DualEncoder, Explainer, Modality, Progress, WordTokens};
+use m2ib_methods::{Interacting, MethodFactory, Subject, interactions};
 
 use crate::limits::Limits;
 use crate::problem::Problem;
+use crate::question::Plan;
 
 /// Explainers that are kept: one for each place of a slider and more, each of a few small tensors
 /// beside the model that all share.
-const EXPLAINERS: usize = 32;
+const EXPLAINERS: usize = 64;
 
-/// How far a bottleneck is, both sides together.
+/// How far the bottlenecks are, all together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 pub(crate) struct Steps {
     pub(crate) side: Modality,
     pub(crate) done: usize,
     pub(crate) total: usize,
+}
+
+/// What was computed for a question.
+pub(crate) struct Found {
+    pub(crate) attribution: Attribution,
+    /// The same at each price that was asked for.
+    pub(crate) path: Vec<(f64, Attribution)>,
 }
 
 /// One model with its statistics.
@@ -83,23 +91,69 @@ impl Engine {
             .map_err(|error| Problem::senseless(error.to_string()))
     }
 
-    /// Explains a pair by any method, and tells of steps where it has some.
+    /// Answers what is asked of a pair, and tells of steps where there are some. Where the map itself is
+    /// `known`, only what is asked beyond it is computed.
     pub(crate) fn explain(
         &self,
         image: &Picture,
         caption: &str,
-        method: &dyn MethodFactory,
+        plan: &Plan,
+        known: Option<&Attribution>,
         on_step: &(dyn Fn(Steps) + Sync),
-    ) -> Result<Attribution, m2ib_methods::Error> {
-        if method.config().is_none() {
-            let method = method.build(&self.model, self.calibration.as_ref())?;
-            return method.attribute(&Subject::new(&self.model, image, caption)?);
+    ) -> Result<Found, m2ib_methods::Error> {
+        match plan.method.config() {
+            Some(_) => self.by_m2ib(image, caption, plan, known, on_step),
+            None => self.by_other(image, caption, plan, known),
         }
-        let explainer = self.explainer(method)?;
+    }
+
+    fn by_other(
+        &self,
+        image: &Picture,
+        caption: &str,
+        plan: &Plan,
+        known: Option<&Attribution>,
+    ) -> Result<Found, m2ib_methods::Error> {
+        let subject = Subject::new(&self.model, image, caption)?;
+        let by = |method: &dyn MethodFactory| {
+            m2ib_methods::ask(method, self.calibration.as_ref(), &subject, &plan.ask)
+        };
+        let mut attribution = match known {
+            Some(known) => known.clone(),
+            None => by(&*plan.method)?,
+        };
+        let way = plan.interactions.as_ref();
+        attribution.asked.interactions = way.map(|by| interactions(&subject, by)).transpose()?;
+        let path = plan.path.iter();
+        let path = path.map(|(beta, method)| Ok((*beta, by(&**method)?)));
+        let path = path.collect::<Result<_, m2ib_methods::Error>>()?;
+        Ok(Found { attribution, path })
+    }
+
+    /// The pair is encoded once: neither a price nor a rival changes what the towers make of it.
+    fn by_m2ib(
+        &self,
+        picture: &Picture,
+        caption: &str,
+        plan: &Plan,
+        known: Option<&Attribution>,
+        on_step: &(dyn Fn(Steps) + Sync),
+    ) -> Result<Found, m2ib_methods::Error> {
+        let explainer = self.explainer(&*plan.method)?;
         let text = explainer.encode_text(caption)?;
-        let image = explainer.encode_image(image)?;
+        let image = explainer.encode_image(picture)?;
+        let words = matches!(plan.interactions, Some(Interacting::Bottleneck));
+        let words = if words {
+            WordTokens::of(text.caption()).len()
+        } else {
+            0
+        };
         let steps = |modality| explainer.settings(modality).bottleneck.steps;
-        let total = steps(Modality::Image) + steps(Modality::Text);
+        let ways = 1 + usize::from(plan.ask.against.is_some());
+        let once =
+            ways * plan.ask.seeds.unwrap_or(1) * (steps(Modality::Image) + steps(Modality::Text));
+        let maps = usize::from(known.is_none()) + plan.path.len();
+        let total = maps * once + words * steps(Modality::Image);
         let mut done = 0;
         let mut tell = |progress: Progress| {
             done += 1;
@@ -110,8 +164,26 @@ impl Engine {
             });
             ControlFlow::Continue(())
         };
-        let fits = Fits::of_pair(&image.embedding, &text.embedding);
-        Ok(explainer.attribute_with(&image, &text, &fits, &mut tell)?)
+        let mut attribution = match known {
+            Some(known) => known.clone(),
+            None => explainer.ask(&image, &text, &plan.ask, &mut tell)?,
+        };
+        attribution.asked.interactions = match &plan.interactions {
+            None => None,
+            Some(Interacting::Bottleneck) => {
+                Some(explainer.word_maps_with(&image, &text, &mut tell)?)
+            }
+            Some(by) => Some(interactions(
+                &Subject::new(&self.model, picture, caption)?,
+                by,
+            )?),
+        };
+        let mut path = Vec::new();
+        for (beta, method) in &plan.path {
+            let explainer = self.explainer(&**method)?;
+            path.push((*beta, explainer.ask(&image, &text, &plan.ask, &mut tell)?));
+        }
+        Ok(Found { attribution, path })
     }
 
     /// M2IB's, for a method's settings: made once.
@@ -161,8 +233,13 @@ pub(crate) fn problem(error: &m2ib_methods::Error) -> Problem {
         | Failed::Setting { .. }
         | Failed::Unfit { .. }
         | Failed::Undetermined { .. }
+        | Failed::Interacting { .. }
         | Failed::Explainer(
-            m2ib::Error::Setting(_) | m2ib::Error::Shifts { .. } | m2ib::Error::TextShifts { .. },
+            m2ib::Error::Setting(_)
+            | m2ib::Error::Shifts { .. }
+            | m2ib::Error::TextShifts { .. }
+            | m2ib::Error::Against { .. }
+            | m2ib::Error::Seeds { .. },
         ) => Problem::senseless(detail),
         _ => {
             tracing::error!("{detail}");

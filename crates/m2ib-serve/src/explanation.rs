@@ -1,6 +1,6 @@
 //! One explanation on its way: waiting, being computed, done or ended otherwise.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use axum::http::StatusCode;
@@ -8,7 +8,7 @@ use m2ib::{Attribution, Stop};
 use serde::Serialize;
 use tokio::sync::watch;
 
-use crate::engine::Steps;
+use crate::engine::{Found, Steps};
 use crate::pool::{Pool, Ticket};
 use crate::problem::Problem;
 use crate::question::Question;
@@ -37,8 +37,40 @@ pub(crate) struct Explanation {
 /// What came of it.
 #[derive(Debug, Clone)]
 pub(crate) struct Answer {
-    pub(crate) attribution: std::sync::Arc<Attribution>,
+    pub(crate) attribution: Arc<Attribution>,
+    /// The same at each price that was asked for.
+    pub(crate) path: Arc<[(f64, Attribution)]>,
     pub(crate) took: Duration,
+}
+
+impl Answer {
+    /// The explanation at a price of its path, or at the method's own.
+    pub(crate) fn at(&self, beta: Option<f64>) -> Result<&Attribution, Problem> {
+        let Some(beta) = beta else {
+            return Ok(&self.attribution);
+        };
+        let mut path = self.path.iter();
+        let found = path.find(|(known, _)| *known == beta);
+        found.map(|(_, attribution)| attribution).ok_or_else(|| {
+            let known = self.path.iter().map(|(known, _)| known.to_string());
+            let known = known.collect::<Vec<_>>().join(", ");
+            let known = if known.is_empty() { "none" } else { &known };
+            Problem::senseless(format!(
+                "beta is {beta}, expected one that betas asked for: {known}"
+            ))
+        })
+    }
+
+    /// How many maps it holds, which is what it takes of the memory.
+    fn maps(&self) -> usize {
+        let of = |attribution: &Attribution| {
+            let asked = &attribution.asked;
+            let words = asked.interactions.as_ref().map_or(0, |it| it.words.len());
+            let spread = if asked.spread.is_some() { 2 } else { 0 };
+            1 + usize::from(asked.contrast.is_some()) + spread + words
+        };
+        of(&self.attribution) + self.path.iter().map(|(_, one)| of(one)).sum::<usize>()
+    }
 }
 
 /// What clients are told of it while it goes on, and when it has ended.
@@ -120,10 +152,11 @@ impl Explanation {
         })
     }
 
-    pub(crate) fn is_done_with(&self, attribution: Attribution, began: Instant) {
+    pub(crate) fn is_done_with(&self, found: Found, began: Instant) {
         // Before it is said, so that whoever hears of it finds it.
         *self.answer.lock().unwrap_or_else(PoisonError::into_inner) = Some(Answer {
-            attribution: attribution.into(),
+            attribution: found.attribution.into(),
+            path: found.path.into(),
             took: began.elapsed(),
         });
         self.becomes(Phase::Done);
@@ -139,6 +172,11 @@ impl Explanation {
                 .clone(),
             _ => None,
         }
+    }
+
+    /// How many maps are kept of it.
+    pub(crate) fn maps(&self) -> usize {
+        self.answer().map_or(0, |answer| answer.maps())
     }
 
     /// Ends it, if it has not ended.

@@ -6,8 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use m2ib::Scope;
-use m2ib_methods::MethodFactory;
+use m2ib::{Attribution, Scope};
 
 use crate::engine::{self, Engine};
 use crate::explanation::{Explanation, Phase, timed_out};
@@ -15,14 +14,13 @@ use crate::limits::Limits;
 use crate::picture::Picture;
 use crate::pool::Pool;
 use crate::problem::Problem;
-use crate::question::Question;
+use crate::question::{Plan, Question};
 
 /// The workers, and what they made.
 pub(crate) struct Explanations {
     pub(crate) pool: Pool,
     /// The last used last.
     kept: Mutex<VecDeque<Arc<Explanation>>>,
-    most: usize,
     limits: Limits,
     /// Makes ids that nobody guesses: they lead to other people's pictures and captions.
     secrets: [RandomState; 2],
@@ -34,7 +32,9 @@ pub(crate) struct Work {
     pub(crate) engine: Arc<Engine>,
     pub(crate) adjustment: m2ib::clip_input::Adjustment,
     pub(crate) picture: Arc<Picture>,
-    pub(crate) method: Arc<dyn MethodFactory>,
+    pub(crate) plan: Plan,
+    /// The map, where the question without what is added to it was answered before.
+    pub(crate) known: Option<Arc<Attribution>>,
 }
 
 impl Explanations {
@@ -42,7 +42,6 @@ impl Explanations {
         Ok(Self {
             pool: Pool::start("explain", limits.workers, limits.queue)?,
             kept: Mutex::default(),
-            most: limits.explanations.max(1),
             limits: limits.clone(),
             secrets: [RandomState::new(), RandomState::new()],
             made: AtomicU64::new(0),
@@ -101,11 +100,13 @@ impl Explanations {
     fn keep(&self, explanation: Arc<Explanation>) {
         let mut kept = self.kept();
         kept.push_back(explanation);
+        let most = self.limits.explanations.max(1);
+        let mut maps: usize = kept.iter().map(|kept| kept.maps()).sum();
         // Those that go on are few: no more than workers and places in the queue.
-        while kept.len() > self.most {
+        while kept.len() > most || maps > self.limits.maps {
             let over = kept.iter().position(|kept| kept.phase().is_over());
             let Some(place) = over else { break };
-            kept.remove(place);
+            maps -= kept.remove(place).map_or(0, |gone| gone.maps());
         }
     }
 
@@ -156,14 +157,18 @@ fn explain(explanation: &Explanation, work: &Work) {
     let explained = m2ib_files::caught(|| {
         let scope = Scope::new().with_stop(explanation.stop());
         scope.run(|| {
+            let known = work.known.as_deref();
             work.engine
-                .explain(&image, caption, &*work.method, &on_step)
+                .explain(&image, caption, &work.plan, known, &on_step)
         })
     });
     match explained {
-        Ok(Ok(mut attribution)) => {
-            attribution.provenance.adjustment = work.adjustment;
-            explanation.is_done_with(attribution, began);
+        Ok(Ok(mut found)) => {
+            found.attribution.provenance.adjustment = work.adjustment;
+            for (_, attribution) in &mut found.path {
+                attribution.provenance.adjustment = work.adjustment;
+            }
+            explanation.is_done_with(found, began);
         }
         Ok(Err(error)) if engine::is_stopped(&error) => {
             explanation.becomes(Phase::Cancelled);

@@ -24,6 +24,13 @@ pub struct Limits {
     pub pictures: usize,
     /// Explanations that are kept when they are done.
     pub explanations: usize,
+    /// Maps of all explanations that are kept, those of seeds, words and paths among them; as many more
+    /// as one explanation has may be kept until the next is asked for.
+    pub maps: usize,
+    /// Seeds that one explanation may be the mean of.
+    pub seeds: usize,
+    /// Prices of a nat that one explanation may be asked at.
+    pub betas: usize,
     /// Captions of one request.
     pub captions: usize,
     /// Characters of a caption. (What is longer than the model's context is cut anyway.)
@@ -47,6 +54,9 @@ impl Default for Limits {
             pictures_bytes: 256 << 20,
             pictures: 200,
             explanations: 200,
+            maps: 4000,
+            seeds: 64,
+            betas: 32,
             captions: 32,
             caption_characters: 2000,
             bodies: 8,

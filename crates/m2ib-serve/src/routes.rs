@@ -59,6 +59,7 @@ fn table() -> Vec<(&'static str, MethodRouter<Service>)> {
         ),
         ("/api/explanations/{id}/events", get(explanations::events)),
         ("/api/explanations/{id}/picture.png", get(explanations::png)),
+        ("/api/explanations/{id}/mask.png", get(explanations::mask)),
         ("/api/explanations/{id}/page.html", get(explanations::html)),
         (
             "/api/explanations/{id}/attribution.json",

@@ -181,17 +181,17 @@ impl Explainer {
     }
 }
 
-/// Reports of a seed's problems, until all have made theirs of a step.
-struct Told {
+/// Reports of problems that are one together (a seed's, a word's), until all have made theirs of a step.
+pub(crate) struct Told {
     streams: usize,
     /// Steps that each problem has made.
     steps: Vec<usize>,
-    /// Of the step that each seed is at.
+    /// Of the step that each of them is at.
     reports: Vec<Vec<Step>>,
 }
 
 impl Told {
-    fn new(problems: usize, streams: usize) -> Self {
+    pub(crate) fn new(problems: usize, streams: usize) -> Self {
         Self {
             streams,
             steps: vec![0; problems],
@@ -199,8 +199,8 @@ impl Told {
         }
     }
 
-    /// The step, from 1, and the mean of its reports, when it is the last problem's of a seed.
-    fn add(&mut self, problem: usize, report: Step) -> Option<(usize, Step)> {
+    /// The step, from 1, and the mean of its reports, when it is the last of those together.
+    pub(crate) fn add(&mut self, problem: usize, report: Step) -> Option<(usize, Step)> {
         self.steps[problem] += 1;
         let reports = &mut self.reports[problem / self.streams];
         reports.push(report);

@@ -20,15 +20,18 @@
 //! opposite fit has its map.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use burn::tensor::{Tensor, TensorData};
-use m2ib_core::{Against as Term, BATCH_ROWS, Contrast, Fit, Lanes, Problem};
+use m2ib_core::{Against as Term, BATCH_ROWS, Contrast, Fit, Lanes, Problem, Step};
 use ndarray::Array2;
 
+use crate::progress::{OnStep, unwatched};
+use crate::seeds::Told;
+use crate::solving::Tell;
 use crate::{
-    Backend, EncodedImage, EncodedText, Error, Explainer, Interactions, Modality, Result, Unit,
-    WordMap, WordTokens,
+    Backend, EncodedImage, EncodedText, Error, Explainer, Interactions, Modality, Progress, Result,
+    Unit, WordMap, WordTokens,
 };
 
 impl Explainer {
@@ -38,6 +41,28 @@ impl Explainer {
     /// # Errors
     /// As [`attribute_encoded`](Self::attribute_encoded).
     pub fn word_maps(&self, image: &EncodedImage, text: &EncodedText) -> Result<Interactions> {
+        self.word_maps_with(image, text, &mut unwatched)
+    }
+
+    /// As [`word_maps`](Self::word_maps), and tells of every step of every word's map.
+    ///
+    /// # Errors
+    /// As [`attribute_encoded`](Self::attribute_encoded).
+    pub fn word_maps_with(
+        &self,
+        image: &EncodedImage,
+        text: &EncodedText,
+        progress: &mut OnStep<'_>,
+    ) -> Result<Interactions> {
+        self.watched(progress, |told| self.maps_of_words(image, text, told))
+    }
+
+    fn maps_of_words(
+        &self,
+        image: &EncodedImage,
+        text: &EncodedText,
+        progress: &mut Tell<'_>,
+    ) -> Result<Interactions> {
         self.check_image(image)?;
         self.check_text(text)?;
         let words = WordTokens::of(&text.caption);
@@ -71,6 +96,7 @@ impl Explainer {
             None => (BATCH_ROWS / rows).max(1),
         };
         let noise = self.noise(Modality::Image);
+        let progress = Mutex::new(progress);
         let solve = |fits: &[Arc<dyn Fit>]| -> Result<Vec<_>> {
             let problems = fits
                 .iter()
@@ -78,7 +104,19 @@ impl Explainer {
             let problems = problems.collect::<Result<Vec<Vec<Problem>>>>()?.concat();
             let readout = self.readout(Modality::Image, &image.layout);
             let failed = |source| Error::of_bottleneck(Modality::Image, source);
-            let solved = bottleneck.solve_many(&problems, &readout, &noise, &mut |_, _| {});
+            let mut told = Told::new(problems.len(), image.latents.len());
+            let mut on_step = |problem: usize, report: &Step| {
+                if let Some((step, report)) = told.add(problem, *report) {
+                    let mut progress = progress.lock().unwrap_or_else(PoisonError::into_inner);
+                    (*progress)(Progress {
+                        modality: Modality::Image,
+                        step,
+                        steps: settings.steps,
+                        report,
+                    });
+                }
+            };
+            let solved = bottleneck.solve_many(&problems, &readout, &noise, &mut on_step);
             let mut solved = solved.map_err(failed)?.into_iter();
             let one = |_: &Arc<dyn Fit>| -> Result<_> {
                 let own = solved.by_ref().take(image.latents.len());
@@ -152,7 +190,15 @@ mod tests {
         let text = explainer
             .encode_text("a hedgehog and a maple leaf")
             .unwrap();
-        let found = explainer.word_maps(&image, &text).unwrap();
+        let mut told = 0;
+        let found = explainer
+            .word_maps_with(&image, &text, &mut |_| {
+                told += 1;
+                std::ops::ControlFlow::Continue(())
+            })
+            .unwrap();
+        let steps = explainer.settings(Modality::Image).bottleneck.steps;
+        assert_eq!(told, 6 * steps, "every step of six words");
         let words: Vec<&str> = found.words.iter().map(|word| word.text.as_str()).collect();
         assert_eq!(words, ["a", "hedgehog", "and", "a", "maple", "leaf"]);
         let with = explainer.similarity(&image, &text).unwrap();

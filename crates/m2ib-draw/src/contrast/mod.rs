@@ -11,9 +11,9 @@ use m2ib_attribution::HeatMap;
 
 use crate::blend;
 
-/// What speaks for the caption. Told from the other colour by all kinds of colour blindness.
+/// What speaks for the caption, `--for` in pages' style. Told from the other colour by all kinds of colour blindness.
 pub(crate) const FOR: Rgb<u8> = Rgb([224, 94, 0]);
-/// What speaks for its rival.
+/// What speaks for its rival, `--against` in pages' style.
 pub(crate) const AGAINST: Rgb<u8> = Rgb([0, 98, 214]);
 
 /// Below this share of the strongest, a place is left as it is: there is some everywhere.
@@ -50,4 +50,17 @@ pub(crate) fn signed_layer(map: &HeatMap, largest: f32) -> RgbaImage {
 pub(crate) fn ground(Rgb([r, g, b]): Rgb<u8>) -> Rgb<u8> {
     let luma = 0.299 * f32::from(r) + 0.587 * f32::from(g) + 0.114 * f32::from(b);
     blend(Rgb([luma as u8; 3]), Rgb([255; 3]), 0.35)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pages_have_the_same_colours() {
+        for (name, Rgb([r, g, b])) in [("for", FOR), ("against", AGAINST)] {
+            let line = format!("--{name}: {r} {g} {b};");
+            assert!(crate::PAGE_STYLE.contains(&line), "{line}");
+        }
+    }
 }

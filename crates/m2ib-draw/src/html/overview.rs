@@ -4,16 +4,16 @@ use std::collections::BTreeSet;
 
 use image::DynamicImage;
 use m2ib_attribution::Attribution;
-use maud::{DOCTYPE, Markup, PreEscaped, html};
+use maud::{Markup, PreEscaped, html};
 
-use super::{PAGE_STYLE, POLICY, STYLE, picture, words};
+use super::{page, picture, words};
 use crate::overlay::check_size;
 use crate::percent::percent;
 use crate::visible::visible;
 use crate::{Look, Result};
 
-const OWN_STYLE: &str = include_str!("overview.css");
-const SCRIPT: &str = include_str!("overview.js");
+const STYLE: &str = concat!(include_str!("../page.css"), include_str!("overview.css"));
+const SCRIPT: &str = include_str!("../common.js");
 
 /// A page in the making: pairs are added one by one, and only what the page shows of each is kept.
 #[derive(Debug, Clone, Default)]
@@ -88,47 +88,31 @@ impl Overview {
         let count = self.cards.len();
         let title = format!("What the model relied on, {count} times");
         let shared = self.shared();
-        let page = html! {
-            (DOCTYPE)
-            html lang="en" {
-                head {
-                    meta charset="utf-8";
-                    meta http-equiv="Content-Security-Policy" content=(POLICY);
-                    meta name="viewport" content="width=device-width, initial-scale=1";
-                    meta name="color-scheme" content="light dark";
-                    link rel="icon" href="data:,";
-                    title { (title) " · m2ib" }
-                    style { (PreEscaped(PAGE_STYLE)) (PreEscaped(STYLE)) (PreEscaped(OWN_STYLE)) }
-                }
-                body {
-                    main {
-                        header {
-                            h1 { (title) }
-                            @for made in &self.makers { p { (visible(made)) } }
-                        }
-                        (warned(&shared))
-                        // Scripts show it; without them it would do nothing.
-                        label.opacity hidden {
-                            "Heat maps"
-                            input type="range" min="0" max="100" value=(self.look.percent()) aria-label="Opacity of the heat maps";
-                            output { (self.look.percent()) " %" }
-                        }
-                        div.cards {
-                            @for card in &self.cards {
-                                article.card {
-                                    (PreEscaped(&card.content))
-                                    @for warning in card.warnings.iter().filter(|it| !shared.contains(it)) {
-                                        p.caution { (visible(warning)) }
-                                    }
-                                }
-                            }
+        let main = html! {
+            header {
+                h1 { (title) }
+                @for made in &self.makers { p { (visible(made)) } }
+            }
+            (warned(&shared))
+            // Scripts show it; without them it would do nothing.
+            label.opacity hidden {
+                "Heat maps"
+                input type="range" min="0" max="100" value=(self.look.percent()) aria-label="Opacity of the heat maps";
+                output { (self.look.percent()) " %" }
+            }
+            div.cards {
+                @for card in &self.cards {
+                    article.card {
+                        (PreEscaped(&card.content))
+                        @for warning in card.warnings.iter().filter(|it| !shared.contains(it)) {
+                            p.caution { (visible(warning)) }
                         }
                     }
-                    script { (PreEscaped(SCRIPT)) }
                 }
             }
         };
-        page.into_string()
+        let title = format!("{title} · m2ib");
+        page(&title, STYLE, SCRIPT, &main.into_string())
     }
 
     /// What all pairs have in common is told once.

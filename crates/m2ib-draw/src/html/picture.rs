@@ -48,11 +48,10 @@ pub(crate) fn figure(
     Ok(html! {
         figure.picture {
             // As wide as the column, but not higher than most of the window.
-            div.stack style=(format!("aspect-ratio:{width}/{height};width:min(100%,calc(78vh*{ratio:.5}))")) {
+            div.stack style=(format!("aspect-ratio:{width}/{height};width:min(100%,calc(78vh*{ratio:.5}));--first:{}", look.opacity)) {
                 img.photo.pixelated[pixelated] src=(photo(image, LONGEST, LARGE)?) alt="The image that was explained";
                 @if !flat {
-                    img.heat style=(format!("opacity:{}", f64::from(opacity) / 100.0))
-                        src=(heat(attribution, colors, LONGEST_HEAT)?) alt=(describe(attribution));
+                    img.heat src=(heat(attribution, colors, LONGEST_HEAT)?) alt=(describe(attribution));
                 }
                 (super::spread::outline(attribution))
                 (margin_marks(&margins))
@@ -88,7 +87,7 @@ pub(crate) fn small_figure(
     let pixelated = width.max(height) < SMALL;
     let margins = unseen(&attribution.image.view);
     Ok(html! {
-        div.stack style=(format!("aspect-ratio:{width}/{height}")) {
+        div.stack style=(format!("aspect-ratio:{width}/{height};--first:{}", look.opacity)) {
             img.photo.pixelated[pixelated] src=(photo(image, LONGEST_OF_MANY, LARGE_OF_MANY)?)
                 alt="The image that was explained" loading="lazy";
             @if !attribution.image.is_flat() {

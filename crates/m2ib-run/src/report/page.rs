@@ -1,50 +1,32 @@
 //! The report as one page that needs nothing else.
 
-use m2ib::draw::{PAGE_STYLE, visible};
-use maud::{DOCTYPE, Markup, PreEscaped, html};
+use m2ib::draw::{page, visible};
+use maud::{Markup, html};
 
 use super::{Example, Pictures, Report, Word};
 
 const STYLE: &str = include_str!("page.css");
 
-/// Has the browser itself refuse whatever would leave the page.
-const POLICY: &str = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; \
-                      form-action 'none'";
-
 impl Report {
     /// One self-contained page.
     pub fn to_html(&self, pictures: &Pictures) -> String {
         let title = format!("What {} says of {}", self.model, self.data);
-        let page = html! {
-            (DOCTYPE)
-            html lang="en" {
-                head {
-                    meta charset="utf-8";
-                    meta http-equiv="Content-Security-Policy" content=(POLICY);
-                    meta name="viewport" content="width=device-width, initial-scale=1";
-                    meta name="color-scheme" content="light dark";
-                    link rel="icon" href="data:,";
-                    title { (visible(&title)) }
-                    style { (PreEscaped(PAGE_STYLE)) (PreEscaped(STYLE)) }
-                }
-                body { main {
-                    h1 { (visible(&title)) }
-                    p.lead { (visible(&self.method)) ", " (count(self.explained)) " of " (count(self.total)) " rows" }
-                    (self.tiles())
-                    (self.gaps())
-                    section.card { (self.evidence()) }
-                    section.card { (self.words()) }
-                    @for (title, about, examples) in &self.examples {
-                        section.card { (gallery(title, about, examples, pictures)) }
-                    }
-                    (self.counts())
-                    @if let Some(reason) = &pictures.reason {
-                        p.note { "Some pictures are not shown: " (visible(reason)) }
-                    }
-                } }
+        let main = html! {
+            h1 { (visible(&title)) }
+            p.lead { (visible(&self.method)) ", " (count(self.explained)) " of " (count(self.total)) " rows" }
+            (self.tiles())
+            (self.gaps())
+            section.card { (self.evidence()) }
+            section.card { (self.words()) }
+            @for (title, about, examples) in &self.examples {
+                section.card { (gallery(title, about, examples, pictures)) }
+            }
+            (self.counts())
+            @if let Some(reason) = &pictures.reason {
+                p.note { "Some pictures are not shown: " (visible(reason)) }
             }
         };
-        page.into_string()
+        page(&visible(&title), STYLE, "", &main.into_string())
     }
 
     fn tiles(&self) -> Markup {

@@ -177,6 +177,8 @@ async fn what_there_is_is_told_as_described() {
         .find(|method| method["name"] == methods["usual"])
         .unwrap();
     assert!(usual["m2ib"] == true && usual["beta"] == 1.0);
+    let style = client.get("/assets/explorer.css").await.text();
+    assert!(style.starts_with(m2ib::draw::PAGE_STYLE), "its own colours");
     let sample = &client.get("/api/samples").await.json()[0];
     let shown = client
         .get(&format!(
