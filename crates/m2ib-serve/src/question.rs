@@ -47,6 +47,11 @@ pub(crate) enum Baseline {
 /// What explains unless something else is asked for.
 pub(crate) const USUAL: &str = "m2ib-fine";
 
+/// Masked images and captions of which embeddings are held at once: of 512 numbers, 40 MB.
+const MASKS: usize = 10_000;
+/// And their similarities to each other: 32 MB.
+const PAIRS: usize = 1 << 22;
+
 pub(crate) fn usual() -> String {
     USUAL.into()
 }
@@ -199,6 +204,15 @@ impl Asked {
                 "interactions by the bottleneck are M2IB's own, expected masks or paths beside {}",
                 method.name()
             )));
+        }
+        if let Interacting::Masks(masks) = &way {
+            let (images, captions) = (masks.images, masks.captions);
+            let pairs = images.saturating_mul(captions);
+            if images.max(captions) > MASKS || pairs > PAIRS {
+                return Err(Problem::senseless(format!(
+                    "interactions by masks have images={images} and captions={captions}, expected at most {MASKS} of each and {PAIRS} pairs of them, which are held at once; draw fewer"
+                )));
+            }
         }
         Ok(Some(way))
     }

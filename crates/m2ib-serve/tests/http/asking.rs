@@ -265,6 +265,14 @@ async fn what_is_asked_too_much_or_of_the_wrong_method_is_refused() {
         (json!({"interactions": "magic"}), "bottleneck, masks, paths"),
         (json!({"interactions": "masks:wings=2"}), "wings"),
         (
+            json!({"interactions": "masks:images=100000"}),
+            "at most 10000",
+        ),
+        (
+            json!({"interactions": "masks:images=9000:captions=9000"}),
+            "4194304 pairs",
+        ),
+        (
             json!({"interactions": "bottleneck", "method": "rise"}),
             "M2IB's own",
         ),
