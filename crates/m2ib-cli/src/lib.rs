@@ -1,6 +1,7 @@
 //! `m2ib`: explain CLIP from the command line.
 //!
-//! The program is a library with one function, [`run`], since it is also a part of the Python package.
+//! The program is a library, since it is also a part of the Python package: [`run`] is all of it, [`command`]
+//! what it takes.
 
 mod asked;
 mod bank;
@@ -81,6 +82,16 @@ enum Command {
     Devices(devices::Devices),
     Completions(shell::Completions),
     Man(shell::Man),
+}
+
+/// What the program takes: its commands and options with their help.
+///
+/// ```
+/// let explain = ["m2ib", "explain", "--image", "dog.jpg", "--text", "a dog"];
+/// assert!(m2ib_cli::command().try_get_matches_from(explain).is_ok());
+/// ```
+pub fn command() -> clap::Command {
+    Arguments::command()
 }
 
 /// Does what the arguments say, of which the first is the program's name, and returns the exit code:

@@ -80,6 +80,9 @@ pub enum Error {
         /// What of the computation.
         what: &'static str,
     },
+    /// What a model from elsewhere says, or scores of it that are no numbers.
+    #[error("the picture is not scored: {0}")]
+    Scoring(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The device gave no result.
     #[error("the device gave no {what}: {reason}")]
     Device {

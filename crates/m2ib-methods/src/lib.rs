@@ -37,6 +37,7 @@ mod method;
 mod perturbation;
 mod places;
 mod registry;
+mod scored;
 mod settings;
 mod subject;
 
@@ -54,5 +55,6 @@ pub use interactions::{Interacting, Masks, Paths, interactions};
 pub use method::Method;
 pub use perturbation::{Coalition, KernelShap, Occlusion, Rise};
 pub use registry::Registry;
+pub use scored::{Scored, cosines};
 pub use settings::{Setting, Settings};
 pub use subject::{Fill, Subject};

@@ -34,3 +34,13 @@ def test_the_page_on_segmentation(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     # What needs SAM or pycocotools is at least Python.
     for block in others:
         compile(block, "segmentation.md", "exec")
+
+
+def test_python_in_every_page_is_python() -> None:
+    pages = [FOLDER.parent / "README.md", *sorted(FOLDER.glob("*.md"))]
+    if not DOCS.is_file():
+        pytest.skip("the tests are somewhere else")
+    blocks = [(page, block) for page in pages for block in re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL)]
+    assert len(blocks) > 20
+    for page, block in blocks:
+        compile(block, str(page), "exec")

@@ -47,3 +47,8 @@ pub use streams::Split;
 pub const SIZE: usize = 96;
 /// Most objects in a scene.
 pub const MAX_OBJECTS: usize = 3;
+
+/// The README's example.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

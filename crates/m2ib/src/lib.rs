@@ -82,13 +82,3 @@ pub use save::{Save, Shown};
 pub use seeds::{SEEDS, mean_image, mean_text};
 pub use source::ModelSource;
 pub use warnings::{Explained, bank, picture_warnings, warnings};
-
-/// The README's examples, compiled and run.
-#[cfg(all(doctest, feature = "emoji"))]
-#[doc = include_str!("../../../README.md")]
-struct Readme;
-
-/// The examples of `docs/asking.md`.
-#[cfg(all(doctest, feature = "emoji"))]
-#[doc = include_str!("../../../docs/asking.md")]
-struct Asking;

@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used)] // A test that cannot go on fails.
 
 mod asked;
+#[cfg(unix)]
+mod documents;
 mod evaluate;
 mod explain;
 mod many;

@@ -163,20 +163,42 @@ impl KernelShap {
         subject: &Subject<'_>,
         coalitions: &[Coalition],
     ) -> Result<Array2<f32>> {
-        let groups = self.groups(subject.grid())?;
+        let score = |kept: Vec<Vec<bool>>| score_patches(subject, kept);
+        let values = self.values_of_patches(subject.grid(), coalitions, score)?;
+        Ok(subject.map(values))
+    }
+
+    /// The map of rows × columns patches, where `score` gives the scores with patches kept.
+    pub(crate) fn explain_grid(
+        &self,
+        grid: [usize; 2],
+        score: impl FnOnce(Vec<Vec<bool>>) -> Result<Vec<f32>>,
+    ) -> Result<Vec<f32>> {
+        self.check_settings()?;
+        let groups = self.groups(grid)?.count();
+        self.values_of_patches(grid, &coalitions(groups, self.samples, self.seed), score)
+    }
+
+    /// The values of the groups, shared out among their patches, `[patches]`.
+    fn values_of_patches(
+        &self,
+        grid: [usize; 2],
+        coalitions: &[Coalition],
+        score: impl FnOnce(Vec<Vec<bool>>) -> Result<Vec<f32>>,
+    ) -> Result<Vec<f32>> {
+        let groups = self.groups(grid)?;
         let of = groups.of_patches();
         let value = |asked: &[&[bool]]| {
             let patches = asked
                 .iter()
                 .map(|kept| of.iter().map(|&group| kept[group]).collect());
-            score_patches(subject, patches)
+            score(patches.collect())
         };
         let values = shapley(groups.count(), coalitions, value)?;
         let mut sizes = vec![0u32; groups.count()];
         of.iter().for_each(|&group| sizes[group] += 1);
         let share = |&group: &usize| (values[group] / f64::from(sizes[group])) as f32;
-        let patches: Vec<f32> = of.iter().map(share).collect();
-        Ok(subject.map(patches))
+        Ok(of.iter().map(share).collect())
     }
 
     /// The map of the tokens by coalitions of the caption's pieces that are given instead of drawn.

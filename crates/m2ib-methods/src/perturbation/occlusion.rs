@@ -33,7 +33,7 @@ impl Default for Occlusion {
 
 impl Occlusion {
     /// The map of rows × columns patches, where `score` gives the similarities with patches kept.
-    fn explain_grid(
+    pub(crate) fn explain_grid(
         &self,
         [rows, columns]: [usize; 2],
         whole: f32,

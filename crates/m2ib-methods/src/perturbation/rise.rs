@@ -104,7 +104,7 @@ impl Rise {
     }
 
     /// The map of the patches, where `score` gives the similarities of a batch of masks.
-    fn explain_grid(
+    pub(crate) fn explain_grid(
         &self,
         grid: Grid,
         score: impl FnMut(&[Vec<f32>]) -> Result<Vec<f32>>,

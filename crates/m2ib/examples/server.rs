@@ -1,0 +1,52 @@
+//! A server of one's own: one explainer, shared by threads that each answer a request at a time.
+//!
+//! ```sh
+//! cargo run --release -p m2ib --example server
+//! curl --data-binary @crates/m2ib-emoji/scenes/scene6.png 'http://127.0.0.1:7979/a+photo+of+a+hedgehog'
+//! ```
+//!
+//! `m2ib serve` is the whole thing, with a queue, limits and cancellation; `m2ib-serve` has it as a router.
+
+#![allow(clippy::print_stdout)]
+
+use std::error::Error;
+use std::io::Read;
+use std::thread;
+
+use m2ib::Explainer;
+use tiny_http::{Request, Response, Server};
+
+/// Most bytes of a picture.
+const LIMIT: u64 = 20 << 20;
+
+fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
+    let explainer = Explainer::emoji()?; // or Explainer::from_folder("path/to/clip-vit-base-patch32")?
+    let server = Server::http("127.0.0.1:7979")?;
+    println!("http://127.0.0.1:7979");
+    thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                for mut request in server.incoming_requests() {
+                    let response = match explain(&explainer, &mut request) {
+                        Ok(json) => Response::from_string(json),
+                        Err(error) => {
+                            Response::from_string(error.to_string()).with_status_code(422)
+                        }
+                    };
+                    // Who hung up does not wait for it.
+                    let _ = request.respond(response);
+                }
+            });
+        }
+    });
+    Ok(())
+}
+
+fn explain(explainer: &Explainer, request: &mut Request) -> Result<String, Box<dyn Error>> {
+    let caption = request.url().trim_start_matches('/').replace('+', " ");
+    let mut bytes = Vec::new();
+    request.as_reader().take(LIMIT).read_to_end(&mut bytes)?;
+    let image = m2ib::decode_image(&bytes, "the request's body")?;
+    let attribution = explainer.attribute(&image, &caption)?;
+    Ok(serde_json::to_string(&attribution)?)
+}

@@ -1,0 +1,37 @@
+#!/usr/bin/env bash
+# Builds what a release hands out, and writes it to target/release-files with its SHA-256: the program for this
+# machine, the wheel for every Linux with glibc 2.17 or newer, and the guide. Nothing is published.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+version=$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -1)
+host=$(rustc -vV | sed -n 's/^host: //p')
+out=$PWD/target/release-files
+
+[[ -z $(git status --porcelain) ]] || { echo "there are changes that are not committed" >&2; exit 1; }
+rm -rf "$out"
+mkdir -p "$out"
+
+cargo build --release --workspace --locked
+name=m2ib-$version-$host
+mkdir "$out/$name"
+cp target/release/m2ib LICENSE README.md CHANGELOG.md "$out/$name/"
+# The scenes that the program carries are made of Noto Color Emoji.
+cp crates/m2ib-emoji/scenes/OFL.txt "$out/$name/OFL.txt"
+target/release/m2ib man --out "$out/$name/man"
+for shell in bash zsh fish; do
+    target/release/m2ib completions "$shell" >"$out/$name/m2ib.$shell"
+done
+tar -C "$out" --owner=0 --group=0 --sort=name --mtime="@$(git log -1 --format=%ct)" -czf "$out/$name.tar.gz" "$name"
+rm -r "${out:?}/$name"
+
+scripts/python.sh --manylinux
+cp target/wheels/m2ib-*.whl "$out/"
+
+scripts/book.sh
+tar -C target --owner=0 --group=0 --sort=name --mtime="@$(git log -1 --format=%ct)" -czf "$out/m2ib-$version-guide.tar.gz" book
+
+cd "$out"
+sha256sum -- * >SHA256SUMS
+echo "in $out:"
+ls -l
+cat SHA256SUMS
