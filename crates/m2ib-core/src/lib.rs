@@ -33,6 +33,9 @@ mod sharing;
 mod solution;
 mod workers;
 
+/// The tensor library whose types are in this crate's signatures.
+pub use burn;
+
 pub use bottleneck::Bottleneck;
 pub use contrast::{Against, Contrast};
 pub use cosine::{cosine_similarity, cosine_with_gradient};
