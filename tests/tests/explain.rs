@@ -213,7 +213,10 @@ fn attribute_is_the_composition_of_its_public_parts() {
     let mut told = Vec::new();
     let fits = Fits::of_pair(&image.embedding, &text.embedding);
     let told_of = explainer
-        .attribute_with(&image, &text, &fits, &mut |step| told.push(step))
+        .attribute_with(&image, &text, &fits, &mut |step| {
+            told.push(step);
+            std::ops::ControlFlow::Continue(())
+        })
         .unwrap();
     assert_eq!(told_of, composed);
     let steps: Vec<_> = told.iter().map(|p| (p.modality, p.step, p.steps)).collect();

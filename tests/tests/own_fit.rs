@@ -104,7 +104,7 @@ fn the_bottleneck_holds_up_what_the_fit_wants() {
     let text = explainer.encode_text(caption).unwrap();
     let plain = explainer.attribute_encoded(&image, &text).unwrap();
     let rather = explainer
-        .attribute_with(&image, &text, &fits, &mut |_| {})
+        .attribute_with(&image, &text, &fits, &mut m2ib::unwatched)
         .unwrap();
 
     assert_eq!(rather.similarity, plain.similarity);

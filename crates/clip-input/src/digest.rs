@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
+
 /// A digest of weights, files, or a whole model: equal for equal values, whatever files they came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Digest([u8; 32]);
@@ -32,6 +34,28 @@ impl fmt::Display for Digest {
     }
 }
 
+/// All of it, as hexadecimal digits.
+impl Serialize for Digest {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let digits: String = self.0.iter().map(|byte| format!("{byte:02x}")).collect();
+        serializer.serialize_str(&digits)
+    }
+}
+
+impl<'de> Deserialize<'de> for Digest {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let wrong = || D::Error::custom("a digest has 64 hexadecimal digits");
+        let byte = |place: usize| {
+            let digits = text.get(2 * place..2 * place + 2)?;
+            u8::from_str_radix(digits, 16).ok()
+        };
+        let bytes: Option<Vec<u8>> = (0..32).map(byte).collect();
+        let bytes = bytes.filter(|_| text.len() == 64).ok_or_else(wrong)?;
+        bytes.try_into().map(Self).map_err(|_| wrong())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -43,5 +67,8 @@ mod tests {
         assert_eq!(own, same);
         assert_ne!(own, other);
         assert_eq!(own.to_string().len(), 32);
+        let json = serde_json::to_string(&own).unwrap();
+        assert_eq!(serde_json::from_str::<Digest>(&json).unwrap(), own);
+        assert!(serde_json::from_str::<Digest>("\"00é\"").is_err());
     }
 }

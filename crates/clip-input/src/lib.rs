@@ -13,6 +13,7 @@ mod caption;
 mod cleaning;
 mod clip_vocabulary;
 mod content;
+mod detail;
 mod digest;
 mod error;
 mod foreign;

@@ -7,6 +7,8 @@ use std::str::FromStr;
 use burn::tensor::{Tensor, activation};
 use serde::{Deserialize, Serialize};
 
+use crate::{Error, Result};
+
 /// The MLP's nonlinearity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -75,14 +77,18 @@ fn tanh_gate<const D: usize>(x: Tensor<D>) -> Tensor<D> {
 
 /// By the names that configurations give them.
 impl FromStr for Activation {
-    type Err = ();
+    type Err = Error;
 
-    fn from_str(name: &str) -> Result<Self, ()> {
+    fn from_str(name: &str) -> Result<Self> {
         match name {
             "quick_gelu" => Ok(Self::QuickGelu),
             "gelu" => Ok(Self::Gelu),
             "gelu_pytorch_tanh" | "gelu_new" | "gelu_tanh" => Ok(Self::GeluTanh),
-            _ => Err(()),
+            _ => Err(Error::Unsupported {
+                file: "an activation".into(),
+                found: format!("\"{name}\""),
+                expected: "quick_gelu, gelu or gelu_pytorch_tanh",
+            }),
         }
     }
 }

@@ -5,10 +5,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use burn::tensor::Tensor;
-use clip_input::Layout;
+use clip_input::{Caption, Layout};
 
-use crate::{DualEncoder, Error, Result};
+use crate::embedding::{normalized, unit_rows};
+use crate::{DualEncoder, Result};
 
 /// The embeddings of captions of all kinds of things.
 #[derive(Debug, Clone, PartialEq)]
@@ -23,50 +23,36 @@ impl CaptionBank {
     /// are those that it cannot tell from others.
     ///
     /// # Errors
-    /// What the text tower says; [`Error::Device`] from a device that is lost or full.
+    /// What the text tower says; [`Error::Device`](crate::Error::Device) from a device that is lost or full.
     pub fn of<T: AsRef<str>>(
         model: &DualEncoder,
         captions: impl IntoIterator<Item = T>,
     ) -> Result<Self> {
         let tower = model.text();
-        let mut alike: BTreeMap<Layout, Vec<(String, Vec<i64>)>> = BTreeMap::new();
         let mut known = BTreeSet::new();
+        // Those of one length together, as the tower takes them: the order never changes with the device.
+        let mut alike: BTreeMap<Layout, Vec<(String, Caption)>> = BTreeMap::new();
         for caption in captions {
             let text = caption.as_ref();
             let Ok(caption) = model.tokenizer().encode(text) else {
                 continue;
             };
-            let ids = caption.ids();
             // Where a token stands for all that is unknown, captions may differ in nothing else.
-            if known.insert(ids.clone()) {
+            if known.insert(caption.ids()) {
                 let layout = tower.layout(&caption)?;
-                alike
-                    .entry(layout)
-                    .or_default()
-                    .push((text.to_owned(), ids));
+                let alike = alike.entry(layout).or_default();
+                alike.push((text.to_owned(), caption));
             }
         }
-        let mut bank = Self {
-            captions: Vec::new(),
-            embeddings: Vec::new(),
+        let (captions, encoded): (Vec<_>, Vec<_>) = alike.into_values().flatten().unzip();
+        let embeddings = match encoded.as_slice() {
+            [] => Vec::new(),
+            encoded => unit_rows(model.embed_captions(encoded)?)?,
         };
-        // Captions of one length go through the tower together: read one by one, its weights would
-        // take most of the time.
-        for (layout, captions) in alike {
-            let (captions, ids): (Vec<_>, Vec<_>) = captions.into_iter().unzip();
-            let ids = ids.iter().map(|ids| tower.ids(ids));
-            let ids = Tensor::cat(ids.collect::<Result<Vec<_>>>()?, 0);
-            let embedded = tower.read_out(0, tower.embed(ids), &layout);
-            let [_, width] = embedded.dims();
-            let values = embedded.try_into_vec_as::<f32>();
-            let values = values.map_err(|error| Error::Device {
-                reason: error.to_string(),
-            })?;
-            bank.captions.extend(captions);
-            bank.embeddings
-                .extend(values.chunks_exact(width.max(1)).map(normalized));
-        }
-        Ok(bank)
+        Ok(Self {
+            captions,
+            embeddings,
+        })
     }
 
     /// The captions that the model can tell apart, those of one length together.
@@ -94,10 +80,4 @@ impl CaptionBank {
         all.sort_by(|a, b| b.1.total_cmp(&a.1));
         all
     }
-}
-
-fn normalized(values: &[f32]) -> Vec<f32> {
-    let length = values.iter().map(|value| value * value).sum::<f32>().sqrt();
-    let length = length.max(f32::MIN_POSITIVE);
-    values.iter().map(|value| value / length).collect()
 }

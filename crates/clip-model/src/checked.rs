@@ -63,7 +63,7 @@ pub(crate) fn check_heads(file: &str, of: &str, width: usize, heads: usize) -> R
 }
 
 pub(crate) fn activation(file: &str, field: &'static str, name: &str) -> Result<Activation> {
-    name.parse().map_err(|()| {
+    name.parse().map_err(|_| {
         invalid(
             file,
             field,

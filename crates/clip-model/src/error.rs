@@ -199,6 +199,12 @@ pub enum Error {
         /// What is wrong with them.
         reason: String,
     },
+    /// No image or no caption where there should be some.
+    #[error("there are no {what}, expected at least one")]
+    Nothing {
+        /// Of which.
+        what: &'static str,
+    },
     /// The device did not deliver a tensor's values.
     #[error("the device failed to compute: {reason}")]
     Device {

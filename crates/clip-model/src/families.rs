@@ -190,6 +190,7 @@ impl DualEncoder {
             family: files_of_towers.family(tokenizer.cleaning())?,
             layout: files_of_towers.laid_out(),
             weights: towers.stored.clone().unwrap_or_default(),
+            folder: files.folder().map(Into::into),
         };
         let name = files.name.clone();
         Ok(Self::of_towers(name, towers, tokenizer, processor).with_origin(origin))

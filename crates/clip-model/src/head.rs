@@ -114,6 +114,16 @@ impl<'a> Head<'a> {
         }
     }
 
+    /// Numbers of an embedding, of a tower whose tokens have so many.
+    pub fn embedding_width(self, width: usize) -> usize {
+        match (self.into_shared(), self.pooler) {
+            (Projection::Linear(projection), _) => projection.outputs(),
+            (Projection::Mlp(layers), _) => layers.fc2.outputs(),
+            (Projection::None, Some(pooler)) => pooler.outputs(),
+            (Projection::None, None) => width,
+        }
+    }
+
     pub(crate) fn into_shared(self) -> Projection<'a> {
         match (self.projection, self.perceptron) {
             (_, Some(layers)) => Projection::Mlp(layers),

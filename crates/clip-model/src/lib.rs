@@ -12,9 +12,12 @@
 //! A family is a module that names tensors and makes layouts, like [`clip`]; blocks, and what
 //! reads them out, are common to all.
 //!
+//! By itself it embeds, ranks and classifies: [`DualEncoder::embed_images`], [`embed_texts`](DualEncoder::embed_texts)
+//! and [`zero_shot`](DualEncoder::zero_shot), on the device of [`cpu`] or any other of burn's.
+//!
 //! **What this crate may know:** models, their files, and images and captions as [`clip_input`]
-//! gives them. It knows no attribution method and no backend: every function takes a
-//! [`burn::tensor::Device`] or tensors.
+//! gives them. It knows no attribution method, and no backend: every function takes a
+//! [`burn::tensor::Device`] or tensors. (The feature `cpu` has the adapter of the CPU name one.)
 
 mod activation;
 mod attention;
@@ -26,6 +29,7 @@ mod checkpoint;
 mod chinese_clip;
 pub mod clip;
 mod dual_encoder;
+mod embedding;
 mod encoder;
 mod error;
 mod export;
@@ -63,11 +67,18 @@ mod trainable;
 mod training;
 mod weights;
 
+/// The tensor library whose types are in this crate's signatures.
+pub use burn;
+pub use burn::tensor::Device;
+/// What pictures and captions come as.
+pub use clip_input;
+
 pub use activation::Activation;
 pub use attention::Attention;
 pub use block::{Block, BlockShape, Norms, Projections};
 pub use caption_bank::CaptionBank;
 pub use dual_encoder::{DualEncoder, Parts};
+pub use embedding::ZeroShot;
 pub use encoder::Encoder;
 pub use error::{Error, Result, TensorProblem};
 pub use files::{ModelFiles, OPEN_CLIP_WEIGHTS, WEIGHTS};
@@ -89,3 +100,10 @@ pub use trace::{Trace, TraceOptions};
 pub use trainable::{LOGIT_BIAS, LOGIT_SCALE, Trainable};
 pub use training::{Gradients, Patches, TrainingPass};
 pub use weights::Weights;
+
+/// burn's own CPU backend, on as many threads as `RAYON_NUM_THREADS` says or there are cores. Other devices are
+/// burn's, with its features: `Device::wgpu(..)`, `Device::cuda(..)`.
+#[cfg(feature = "cpu")]
+pub fn cpu() -> Device {
+    m2ib_cpu::flex()
+}

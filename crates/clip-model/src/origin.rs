@@ -1,5 +1,7 @@
 //! What a model's files turned out to be.
 
+use std::path::PathBuf;
+
 /// Where a loaded model comes from, in words for its user.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Origin {
@@ -9,4 +11,6 @@ pub struct Origin {
     pub layout: String,
     /// What weights are stored in: the container, its files and number formats.
     pub weights: String,
+    /// The folder that they lie in, where they are no bytes in memory; of a change to a model, its own.
+    pub folder: Option<PathBuf>,
 }

@@ -4,10 +4,13 @@ use clip_input::View;
 use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 
+use crate::rows;
+
 /// A normalised map over the pixels of an image.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct HeatMap {
     /// `[height, width]`, 0 to 1; 0 where the model saw nothing.
+    #[serde(with = "rows")]
     pub values: Array2<f32>,
     /// The pixels the model saw.
     pub seen: Rect,
@@ -238,6 +241,8 @@ mod tests {
             map.values,
             array![[0., 0., 0., 1., 0., 0.], [0., 0., 0., 1., 0., 0.]]
         );
+        let json = serde_json::to_string(&map).unwrap();
+        assert_eq!(serde_json::from_str::<HeatMap>(&json).unwrap(), map);
     }
 
     proptest! {

@@ -76,6 +76,10 @@ pub struct Provenance {
     /// What was done to the picture before the model's own preprocessing.
     #[serde(default)]
     pub adjustment: Adjustment,
+    /// Tells the picture from every other: a digest of its pixels, as the model's preprocessing was given
+    /// them. None before there is one, and in explanations from before 0.2.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub picture: Option<String>,
     /// The seed of whatever is random.
     pub seed: u64,
     /// The device it ran on.

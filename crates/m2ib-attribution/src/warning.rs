@@ -38,6 +38,11 @@ pub enum Warning {
         /// What it was trained on.
         trained_on: String,
     },
+    /// The image is unlike any that the model was trained on.
+    Unlike {
+        /// What it was trained on, in a word or two.
+        trained_on: String,
+    },
     /// Parts of the image are transparent, and the model sees the colours stored beneath.
     HiddenColours {
         /// The share of pixels that look different on a white page, 0..1.
@@ -154,6 +159,10 @@ impl fmt::Display for Warning {
             Self::Toy { trained_on } => {
                 write!(f, "this model is a toy for trying things out: {trained_on}")
             }
+            Self::Unlike { trained_on } => write!(
+                f,
+                "the model has never seen anything like this image: its detail is a photograph's, and the model was trained on {trained_on} alone; what it says of the image means nothing"
+            ),
             Self::HiddenColours { share } => write!(
                 f,
                 "{} of the image is transparent, and the model sees the colours stored beneath, which viewers hide; lay it on a colour (--background white) to explain what you see",

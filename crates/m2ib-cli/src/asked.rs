@@ -3,7 +3,7 @@
 use anyhow::{Result, ensure};
 use clap::{Args, ValueEnum};
 use m2ib::{
-    Against, Ask, EncodedImage, EncodedText, Explainer, Interactions, Modality, Picture, Progress,
+    Against, Ask, EncodedImage, EncodedText, Explainer, Interactions, Modality, OnStep, Picture,
     WordTokens,
 };
 use m2ib_methods::{Interacting, Subject, interactions};
@@ -112,7 +112,7 @@ impl AskedArguments {
         explainer: &Explainer,
         picture: &Picture,
         (image, text): (&EncodedImage, &EncodedText),
-        progress: &mut (dyn FnMut(Progress) + Send),
+        progress: &mut OnStep<'_>,
     ) -> Result<Option<Interactions>> {
         Ok(match &self.interactions {
             None => None,

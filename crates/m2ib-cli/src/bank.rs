@@ -13,8 +13,8 @@ const BYTES: u64 = 64 << 20;
 
 #[derive(Args)]
 pub(crate) struct BankArguments {
-    /// Captions of other things, one a line, in place of ours: a pair's similarity is ranked among
-    /// them, and where more than a tenth fit as well, a warning says so.
+    /// Captions of other things: a pair's similarity is ranked among them, and where more than a tenth fit as
+    /// well, a warning says so. A text file with one a line, in place of ours.
     #[arg(long, value_name = "FILE")]
     bank: Option<PathBuf>,
 }

@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Error, Result, anyhow};
 use clap::Args;
-use indicatif::ProgressBar;
 use m2ib::{Calibration, Calibrator};
-use m2ib_data::{DataFormat, DataParts, Source};
+use m2ib_data::{DataFormat, DataParts, RowImage, Source};
 
+use crate::meter::{Cost, Meter};
 use crate::model::ModelArguments;
 use crate::output::{check_file, rehearse};
 use crate::picture::PictureArguments;
@@ -21,23 +21,24 @@ use crate::terminal::{print, warn};
 pub(crate) struct Calibrate {
     #[command(flatten)]
     model: ModelArguments,
-    /// Folder (with folders below it) of images, and of `.txt` files with a caption a line; or any
-    /// other data that `m2ib evaluate` takes. A few hundred of each, of the kind to be explained,
-    /// are enough.
+    /// Pairs from a data set: any that `m2ib evaluate` takes, or a folder (with folders below it) of images
+    /// and of `.txt` files with a caption a line, which need not belong together. A few hundred of each, of the
+    /// kind to be explained, are enough.
     #[arg(long, value_name = "PATH", required_unless_present = "scenes")]
     data: Option<PathBuf>,
     /// Layout of the data; told from the file if not given.
-    #[arg(long, value_name = "LAYOUT", requires = "data")]
-    format: Option<DataFormat>,
+    #[arg(long, alias = "format", value_name = "LAYOUT", requires = "data")]
+    data_format: Option<DataFormat>,
     /// Folder that the data's paths are relative to; the file's own if not given.
     #[arg(long, value_name = "FOLDER", requires = "data")]
     images: Option<PathBuf>,
     #[command(flatten)]
     picture: PictureArguments,
-    /// Take so many scenes of emoji instead, up to 100000 of those to train on; for models that learnt such.
+    /// Scenes of emoji in place of data: so many, up to 100000, of those to train on; for models that learnt
+    /// such.
     #[arg(long, value_name = "N", conflicts_with = "data", value_parser = clap::value_parser!(u64).range(2..=100_000))]
     scenes: Option<u64>,
-    /// File to write: `.safetensors`, or JSON.
+    /// Where to write: a file, `.safetensors` or JSON.
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
 }
@@ -50,7 +51,11 @@ impl Calibrate {
         };
         let parts = self.data.as_deref().map(|data| self.parts(data));
         let parts = parts.transpose()?;
-        let images = parts.iter().flat_map(|parts| &parts.images).cloned();
+        let images = parts.iter().flat_map(|parts| &parts.images);
+        let images = images.filter_map(|image| match image {
+            RowImage::File(path) => Some(path.clone()),
+            _ => None,
+        });
         let mut inputs = self.model.inputs();
         inputs.extend(self.data.iter().cloned().chain(images));
         inputs.extend(self.is_of_data().then(|| self.out.clone()));
@@ -85,7 +90,7 @@ impl Calibrate {
     /// What there is in a data set.
     fn parts(&self, data: &Path) -> Result<DataParts> {
         let mut source = Source::new(data);
-        if let Some(format) = self.format {
+        if let Some(format) = self.data_format {
             source = source.format(format);
         }
         if let Some(images) = &self.images {
@@ -104,7 +109,10 @@ impl Calibrate {
         } = parts;
         let model = self.model.load()?;
         let mut calibrator = Calibrator::new(&model);
-        let bar = ProgressBar::new((images.len() + captions.len()) as u64);
+        let work = format_args!("{} images and {} captions", images.len(), captions.len());
+        let cost = Cost::new(work, 1);
+        let (mut done, all) = (0, images.len() as u64);
+        let bar = Meter::new(all + captions.len() as u64, "images and captions")?;
         let mut failed: Vec<String> = Vec::new();
         let mut leave_out = |what: String| {
             bar.suspend(|| warn(format_args!("left out {what}")));
@@ -114,12 +122,14 @@ impl Calibrate {
             leave_out(format!("{}: {}", failure.row, failure.reason));
         }
         for image in images {
-            let opened = adjustment.open(&image).map_err(Error::from);
+            let opened = image.open(adjustment).map_err(Error::from);
             if let Err(error) = opened.and_then(|image| Ok(calibrator.add_image(&image)?)) {
                 let reason = m2ib_files::causes(error.as_ref());
-                leave_out(format!("{}: {reason}", image.display()));
+                leave_out(format!("{}: {reason}", image.name()));
             }
             bar.inc(1);
+            done += 1;
+            bar.suspend(|| cost.done(done, all));
         }
         for (place, caption) in captions {
             if let Err(error) = calibrator.add_caption(&caption) {
@@ -127,7 +137,7 @@ impl Calibrate {
             }
             bar.inc(1);
         }
-        bar.finish_and_clear();
+        bar.finish();
         let calibration = calibrator.finish().map_err(|error| match failed.first() {
             Some(first) => anyhow!(
                 "{error}; {} were left out, the first: {first}",

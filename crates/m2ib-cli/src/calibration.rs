@@ -5,11 +5,12 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use clap::Args;
 use m2ib::{Calibration, DualEncoder};
-use m2ib_eval::calibrate;
+use m2ib_eval::{calibrate, calibrate_rows};
 
 use crate::model::ModelArguments;
+use crate::pairs::Pairs;
 
-/// Scenes that a model's statistics are taken over where it comes without.
+/// Pairs, or scenes, that a model's statistics are taken over where it comes without.
 const SCENES: u64 = 512;
 /// In place of a file: no statistics.
 const NONE: &str = "none";
@@ -20,8 +21,8 @@ const FILE: &str = "calibration.safetensors";
 pub(crate) struct CalibrationArguments {
     /// Feature statistics for matched noise, from `m2ib calibrate`. If not given, those in the
     /// model's folder (calibration.safetensors); to evaluate and sweep with methods that need some,
-    /// else statistics over 512 scenes that are not explained. "none": an image's own patches and the
-    /// vocabulary, even where there are some.
+    /// else statistics over up to 512 of the pairs, or over as many scenes that are not explained. "none": an
+    /// image's own patches and the vocabulary, even where there are some.
     #[arg(long, value_name = "FILE|none")]
     calibration: Option<PathBuf>,
 }
@@ -74,6 +75,7 @@ impl CalibrationArguments {
         needed: bool,
         arguments: &ModelArguments,
         model: &DualEncoder,
+        (pairs, seed): (&Pairs, u64),
         folder: &Path,
     ) -> Result<Option<Calibration>> {
         let known = self.known(arguments)?;
@@ -84,12 +86,28 @@ impl CalibrationArguments {
         if made.is_file() {
             return Ok(Some(Calibration::load(&made)?));
         }
-        let calibration = calibrate(model, SCENES).context("statistics for matched noise")?;
+        let made_over = "statistics for matched noise";
+        // Of one's own pairs, all that there are, whatever share of them this process takes.
+        let (calibration, over) = match pairs.unsliced(seed)? {
+            Some(dataset) => {
+                let calibration = calibrate_rows(model, &dataset, SCENES as usize);
+                let calibration = calibration.context(made_over)?;
+                let over = format!(
+                    "{} images and {} captions of {}",
+                    calibration.images, calibration.captions, dataset.name
+                );
+                (calibration, over)
+            }
+            None => {
+                let calibration = calibrate(model, SCENES).context(made_over)?;
+                (calibration, format!("{SCENES} scenes of emoji"))
+            }
+        };
         std::fs::create_dir_all(folder)
             .with_context(|| format!("cannot make the folder {}", folder.display()))?;
         calibration.save(&made)?;
         crate::terminal::warn(format!(
-            "the model has no feature statistics; took them over {SCENES} scenes of emoji, for --calibration {}",
+            "the model has no feature statistics; took them over {over}, for --calibration {}",
             made.display()
         ));
         Ok(Some(calibration))

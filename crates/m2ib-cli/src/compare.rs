@@ -57,7 +57,7 @@ pub(crate) struct Compare {
     /// ROAR+ too: the model is fine-tuned once a method, without what the method calls important.
     #[arg(long)]
     roar: bool,
-    /// Pairs shown side by side on the page.
+    /// Pairs shown with their pictures: so many, side by side, on the page.
     #[arg(long, default_value_t = 6, value_name = "N")]
     shown: usize,
     #[command(flatten)]

@@ -22,16 +22,15 @@ use crate::pairs::Pairs;
 /// own pairs. A run that was stopped goes on when the same command is given again.
 #[derive(Args)]
 pub(crate) struct Evaluate {
-    /// Draws which object each scene's caption names, the noise of --preset and --config (--methods
+    /// Seed of whatever is drawn: which object each scene's caption names, the noise of --preset and --config (--methods
     /// have seeds of their own), and the resamples of the intervals.
     #[arg(long, default_value_t = 0)]
     seed: u64,
-    /// M2IB's presets to compare, separated by commas [default: all, if neither
-    /// --methods nor --data asks for more].
-    #[arg(long, value_name = "PRESET", value_delimiter = ',')]
+    /// Where the settings start from: M2IB's presets to compare, separated by commas [default: all, if
+    /// neither --methods nor --data asks for more].
+    #[arg(long, value_name = "PRESETS", value_delimiter = ',')]
     preset: Vec<Preset>,
-    /// Settings of M2IB in TOML files to compare with them, as `m2ib sweep` writes them, separated
-    /// by commas.
+    /// Settings in a TOML file, as `m2ib sweep` writes them; several, separated by commas, are compared.
     #[arg(long, value_name = "FILES", value_delimiter = ',')]
     config: Vec<PathBuf>,
     /// "emoji" is the embedded model; others should have learnt such scenes.
@@ -39,7 +38,7 @@ pub(crate) struct Evaluate {
     model: ModelArguments,
     #[command(flatten)]
     calibration: CalibrationArguments,
-    /// Folder for the results.
+    /// Where to write: a folder for the results.
     #[arg(long, default_value = "m2ib-out", value_name = "DIR")]
     out: PathBuf,
     #[command(flatten)]
@@ -61,9 +60,13 @@ impl Evaluate {
         // Whatever is wrong is told before statistics are taken, which takes a while.
         plan.calibration = self.calibration.provisional(needed, &self.model, &model)?;
         self.compare.check(&plan, &model, &dataset)?;
-        plan.calibration = self
-            .calibration
-            .load(needed, &self.model, &model, &self.out)?;
+        plan.calibration = self.calibration.load(
+            needed,
+            &self.model,
+            &model,
+            (&self.pairs, self.seed),
+            &self.out,
+        )?;
         self.compare.run(&plan, &model, &dataset, &output)
     }
 

@@ -1,12 +1,12 @@
 //! `m2ib explain`: images and captions to pictures, pages and numbers.
 
+use std::ops::ControlFlow;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
-use indicatif::{ProgressBar, ProgressStyle};
 use m2ib::Picture;
-use m2ib::draw::ColorMap;
+use m2ib::draw::{ColorMap, Look, OPACITY};
 use m2ib::image::DynamicImage;
 use m2ib::segment::{Segmenter, Segments};
 use m2ib::{
@@ -20,6 +20,7 @@ use crate::bank::BankArguments;
 use crate::calibration::CalibrationArguments;
 use crate::given::{Given, GivenPicture, STANDARD, Work};
 use crate::masks::{self, MaskArguments};
+use crate::meter::Meter;
 use crate::methods::{self, Chosen};
 use crate::model::ModelArguments;
 use crate::output::{Output, file_stem};
@@ -38,14 +39,14 @@ pub(crate) struct Explain {
     model: ModelArguments,
     #[command(flatten)]
     bank: BankArguments,
-    /// Folder for the results; "-" writes one kind of file to standard output, json if no other is asked
+    /// Where to write: a folder for the results; "-" writes one kind of file to standard output, json if no other is asked
     /// for, with a line for each pair.
     #[arg(long, default_value = "m2ib-out", value_name = "DIR")]
     out: PathBuf,
-    /// Kinds of files to write, separated by commas [default: png,html].
+    /// Form of the results: kinds of files to write, separated by commas [default: png,html].
     #[arg(long, value_enum, value_delimiter = ',')]
     format: Vec<Format>,
-    /// Show the page (or the first file) when it is written.
+    /// Show what was made: the page, or the first file.
     #[arg(long)]
     open: bool,
     #[arg(long, value_name = "NAME[:SETTING=VALUE…]", help = method_help(),
@@ -78,11 +79,11 @@ pub(crate) struct M2ib {
     #[arg(long)]
     preset: Option<Preset>,
     /// Layer to mask in the image tower: "embedding", or a block counted from 0.
-    #[arg(long, value_name = "LAYER")]
-    layer_image: Option<Layer>,
+    #[arg(long, alias = "layer-image", value_name = "LAYER")]
+    image_layer: Option<Layer>,
     /// Layer to mask in the text tower.
-    #[arg(long, value_name = "LAYER")]
-    layer_text: Option<Layer>,
+    #[arg(long, alias = "layer-text", value_name = "LAYER")]
+    text_layer: Option<Layer>,
     /// Price of a nat: larger values leave less of the map. Two with dots between them, as in
     /// 0.1..10, are a path over the steps.
     #[arg(long, allow_hyphen_values = true)]
@@ -103,7 +104,7 @@ pub(crate) struct M2ib {
     /// Learning rate of the optimiser.
     #[arg(long, value_name = "RATE", allow_negative_numbers = true)]
     learning_rate: Option<f64>,
-    /// Optimisation steps, up to 100000.
+    /// Optimisation steps: up to 100000.
     #[arg(long, value_parser = crate::pairs::count)]
     steps: Option<usize>,
     /// Noise samples per step, up to 100000.
@@ -121,7 +122,7 @@ pub(crate) struct M2ib {
     /// "mean-share", its mean over the steps.
     #[arg(long)]
     quantity: Option<Quantity>,
-    /// Seed of the noise.
+    /// Seed of whatever is drawn: the noise.
     #[arg(long, default_value_t = 0)]
     pub(crate) seed: u64,
 }
@@ -130,10 +131,10 @@ pub(crate) struct M2ib {
 #[command(next_help_heading = "Drawing")]
 struct Drawing {
     /// Colours of the heat map.
-    #[arg(long, default_value = "turbo", value_name = "NAME")]
+    #[arg(long, default_value_t, value_name = "NAME")]
     color_map: ColorMap,
-    /// How much the heat map covers the image, 0 to 1.
-    #[arg(long, default_value_t = 0.55, allow_negative_numbers = true)]
+    /// How much the hottest of the heat map covers the image, 0 to 1; what is colder covers less.
+    #[arg(long, default_value_t = OPACITY, allow_negative_numbers = true)]
     opacity: f32,
     /// Draw boxes around what is hotter than this, 0 to 1.
     #[arg(long, value_name = "THRESHOLD", allow_negative_numbers = true)]
@@ -170,7 +171,7 @@ impl Explain {
             _ => None,
         };
         let engine = self.engine()?;
-        let mut rendering = Rendering::new(formats, pairs > 1, &sink);
+        let mut rendering = Rendering::new(formats, pairs > 1, &sink, self.drawing.look())?;
         let (mut paths, mut failures) = (Vec::new(), Vec::new());
         for Work { picture, captions } in &work {
             let opened = first.take().map_or_else(|| picture.open(adjustment), Ok);
@@ -247,7 +248,7 @@ impl Explain {
             masks::tell(&name, segments);
         }
         let stem = self.stem((picture, image), attribution, segments)?;
-        let mut overlay = self.drawing.overlay(attribution, image);
+        let mut overlay = m2ib::draw::overlay(attribution, image).look(&self.drawing.look());
         if let Some(segments) = segments {
             overlay = overlay.segments(segments);
         }
@@ -259,7 +260,6 @@ impl Explain {
             image,
             segments,
             overlay,
-            color_map: self.drawing.color_map,
         })?;
         let written = files.iter().map(|(name, bytes)| sink.put(name, bytes));
         let written = written.collect::<Result<Vec<_>>>()?;
@@ -415,9 +415,8 @@ impl Explain {
         caption: &str,
     ) -> Result<Attribution> {
         let key = self.method.as_ref().map(|method| method.key());
-        let bar = ProgressBar::new_spinner().with_message(clean(key.unwrap_or_default()));
-        // Not by a thread of its own: the system may give none, and that is no reason to end.
-        bar.tick();
+        let bar = Meter::styled(1, "explanations", "{msg}")?;
+        bar.set_message(key.unwrap_or_default());
         let subject = Subject::new(model, image, caption)?;
         let ask = self.asked.ask(true)?;
         let attribution = match ask == Ask::default() {
@@ -428,7 +427,7 @@ impl Explain {
             }
         };
         let interactions = self.asked.interactions_of(&subject);
-        bar.finish_and_clear();
+        bar.finish();
         let mut attribution = attribution?;
         attribution.asked.interactions = interactions?;
         Ok(attribution)
@@ -446,18 +445,18 @@ impl Explain {
         let rounds = asked::rounds(&ask);
         let of_words = self.asked.steps_of_words(explainer, &text);
         let steps = rounds * (steps(Modality::Image) + steps(Modality::Text)) + of_words;
-        let bar = ProgressBar::new(steps).with_style(ProgressStyle::with_template(
-            "{msg:5} {bar:32} {pos}/{len} steps, {eta} left",
-        )?);
+        let template = "{msg:5} {bar:32} {pos}/{len} steps, {eta} left";
+        let bar = Meter::styled(steps, "steps", template)?;
         let mut on_step = |progress: Progress| {
-            bar.set_message(progress.modality.to_string());
+            bar.set_message(progress.modality);
             bar.inc(1);
+            ControlFlow::Continue(())
         };
         let attribution = explainer.ask(image, &text, &ask, &mut on_step);
         let interactions =
             self.asked
                 .interactions_by(explainer, picture, (image, &text), &mut on_step);
-        bar.finish_and_clear();
+        bar.finish();
         let mut attribution = attribution?;
         attribution.asked.interactions = interactions?;
         Ok(attribution)
@@ -491,14 +490,12 @@ impl M2ib {
         };
         let mut builder = Explainer::builder(model()?)
             .config(config)
-            .overrides(Modality::Image, overrides(self.layer_image, self.shifts))
-            .overrides(Modality::Text, overrides(self.layer_text, None))
+            .overrides(Modality::Image, overrides(self.image_layer, self.shifts))
+            .overrides(Modality::Text, overrides(self.text_layer, None))
+            .calibration(calibration)
             .seed(self.seed);
         if let Some(preset) = self.preset {
             builder = builder.preset(preset);
-        }
-        if let Some(calibration) = calibration {
-            builder = builder.calibration(calibration);
         }
         Ok(builder.build()?)
     }
@@ -506,8 +503,7 @@ impl M2ib {
 
 pub(crate) fn method_help() -> String {
     format!(
-        "Another method instead of M2IB with the settings below; `m2ib methods` lists the settings \
-         of each. [possible: {}]",
+        "Another method instead of M2IB: `m2ib methods` lists the settings of each. [possible: {}]",
         methods::names()
     )
 }
@@ -526,17 +522,11 @@ impl Drawing {
         Ok(())
     }
 
-    fn overlay<'a>(
-        &self,
-        attribution: &'a Attribution,
-        image: &'a DynamicImage,
-    ) -> m2ib::draw::Overlay<'a> {
-        let overlay = m2ib::draw::overlay(attribution, image)
-            .color_map(self.color_map)
-            .opacity(self.opacity);
-        match self.boxes {
-            Some(threshold) => overlay.hot_regions(threshold),
-            None => overlay,
+    fn look(&self) -> Look {
+        Look {
+            color_map: self.color_map,
+            opacity: self.opacity,
+            boxes: self.boxes,
         }
     }
 }

@@ -30,7 +30,7 @@ pub(crate) struct Given {
     /// one a line from standard input.
     #[arg(long, value_name = "CAPTION", required_unless_present = "data")]
     text: Vec<String>,
-    /// Pairs from a data set, of any layout that `m2ib evaluate --data` reads, in place of --image and
+    /// Pairs from a data set: of any layout that `m2ib evaluate --data` reads, in place of --image and
     /// --text.
     #[arg(long, value_name = "PATH", conflicts_with_all = ["image", "text"])]
     data: Option<PathBuf>,

@@ -14,7 +14,7 @@ use crate::terminal::print;
 pub(crate) struct Inspect {
     #[command(flatten)]
     model: ModelArguments,
-    /// The caption to tokenise.
+    /// A caption, of which the tokens are shown.
     #[arg(long, value_name = "CAPTION", default_value = "a photo of a hedgehog")]
     text: String,
 }

@@ -17,6 +17,7 @@ mod given;
 mod inspect;
 mod masks;
 mod merge;
+mod meter;
 mod methods;
 mod model;
 mod output;
@@ -35,7 +36,7 @@ mod trials;
 
 use std::ffi::OsString;
 
-use clap::{CommandFactory, Parser, Subcommand};
+use clap::{ArgAction, CommandFactory, Parser, Subcommand};
 use rayon::ThreadPoolBuilder;
 use tracing_subscriber::EnvFilter;
 
@@ -55,6 +56,13 @@ why, and what could be done is written; 2, the arguments make no sense, and noth
 struct Arguments {
     #[command(subcommand)]
     command: Command,
+    /// Say nothing but results and errors: no warnings, no progress.
+    #[arg(short, long, global = true)]
+    quiet: bool,
+    /// Tell what is done on standard error; twice, in detail. The variable M2IB_LOG says it for each part of the
+    /// program, as in M2IB_LOG=m2ib=debug,clip_model=trace.
+    #[arg(short, long, global = true, action = ArgAction::Count, conflicts_with = "quiet")]
+    verbose: u8,
 }
 
 #[derive(Subcommand)]
@@ -91,11 +99,6 @@ pub fn command() -> clap::Command {
 ///
 /// It is the process's only use of this library: logs and threads are set up for all of it.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
-    let filter = EnvFilter::try_from_env("M2IB_LOG").unwrap_or_else(|_| EnvFilter::new("off"));
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .init();
     // All work is done by the threads that lanes share; rayon's own would come on top of them.
     if let Err(error) = ThreadPoolBuilder::new().num_threads(1).build_global() {
         terminal::error(format_args!(
@@ -104,6 +107,10 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
         return FAILURE;
     }
     let arguments = Arguments::try_parse_from(arguments).unwrap_or_else(|error| refuse(&error));
+    if arguments.quiet {
+        terminal::be_quiet();
+    }
+    log(arguments.verbose);
     let result = match arguments.command {
         Command::Explain(command) => command.run(),
         Command::Serve(command) => command.run(),
@@ -131,6 +138,34 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
     }
 }
 
+/// Writes what happens inside to standard error, as M2IB_LOG or else `--verbose` says; nothing without either.
+fn log(verbose: u8) {
+    /// Whatever is ours; what others log is asked for by M2IB_LOG.
+    const OURS: [&str; 6] = [
+        "m2ib",
+        "m2ib_core",
+        "m2ib_data",
+        "m2ib_eval",
+        "m2ib_serve",
+        "clip_model",
+    ];
+    let usual = || {
+        let level = match verbose {
+            0 => return EnvFilter::new("off"),
+            1 => "info",
+            2 => "debug",
+            _ => "trace",
+        };
+        let of_each = OURS.map(|ours| format!("{ours}={level}"));
+        EnvFilter::new(of_each.join(","))
+    };
+    let filter = EnvFilter::try_from_env("M2IB_LOG").unwrap_or_else(|_| usual());
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .init();
+}
+
 /// Says what is wrong with the arguments, or what was asked of them, and ends.
 fn refuse(error: &clap::Error) -> ! {
     let text = error.render().to_string();
@@ -140,4 +175,61 @@ fn refuse(error: &clap::Error) -> ! {
         std::process::exit(error.exit_code());
     }
     error.exit()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    /// What an option is about: its help up to the first pause.
+    fn meaning(help: &str) -> &str {
+        help.split([':', ';', '.', ',']).next().unwrap_or_default()
+    }
+
+    /// Of what kind its values are, be they one or a list.
+    fn kind(argument: &clap::Arg) -> String {
+        let names = argument.get_value_names().unwrap_or_default();
+        let names: Vec<&str> = names.iter().map(|name| name.as_str()).collect();
+        let takes = argument.get_action().takes_values();
+        match takes {
+            true => names.join(" ").trim_end_matches('S').to_owned(),
+            false => "nothing".into(),
+        }
+    }
+
+    #[test]
+    fn an_option_means_the_same_in_all_commands() {
+        /// Results are files or folders, and captions come from files or in numbers.
+        const SEVERAL_KINDS: [&str; 2] = ["out", "bank"];
+        let mut known: BTreeMap<String, (String, String, String)> = BTreeMap::new();
+        let mut several = 0;
+        for command in Arguments::command().get_subcommands() {
+            for argument in command.get_arguments() {
+                let Some(name) = argument.get_long() else {
+                    continue;
+                };
+                let help = argument.get_help().map(ToString::to_string);
+                let help = help.unwrap_or_else(|| panic!("--{name} has no help"));
+                let found = (meaning(&help).to_owned(), kind(argument));
+                match known.get(name) {
+                    None => {
+                        let by = command.get_name().to_owned();
+                        known.insert(name.into(), (by, found.0, found.1));
+                    }
+                    Some((by, meaning, kind)) => {
+                        several += 1;
+                        let both = format!("--{name} of {by} and {}", command.get_name());
+                        assert_eq!(found.0, *meaning, "{both}");
+                        if !SEVERAL_KINDS.contains(&name) {
+                            assert_eq!(found.1, *kind, "{both}");
+                        }
+                    }
+                }
+            }
+        }
+        assert!(several > 100, "{several}");
+        Arguments::command().debug_assert();
+    }
 }

@@ -15,7 +15,7 @@ pub(crate) struct Merge {
     /// Folders of results: one, or one of each machine.
     #[arg(required = true, value_name = "DIR")]
     folders: Vec<PathBuf>,
-    /// File to write.
+    /// Where to write: a file that ends in .parquet.
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
     /// Take what there is where rows are missing.

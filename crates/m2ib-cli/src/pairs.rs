@@ -16,26 +16,26 @@ use crate::slice::Slice;
 #[derive(Clone, Args)]
 #[command(next_help_heading = "Pairs")]
 pub(crate) struct Pairs {
-    /// Scenes to explain, of two and three objects in turn; 2 to 10000. The margins of error
-    /// shrink with the root of it.
+    /// Scenes of emoji in place of data: so many, 2 to 10000, of two and three objects in turn. The margins of
+    /// error shrink with the root of it.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(2..=10_000))]
     pub(crate) scenes: Option<u64>,
-    /// Which scenes: "validation" to choose by, "test" to report, which is the default. Of data that says
-    /// which split each row is of, only the rows of this one.
+    /// Only rows of this split, of data that says which each row is of. Of scenes, "validation" to choose by,
+    /// or "test" to report, which is the default.
     #[arg(long, value_name = "NAME")]
     split: Option<String>,
     /// What is asked of them.
     #[arg(long, requires = "scenes", value_enum, default_value = "object")]
     ask: Ask,
-    /// Pairs to explain: a TSV or CSV file (caption, path), JSON lines (image, caption, boxes or
+    /// Pairs from a data set: a TSV or CSV file (caption, path), JSON lines (image, caption, boxes or
     /// masks), a folder of images with .txt captions, COCO, Flickr30k, RefCOCO or MS-CXR files,
     /// Parquet, or web data sets (tar). Several files by braces or asterisks, in quotation marks:
     /// "train-{000..150}.tar".
     #[arg(long, value_name = "PATH", conflicts_with = "scenes")]
     pub(crate) data: Option<PathBuf>,
     /// Layout of the data; told from the file if not given.
-    #[arg(long, value_name = "LAYOUT", requires = "data")]
-    format: Option<DataFormat>,
+    #[arg(long, alias = "format", value_name = "LAYOUT", requires = "data")]
+    data_format: Option<DataFormat>,
     /// Folder that the data's paths are relative to; the file's own if not given.
     #[arg(long, value_name = "FOLDER", requires = "data")]
     images: Option<PathBuf>,
@@ -91,6 +91,14 @@ impl Pairs {
     /// Reads them, and tells which rows cannot be read.
     pub(crate) fn read(&self, seed: u64) -> Result<Dataset> {
         self.told(self.sliced(self.dataset(seed)?)?)
+    }
+
+    /// The pairs of one's own that all processes share out, if they are not scenes.
+    pub(crate) fn unsliced(&self, seed: u64) -> Result<Option<Dataset>> {
+        match &self.data {
+            Some(_) => self.dataset(seed).map(Some),
+            None => Ok(None),
+        }
     }
 
     /// Tells which rows cannot be read.
@@ -182,7 +190,7 @@ impl Pairs {
 
     fn source_dataset(&self, path: &Path) -> Result<Dataset> {
         let mut source = Source::new(path).adjustment(self.picture.adjustment());
-        if let Some(format) = self.format {
+        if let Some(format) = self.data_format {
             source = source.format(format);
         }
         if let Some(images) = &self.images {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Result, bail, ensure};
 use clap::ValueEnum;
 use m2ib::Attribution;
-use m2ib::draw::{ColorMap, Overlay, Overview};
+use m2ib::draw::{Look, Overlay, Overview};
 use m2ib::image::{DynamicImage, ImageFormat};
 use m2ib::ndarray::Array1;
 use m2ib::segment::{Coco, SamPrompts, Segments};
@@ -101,7 +101,6 @@ pub(crate) struct Explained<'a> {
     pub(crate) image: &'a DynamicImage,
     pub(crate) segments: Option<&'a Segments>,
     pub(crate) overlay: Overlay<'a>,
-    pub(crate) color_map: ColorMap,
 }
 
 /// A file's name and its bytes.
@@ -116,6 +115,7 @@ pub(crate) struct Rendering {
     lines: bool,
     stems: Vec<String>,
     overview: Overview,
+    look: Look,
     coco: Coco,
     sam: Vec<SamPrompts>,
 }
@@ -129,16 +129,22 @@ struct Named<'a> {
 }
 
 impl Rendering {
-    pub(crate) fn new(formats: Vec<Format>, several: bool, sink: &Sink) -> Self {
-        Self {
+    pub(crate) fn new(
+        formats: Vec<Format>,
+        several: bool,
+        sink: &Sink,
+        look: Look,
+    ) -> Result<Self> {
+        Ok(Self {
             formats,
             several,
             lines: matches!(sink, Sink::Standard),
             stems: Vec::new(),
-            overview: Overview::new(),
+            overview: Overview::with_look(look)?,
+            look,
             coco: Coco::new(),
             sam: Vec::new(),
-        }
+        })
     }
 
     /// Whether there are several pairs.
@@ -168,7 +174,7 @@ impl Rendering {
                     self.overview.add(name, attribution, image)?;
                 }
                 Format::Html => {
-                    let page = m2ib::draw::html(attribution, image)?;
+                    let page = m2ib::draw::html_as(attribution, image, &self.look)?;
                     files.push((format!("{stem}.html"), page.into_bytes()));
                 }
                 Format::Json => {
@@ -196,7 +202,7 @@ impl Rendering {
                 }
                 Format::Npz => files.push((format!("{stem}.npz"), m2ib::npz(attribution)?)),
                 Format::Heat => {
-                    let map = m2ib::draw::heat_picture(&attribution.image, explained.color_map);
+                    let map = m2ib::draw::heat_picture(&attribution.image, self.look.color_map);
                     files.push((format!("{stem}.heat.png"), png(map.into())?));
                 }
                 Format::Mask => {

@@ -17,16 +17,16 @@ pub(crate) struct Report {
     /// Folders of results, or one merged file.
     #[arg(required = true, value_name = "DIR|FILE")]
     results: Vec<PathBuf>,
-    /// Folder for the report.
+    /// Where to write: a folder for the report.
     #[arg(long, default_value = "m2ib-out", value_name = "DIR")]
     out: PathBuf,
-    /// Where the data is now, if it was elsewhere when it was explained: for the pictures.
+    /// Pairs from a data set: where it is now, if it was elsewhere when it was explained; for the pictures.
     #[arg(long, value_name = "PATH")]
     data: Option<PathBuf>,
-    /// Where its images are now.
+    /// Folder that the data's paths are relative to, where it is now.
     #[arg(long, value_name = "FOLDER")]
     images: Option<PathBuf>,
-    /// Pictures of each kind; up to 100.
+    /// Pairs shown with their pictures: so many of each kind, up to 100.
     #[arg(long, default_value_t = 8, value_name = "N", value_parser = clap::value_parser!(u8).range(0..=100))]
     shown: u8,
 }

@@ -1,16 +1,18 @@
 //! `m2ib run`: a whole data set explained, results in Parquet files.
 
 use std::path::PathBuf;
+use std::sync::OnceLock;
 
 use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
-use indicatif::{ProgressBar, ProgressStyle};
+use m2ib::Backend;
 use m2ib_data::{DataFormat, Listing, Source, Split};
 use m2ib_run::{Engine, Folder, Job, Origin, Progress};
 
 use crate::bank;
 use crate::calibration::CalibrationArguments;
 use crate::explain::{M2ib, method_help};
+use crate::meter::{Cost, Meter};
 use crate::methods::{self, Chosen};
 use crate::model::ModelArguments;
 use crate::output::rehearse;
@@ -27,25 +29,25 @@ const BANK: usize = 256;
 /// it was stopped.
 #[derive(Args)]
 pub(crate) struct Run {
-    /// Pairs to explain: what `m2ib evaluate` takes, Parquet with pictures or paths, or web data sets
+    /// Pairs from a data set: what `m2ib evaluate` takes, Parquet with pictures or paths, or web data sets
     /// (tar). Several files by braces or asterisks, in quotation marks: "train-{000..150}.tar".
     #[arg(long, value_name = "PATH", required_unless_present = "scenes")]
     data: Option<PathBuf>,
     /// Layout of the data; told from the file if not given.
-    #[arg(long, value_name = "LAYOUT", requires = "data")]
-    format: Option<DataFormat>,
+    #[arg(long, alias = "format", value_name = "LAYOUT", requires = "data")]
+    data_format: Option<DataFormat>,
     /// Folder that the data's paths are relative to; the file's own if not given.
     #[arg(long, value_name = "FOLDER", requires = "data")]
     images: Option<PathBuf>,
     /// Only rows of this split, of data that says which each row is of.
     #[arg(long, value_name = "NAME", requires = "data")]
     split: Option<String>,
-    /// Scenes of emoji to explain instead, up to 1000000.
+    /// Scenes of emoji in place of data: so many, up to 1000000.
     #[arg(long, value_name = "N", conflicts_with = "data", value_parser = clap::value_parser!(u64).range(2..=1_000_000))]
     scenes: Option<u64>,
     #[command(flatten)]
     slice: Slice,
-    /// Folder for the results, one for all processes.
+    /// Where to write: a folder for the results, one for all processes.
     #[arg(long, default_value = "m2ib-out", value_name = "DIR")]
     out: PathBuf,
     /// Rows of a file of results.
@@ -54,8 +56,8 @@ pub(crate) struct Run {
     /// Try rows again that failed in files of results that are complete, and write those anew.
     #[arg(long)]
     retry_failed: bool,
-    /// Captions that each row's own is ranked among by its similarity to the image: a number of those of
-    /// the data, a text file with one a line, or 0 for no rank.
+    /// Captions of other things: a pair's similarity is ranked among them. A number of those of the data, a
+    /// text file with one a line, or 0 for no rank.
     #[arg(long, default_value = "256", value_name = "N|FILE")]
     bank: String,
     #[command(flatten)]
@@ -93,7 +95,8 @@ impl Run {
                 self.out.display()
             ));
         }
-        let progress = shown(&job, &folder)?;
+        let lanes = Backend::lanes(&engine.model().device(), usize::MAX)?.count();
+        let progress = shown(&job, &folder, lanes)?;
         let new = progress.of - progress.known;
         if progress.failed > 0 {
             let why = match self.first_failure(&folder, &places)? {
@@ -146,7 +149,7 @@ impl Run {
             )?);
         };
         let mut source = Source::new(path).adjustment(self.picture.adjustment());
-        if let Some(format) = self.format {
+        if let Some(format) = self.data_format {
             source = source.format(format);
         }
         if let Some(images) = &self.images {
@@ -173,7 +176,7 @@ impl Run {
         let whole = |path: &PathBuf| std::path::absolute(path).unwrap_or_else(|_| path.clone());
         Origin {
             data: self.data.as_ref().map(whole),
-            format: self.format.map(|format| format.to_string()),
+            format: self.data_format.map(|format| format.to_string()),
             images: self.images.as_ref().map(whole),
             split: self.split.clone(),
             scenes: self
@@ -205,11 +208,9 @@ impl Run {
 }
 
 /// Runs with a bar.
-fn shown(job: &Job, folder: &Folder) -> Result<Progress> {
-    let bar = ProgressBar::new(0).with_style(ProgressStyle::with_template(
-        "{bar:32} {pos}/{len} rows, {eta} left{msg}",
-    )?);
-    bar.tick();
+fn shown(job: &Job, folder: &Folder, lanes: usize) -> Result<Progress> {
+    let bar = Meter::new(0, "rows")?;
+    let cost = OnceLock::new();
     let told = |progress: Progress| {
         if progress.done == progress.known {
             bar.set_length(progress.of - progress.known);
@@ -218,11 +219,22 @@ fn shown(job: &Job, folder: &Folder) -> Result<Progress> {
         if progress.failed > 0 {
             bar.set_message(format!(", {} failed", progress.failed));
         }
-        bar.set_length(progress.of - progress.known);
-        bar.set_position(progress.done - progress.known);
+        let (done, of) = (progress.done - progress.known, progress.of - progress.known);
+        bar.set_length(of);
+        bar.set_position(done);
+        bar.suspend(|| {
+            let cost = cost.get_or_init(|| {
+                let known = match progress.known {
+                    0 => String::new(),
+                    known => format!(", besides {known} that were before"),
+                };
+                Cost::new(format_args!("{of} rows to explain{known}"), lanes)
+            });
+            cost.done(done, of);
+        });
     };
     let progress = job.run(folder, &told);
-    bar.finish_and_clear();
+    bar.finish();
     match progress {
         Err(m2ib_run::Error::Journal(error @ m2ib_eval::journal::JournalError::Locked { .. })) => {
             bail!("{error}; of processes that share a folder, each takes another --shard")

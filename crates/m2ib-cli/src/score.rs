@@ -17,14 +17,15 @@ use crate::terminal::{print, print_raw, warn_once};
 /// Rank captions by their similarity to an image, or to each of several.
 #[derive(Args)]
 pub(crate) struct Score {
-    /// An image; "-" is standard input. Several by giving the option again, or by a pattern in quotation
-    /// marks, as in "photos/*.jpg".
+    /// An image: PNG, JPEG, WebP, GIF, BMP or TIFF; "-" is standard input. Several by giving the option
+    /// again, or by a pattern in quotation marks, as in "scans/*.png".
     #[arg(long, value_name = "FILE", required = true)]
     image: Vec<PathBuf>,
-    /// A caption; give the option once for each. "-" reads one a line from standard input.
+    /// A caption. Several by giving the option again, and each is held against each image; "-" reads one a
+    /// line from standard input.
     #[arg(long, value_name = "CAPTION", required = true)]
     text: Vec<String>,
-    /// How the scores are printed: as a table, as JSON (a list with all numbers), or as CSV.
+    /// Form of the results: a table, JSON (a list with all numbers), or CSV.
     #[arg(long, value_enum, default_value = "table")]
     format: Format,
     #[command(flatten)]
@@ -72,7 +73,7 @@ impl Score {
             _ => None,
         };
         let model = self.bank.given_to(self.model.load()?)?;
-        let explainer = Explainer::builder(model).build()?;
+        let explainer = Explainer::builder(model).calibration(None).build()?;
         let texts = captions.iter().map(|caption| encoded(&explainer, caption));
         let texts = texts.collect::<Result<Vec<_>>>()?;
         let mut all = Vec::new();

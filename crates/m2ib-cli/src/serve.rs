@@ -55,7 +55,7 @@ struct Server {
     /// Megabytes that a picture's file may have.
     #[arg(long, default_value_t = 20, value_name = "MB", value_parser = clap::value_parser!(u16).range(1..=1000))]
     picture_limit: u16,
-    /// Show the explorer in the browser when it is there.
+    /// Show what was made: the explorer, in the browser.
     #[arg(long)]
     open: bool,
 }

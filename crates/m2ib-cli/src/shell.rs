@@ -22,7 +22,7 @@ pub(crate) struct Completions {
 /// Print the manual's page, or write the pages of all commands: `m2ib man --out ~/.local/share/man/man1`.
 #[derive(Args)]
 pub(crate) struct Man {
-    /// Folder for the pages of all commands.
+    /// Where to write: a folder for the pages of all commands.
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
 }

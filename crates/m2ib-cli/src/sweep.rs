@@ -60,11 +60,11 @@ pub(crate) struct Sweep {
     model: ModelArguments,
     #[command(flatten)]
     calibration: CalibrationArguments,
-    /// Draws which object each scene's caption names, which pairs are held out, and the resamples
+    /// Seed of whatever is drawn: which object each scene's caption names, which pairs are held out, and the resamples
     /// of the intervals.
     #[arg(long, default_value_t = 0)]
     seed: u64,
-    /// Folder for the results.
+    /// Where to write: a folder for the results.
     #[arg(long, default_value = "m2ib-out", value_name = "DIR")]
     out: PathBuf,
     #[command(flatten)]
@@ -86,16 +86,16 @@ pub(crate) struct Sweep {
 #[command(next_help_heading = "What to vary of M2IB, values separated by commas")]
 #[group(id = "axes")]
 struct Axes {
-    /// Presets; the one that `m2ib explain` takes if not given.
+    /// Where the settings start from: presets to try; the one that `m2ib explain` takes if not given.
     #[arg(long, value_name = "PRESETS", value_delimiter = ',')]
     preset: Vec<Preset>,
-    /// Layers masked in the image tower, "embedding" or a block's number, or "all".
+    /// Layer to mask in the image tower: those to try, "embedding" or a block's number, or "all".
     #[arg(long, value_name = "LAYERS", value_delimiter = ',')]
     image_layer: Vec<Layers>,
-    /// Layers masked in the text tower.
+    /// Layer to mask in the text tower: those to try.
     #[arg(long, value_name = "LAYERS", value_delimiter = ',')]
     text_layer: Vec<Layers>,
-    /// Deviations of isotropic noise.
+    /// Isotropic noise with this deviation: those to try.
     #[arg(
         long,
         value_name = "SIGMAS",
@@ -103,7 +103,7 @@ struct Axes {
         allow_hyphen_values = true
     )]
     sigma: Vec<f64>,
-    /// Prices of a nat.
+    /// Price of a nat: those to try.
     #[arg(
         long,
         value_name = "BETAS",
@@ -111,7 +111,7 @@ struct Axes {
         allow_hyphen_values = true
     )]
     beta: Vec<f64>,
-    /// Learning rates of the optimiser.
+    /// Learning rate of the optimiser: those to try.
     #[arg(
         long,
         value_name = "RATES",
@@ -119,7 +119,7 @@ struct Axes {
         allow_hyphen_values = true
     )]
     learning_rate: Vec<f64>,
-    /// Optimisation steps.
+    /// Optimisation steps: numbers to try.
     #[arg(long, value_name = "STEPS", value_delimiter = ',', value_parser = crate::pairs::count)]
     steps: Vec<usize>,
 }
@@ -137,7 +137,7 @@ struct Cutting {
         allow_hyphen_values = true
     )]
     threshold: Vec<Threshold>,
-    /// Keep so many connected regions of each mask, the largest, as `m2ib explain` does with the same.
+    /// Keep so many connected regions of the mask, the largest.
     #[arg(long, value_name = "N", value_parser = crate::pairs::count)]
     regions: Option<usize>,
 }
@@ -182,9 +182,9 @@ enum Layers {
 }
 
 impl FromStr for Layers {
-    type Err = String;
+    type Err = m2ib::SettingError;
 
-    fn from_str(text: &str) -> Result<Self, String> {
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
         match text {
             "all" => Ok(Self::All),
             layer => layer.parse().map(Self::One),
@@ -304,7 +304,8 @@ impl Sweep {
             Goal::Roar(_) => self.tuning.check(&provisional, model, dataset)?,
         }
         let calibration = &self.calibration;
-        let calibration = calibration.load(needed, &self.model, model, &self.out)?;
+        let pairs = (&self.pairs, self.seed);
+        let calibration = calibration.load(needed, &self.model, model, pairs, &self.out)?;
         let plan = |methods| self.plan(methods, calibration.clone());
         let journal = self.out.join(JOURNALS[0]);
         match self.metric {
@@ -456,7 +457,7 @@ impl Other {
 
 fn method_help() -> String {
     format!(
-        "Vary this method's settings instead of M2IB's; `m2ib methods` lists them. [possible: {}]",
+        "Another method instead of M2IB: with --vary, whose settings `m2ib methods` lists. [possible: {}]",
         methods::names()
     )
 }

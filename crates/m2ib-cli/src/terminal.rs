@@ -7,9 +7,22 @@ use std::collections::BTreeSet;
 use std::fmt::Display;
 use std::io::{ErrorKind, Write};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::Result;
 use m2ib::draw::visible;
+
+/// Whether nothing but results and errors is to be said.
+static QUIET: AtomicBool = AtomicBool::new(false);
+
+/// From now on nothing but results and errors is said.
+pub(crate) fn be_quiet() {
+    QUIET.store(true, Ordering::Relaxed);
+}
+
+pub(crate) fn is_quiet() -> bool {
+    QUIET.load(Ordering::Relaxed)
+}
 
 /// Standard output that takes nothing more.
 #[derive(Debug, thiserror::Error)]
@@ -44,6 +57,9 @@ pub(crate) fn print_raw(bytes: &[u8]) -> Result<()> {
 
 /// A line that warns, on standard error.
 pub(crate) fn warn(text: impl Display) {
+    if is_quiet() {
+        return;
+    }
     let yellow = anstyle::AnsiColor::Yellow.on_default().bold();
     beside(format_args!("{yellow}warning{yellow:#}: {}", clean(text)));
 }

@@ -1,19 +1,18 @@
-//! Pairs explained and measured, and ROAR+ over them, each with a bar that tells the time left.
+//! Pairs explained and measured, and ROAR+ over them, with what they cost and how far they are.
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
-use indicatif::{ProgressBar, ProgressStyle};
-use m2ib::DualEncoder;
+use m2ib::{Backend, DualEncoder};
 use m2ib_data::Dataset;
 use m2ib_eval::comparison::{Comparison, Finding, Plan, RoarProgress};
 use m2ib_eval::journal::{Entry, Journal};
 use m2ib_eval::roar::{RoarReport, RoarSettings};
 use serde_json::Value;
 
-use crate::terminal::clean;
+use crate::meter::{Cost, Meter, note};
 
 /// Does what of a plan is not yet in a folder's journal, nor in those of others.
 pub(crate) fn explained(
@@ -30,14 +29,44 @@ pub(crate) fn explained(
     let run = plan.fingerprint(model);
     let mut journal = Journal::<Finding>::open(journal, &run)?;
     add(&mut journal, others, &run)?;
-    let bar = ProgressBar::new(dataset.rows.len() as u64).with_style(ProgressStyle::with_template(
-        "{bar:32} {pos}/{len} pairs, {eta} left",
-    )?);
-    bar.tick();
-    let run = plan.run(model, dataset, &mut journal, &|_| bar.inc(1));
-    bar.finish_and_clear();
+    let lanes = Backend::lanes(&model.device(), usize::MAX)?.count();
+    let known = journal.entries().collect::<Result<Vec<_>, _>>()?.len();
+    let mut cost = Cost::new(work(plan, dataset, known), lanes);
+    if known > 0 {
+        // What is known already takes no time.
+        cost = cost.untimed();
+    }
+    let meter = Meter::new(dataset.rows.len() as u64, "pairs")?;
+    let run = plan.run(model, dataset, &mut journal, &|progress| {
+        meter.inc(1);
+        meter.suspend(|| cost.done(progress.done as u64, progress.of as u64));
+    });
+    meter.finish();
     run?;
     Ok(journal)
+}
+
+/// What there is to do, in words.
+fn work(plan: &Plan, dataset: &Dataset, known: usize) -> String {
+    let many = |count: usize, one: &str| match count {
+        1 => format!("1 {one}"),
+        _ => format!("{count} {one}s"),
+    };
+    let (pairs, methods) = (dataset.rows.len(), plan.methods.len());
+    let known = match known {
+        0 => String::new(),
+        known => format!(", of which {known} were begun before"),
+    };
+    let metrics = match plan.metrics.len() {
+        0 => String::new(),
+        metrics => format!(", measured by up to {}", many(metrics, "metric")),
+    };
+    format!(
+        "{} × {}: {}{known}{metrics}",
+        many(pairs, "pair"),
+        many(methods, "method"),
+        many(pairs * methods, "explanation")
+    )
 }
 
 /// Takes over what other journals of the same model say of rows that one knows nothing of.
@@ -144,20 +173,21 @@ impl RoarArguments {
         // Every method's fine-tuning, one without removals and one of random ones.
         let runs = self.roar_runs.unwrap_or(1);
         let tunings = (plan.methods.len() as u64 + 2) * runs;
-        let bar = ProgressBar::new(tunings).with_style(ProgressStyle::with_template(
-            "ROAR+ {bar:32} {pos}/{len} steps, {eta} left, {msg}",
-        )?);
+        note(format_args!(
+            "ROAR+: {} models are fine-tuned, {} for each of {runs} splits",
+            tunings,
+            plan.methods.len() + 2
+        ));
+        let template = "ROAR+ {bar:32} {pos}/{len} steps, {eta} left, {msg}";
+        let bar = Meter::styled(tunings, "steps of ROAR+", template)?;
         let mut told = |progress: RoarProgress<'_>| {
             bar.set_length(progress.step.of * tunings);
-            bar.set_message(clean(format_args!(
-                "{}, seed {}",
-                progress.method, progress.seed
-            )));
+            bar.set_message(format_args!("{}, seed {}", progress.method, progress.seed));
             bar.inc(1);
         };
         let settings = (&settings, runs);
         let report = plan.roar(model, dataset, journal, settings, folder, &mut told);
-        bar.finish_and_clear();
+        bar.finish();
         Ok(report?)
     }
 }

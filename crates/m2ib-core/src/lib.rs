@@ -35,6 +35,9 @@ mod sharing;
 mod solution;
 mod workers;
 
+/// The tensor library whose types are in this crate's signatures.
+pub use burn;
+
 pub use bottleneck::Bottleneck;
 pub use chain::{Chain, Stages};
 pub use contrast::{Against, Contrast};

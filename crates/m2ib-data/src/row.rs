@@ -86,6 +86,25 @@ impl RowImage {
         }
     }
 
+    /// Decodes the picture, upright, and adjusts it, unless it is in memory.
+    ///
+    /// # Errors
+    /// As [`clip_input::open_image`].
+    pub fn open(&self, adjustment: Adjustment) -> clip_input::Result<clip_input::Picture> {
+        match self {
+            Self::Picture { pixels, .. } => Ok(RgbImage::clone(pixels).into()),
+            Self::File(path) => adjustment.open(path),
+            Self::Within(within) => {
+                let bytes = within.read().map_err(|reason| {
+                    let path = within.name().into();
+                    clip_input::Error::Read { path, reason }
+                })?;
+                let image = clip_input::decode_image(&bytes, within.name())?;
+                Ok(adjustment.apply(image))
+            }
+        }
+    }
+
     pub(super) fn picture(&self) -> Picture<'_> {
         match self {
             Self::File(path) => Picture::File(path),
@@ -123,26 +142,11 @@ impl Row {
     /// # Errors
     /// [`DataError::Image`] if it is missing or broken.
     pub fn open(&self) -> DataResult<clip_input::Picture> {
-        match &self.image {
-            RowImage::Picture { pixels, .. } => Ok(RgbImage::clone(pixels).into()),
-            RowImage::File(path) => self.adjustment.open(path).map_err(|it| self.unopened(it)),
-            RowImage::Within(within) => {
-                let bytes = within.read().map_err(|reason| {
-                    let path = within.name().into();
-                    self.unopened(clip_input::Error::Read { path, reason })
-                })?;
-                let image = clip_input::decode_image(&bytes, within.name());
-                let image = image.map_err(|it| self.unopened(it))?;
-                Ok(self.adjustment.apply(image))
-            }
-        }
-    }
-
-    fn unopened(&self, source: clip_input::Error) -> DataError {
-        DataError::Image {
+        let opened = self.image.open(self.adjustment);
+        opened.map_err(|source| DataError::Image {
             row: self.key.clone(),
             source: Box::new(source),
-        }
+        })
     }
 
     /// Some regions as masks `[height, width]` of an image of this size, which the original has.

@@ -5,10 +5,9 @@ use std::path::{Path, PathBuf};
 
 use clip_input::Adjustment;
 
-use crate::error::shard_error;
 use crate::rows::Rows;
 use crate::{
-    DataFormat, DataResult, Dataset, Row, RowFailure, RowImage, coco, flickr, folder, json_lines,
+    DataFormat, DataResult, Dataset, RowFailure, RowImage, coco, flickr, folder, json_lines,
     karpathy, ms_cxr, parquet_table, prompts, ref_coco, shards, table, web_data_set,
 };
 
@@ -70,27 +69,16 @@ impl Source {
         if self.format_of(&shards::shards(path)?[0])? == DataFormat::Folder {
             let (images, captions, failures) = folder::parts(path)?;
             return Ok(DataParts {
-                images,
+                images: images.into_iter().map(RowImage::File).collect(),
                 captions,
                 failures,
             });
         }
         let dataset = self.read()?;
-        let is_within = |row: &Row| matches!(row.image, RowImage::Within(_));
-        if dataset.rows.iter().any(is_within) {
-            return Err(shard_error(path)(
-                "its pictures are inside of it, and statistics are taken over pictures in files of their \
-                 own; unpack some of it into a folder"
-                    .into(),
-            ));
-        }
         let mut seen = HashSet::new();
-        let rows = dataset.rows.iter();
-        let images = rows.filter_map(|row| match &row.image {
-            RowImage::File(path) => seen.insert(path).then(|| path.clone()),
-            RowImage::Within(_) | RowImage::Picture { .. } => None,
-        });
-        let images = images.collect();
+        let images = dataset.rows.iter().map(|row| &row.image);
+        let images = images.filter(|image| seen.insert(image.picture()));
+        let images = images.cloned().collect();
         let rows = dataset.rows.into_iter();
         Ok(DataParts {
             images,
@@ -156,10 +144,10 @@ impl Source {
 }
 
 /// The images and the captions of a data set, by themselves.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct DataParts {
-    /// The images' files.
-    pub images: Vec<PathBuf>,
+    /// The images, each once.
+    pub images: Vec<RowImage>,
     /// The captions, each with where it stands.
     pub captions: Vec<(String, String)>,
     /// What could not be read.

@@ -11,10 +11,10 @@ use crate::{Error, Result};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum ColorMap {
-    /// Blue, green, yellow, red: the strongest contrast over photographs.
-    #[default]
+    /// Blue, green, yellow, red: the strongest contrast over photographs, but not for colour-blind readers.
     Turbo,
     /// Purple, green, yellow; perceptually uniform, readable with colour-blindness.
+    #[default]
     Viridis,
     /// Black, red, yellow, white; perceptually uniform.
     Inferno,

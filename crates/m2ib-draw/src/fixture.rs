@@ -61,6 +61,7 @@ pub(crate) fn attribution(width: u32, height: u32) -> Attribution {
             method: Method::M2ib(Box::new(bottlenecks)),
             fits: FitRecord::default(),
             adjustment: Adjustment::default(),
+            picture: None,
             seed: 7,
             backend: "none".into(),
             precision: "f32".into(),

@@ -11,6 +11,23 @@ pub fn heat_picture(image: &ImageAttribution, color_map: ColorMap) -> RgbaImage 
     heat_layer(&image.heat_map(), color_map)
 }
 
+/// The map in colour as it lies over the image: what is cold is clear, so that it veils nothing, and what the
+/// model did not see is too.
+pub(crate) fn clear_layer(map: &HeatMap, color_map: ColorMap) -> RgbaImage {
+    let mut layer = heat_layer(map, color_map);
+    for (pixel, value) in layer.pixels_mut().zip(&map.values) {
+        let alpha = f32::from(pixel[3]) * cover(*value);
+        pixel[3] = alpha.round() as u8;
+    }
+    layer
+}
+
+/// How much of the image a value's colour covers, 0..1: all from five eighths on, so that of what is hot the
+/// colour tells how hot. (As the explorer in the browser has it.)
+pub(crate) fn cover(value: f32) -> f32 {
+    (value * 1.6).clamp(0.0, 1.0)
+}
+
 /// The map in colour: opaque where the model saw something, transparent elsewhere.
 pub(crate) fn heat_layer(map: &HeatMap, color_map: ColorMap) -> RgbaImage {
     let (height, width) = map.values.dim();
@@ -48,5 +65,9 @@ mod tests {
         assert_eq!(layer.get_pixel(0, 0).0[..3], table[0]);
         assert_eq!(layer.get_pixel(1, 0).0[..3], table[255]);
         assert_eq!(layer.get_pixel(2, 0).0, [0; 4]);
+        let clear = clear_layer(&map, ColorMap::Viridis);
+        assert_eq!(clear.get_pixel(0, 0)[3], 0);
+        assert_eq!(clear.get_pixel(1, 0), layer.get_pixel(1, 0));
+        assert_eq!((cover(0.25), cover(0.9)), (0.4, 1.0));
     }
 }

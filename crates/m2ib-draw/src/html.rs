@@ -18,10 +18,10 @@ use m2ib_attribution::{Attribution, Warning};
 use m2ib_settings::Modality;
 use maud::{Markup, PreEscaped, html};
 
-use crate::Result;
 use crate::overlay::check_size;
 use crate::plot::traces;
 use crate::visible::visible;
+use crate::{Look, Result};
 
 const STYLE: &str = include_str!("page.css");
 /// The slider of the map and the tips, which all pages of pictures have, and what one explanation's has.
@@ -33,7 +33,16 @@ const SCRIPT: &str = concat!(include_str!("common.js"), include_str!("page.js"))
 /// # Errors
 /// [`Error::ImageSize`](crate::Error::ImageSize) for an image that is not the one explained.
 pub fn html(attribution: &Attribution, image: &DynamicImage) -> Result<String> {
+    html_as(attribution, image, &Look::default())
+}
+
+/// The same with another look.
+///
+/// # Errors
+/// As [`html`], and [`Error::Option`](crate::Error::Option) for a look that makes no sense.
+pub fn html_as(attribution: &Attribution, image: &DynamicImage, look: &Look) -> Result<String> {
     check_size(attribution, image)?;
+    look.check()?;
     let caption = visible(&attribution.text.caption.text);
     let main = html! {
         header {
@@ -47,7 +56,7 @@ pub fn html(attribution: &Attribution, image: &DynamicImage) -> Result<String> {
             }
         }
         div.columns {
-            section.card aria-label="Image" { (picture::figure(attribution, image)?) }
+            section.card aria-label="Image" { (picture::figure(attribution, image, look)?) }
             section.card aria-label="Caption" {
                 (words::caption(&attribution.text))
                 (facts::summary(attribution))

@@ -8,18 +8,21 @@ use m2ib_segment::Segments;
 
 use crate::caption_panel::{PAPER, caption_panel};
 use crate::contrast::{over, side_by_side};
-use crate::heat_layer::heat_layer;
+use crate::heat_layer::{cover, heat_layer};
 use crate::outline::Outlines;
 use crate::regions::hot_regions;
 use crate::segments::draw_segments;
 use crate::word_panels::word_panels;
-use crate::{ColorMap, Error, Result, blend};
+use crate::{ColorMap, Error, Look, Result, blend};
 
 /// Captions are not readable below this width in pixels: smaller images are enlarged.
 const READABLE: u32 = 480;
 
 /// Enlarging never makes an image higher than this: a column of pixels stays narrow instead.
 const LARGEST: u32 = 1600;
+
+/// How much the hottest colours cover the image unless told.
+pub const OPACITY: f32 = 0.7;
 
 /// No picture of more pixels is drawn: with its map and its colours it takes 4 GB. It is more than
 /// any image has that `clip_input::open_image` reads, words beneath it and all.
@@ -44,7 +47,7 @@ pub fn overlay<'a>(attribution: &'a Attribution, image: &'a DynamicImage) -> Ove
         attribution,
         image,
         color_map: ColorMap::default(),
-        opacity: 0.55,
+        opacity: OPACITY,
         threshold: None,
         boxes: Vec::new(),
         segments: None,
@@ -52,16 +55,27 @@ pub fn overlay<'a>(attribution: &'a Attribution, image: &'a DynamicImage) -> Ove
 }
 
 impl<'a> Overlay<'a> {
-    /// The colours; [`ColorMap::Turbo`] unless told.
+    /// The colours; [`ColorMap::Viridis`] unless told.
     pub fn color_map(mut self, color_map: ColorMap) -> Self {
         self.color_map = color_map;
         self
     }
 
-    /// How much the colours cover the image, 0 to 1; 0.55 unless told.
+    /// How much the hottest colours cover the image, 0 to 1; 0.7 unless told. Colder ones cover less, and the
+    /// coldest nothing.
     pub fn opacity(mut self, opacity: f32) -> Self {
         self.opacity = opacity;
         self
+    }
+
+    /// Colours, opacity and boxes at once.
+    pub fn look(self, look: &Look) -> Self {
+        Self {
+            color_map: look.color_map,
+            opacity: look.opacity,
+            threshold: look.boxes,
+            ..self
+        }
     }
 
     /// Draws boxes around the connected regions whose normalised value reaches the threshold, 0 to
@@ -165,11 +179,12 @@ impl<'a> Overlay<'a> {
         } else {
             self.opacity
         };
-        for (pixel, heat) in canvas.pixels_mut().zip(layer.pixels()) {
+        let heat = layer.pixels().zip(&map.values);
+        for (pixel, (heat, &value)) in canvas.pixels_mut().zip(heat) {
             let [r, g, b, seen] = heat.0;
             *pixel = match seen {
                 0 => unseen(*pixel),
-                _ => blend(*pixel, Rgb([r, g, b]), opacity),
+                _ => blend(*pixel, Rgb([r, g, b]), opacity * cover(value)),
             };
         }
         let thickness = (width.min(height) / 200).max(1);

@@ -41,4 +41,4 @@ pub mod search;
 mod statistics;
 
 pub use error::{Error, Result};
-pub use statistics::calibrate;
+pub use statistics::{calibrate, calibrate_rows};

@@ -1,6 +1,7 @@
 //! Feature statistics of a model of scenes that comes without any.
 
 use m2ib::{Calibration, Calibrator, DualEncoder, Picture};
+use m2ib_data::Dataset;
 use m2ib_scenes::{Generator, Split};
 
 use crate::Result;
@@ -17,6 +18,26 @@ pub fn calibrate(model: &DualEncoder, scenes: u64) -> Result<Calibration> {
         let [caption, _] = scene.training_captions();
         calibrator.add_image(&Picture::from(scene.image))?;
         calibrator.add_caption(&caption.text)?;
+    }
+    Ok(calibrator.finish()?)
+}
+
+/// Statistics over the images and captions of at most so many rows, which are taken evenly from all. What
+/// cannot be opened or read is left out: whoever explains it is told.
+///
+/// # Errors
+/// [`m2ib::Error::TooFewSamples`] for fewer than two images or captions.
+pub fn calibrate_rows(model: &DualEncoder, dataset: &Dataset, most: usize) -> Result<Calibration> {
+    let mut calibrator = Calibrator::new(model);
+    let rows = &dataset.rows;
+    let count = rows.len().min(most);
+    for place in 0..count {
+        let row = &rows[place * rows.len() / count];
+        if let Ok(image) = row.open() {
+            // Left out whole, or added whole.
+            let _ = calibrator.add_image(&image);
+        }
+        let _ = calibrator.add_caption(&row.caption);
     }
     Ok(calibrator.finish()?)
 }

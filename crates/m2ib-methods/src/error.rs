@@ -54,6 +54,16 @@ pub enum Error {
         /// What it takes.
         expected: String,
     },
+    /// A text that stands for none of what a setting takes.
+    #[error("\"{found}\" is no {what}, expected {expected}")]
+    Value {
+        /// What it should be.
+        what: &'static str,
+        /// The text.
+        found: String,
+        /// What there is.
+        expected: &'static str,
+    },
     /// Values of a shape that does not fit the pair.
     #[error("{what}: found shape {found:?}, expected {expected:?}")]
     Shape {

@@ -41,6 +41,9 @@ mod scored;
 mod settings;
 mod subject;
 
+/// The tensor library whose types are in this crate's signatures.
+pub use burn;
+
 pub use attention::{Chefer, LastAttention, LeGrad, PatchText, Pool, Rest, Rollout};
 pub use contrast::ask;
 pub use control::{CentreGaussian, Random};

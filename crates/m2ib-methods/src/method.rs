@@ -69,6 +69,7 @@ pub trait Method: Debug + Send + Sync {
         };
         Provenance {
             fits: subject.fits().record(),
+            picture: m2ib::picture_name(&subject.pixels().facts),
             ..m2ib::provenance(subject.model(), method, factory.seed())
         }
     }

@@ -213,7 +213,7 @@ impl Attribution {
     ///     opacity: How much the heat map covers the picture, 0 to 1. This and the next are for .png.
     ///     color_map: "turbo", "viridis", "inferno", "magma", "plasma" or "gray".
     ///     boxes: Draws boxes around what is hotter than this, 0 to 1.
-    #[pyo3(signature = (path, *, image = None, opacity = 0.55, color_map = "turbo", boxes = None))]
+    #[pyo3(signature = (path, *, image = None, opacity = 0.7, color_map = "viridis", boxes = None))]
     fn save(
         &self,
         py: Python<'_>,
@@ -258,7 +258,7 @@ impl Attribution {
     ///
     /// Returns:
     ///     Red, green and blue: uint8, [height, width, 3]; for Pillow, ``Image.fromarray`` takes it.
-    #[pyo3(signature = (image = None, *, opacity = 0.55, color_map = "turbo", boxes = None, words = false))]
+    #[pyo3(signature = (image = None, *, opacity = 0.7, color_map = "viridis", boxes = None, words = false))]
     fn overlay<'py>(
         &self,
         py: Python<'py>,

@@ -179,7 +179,7 @@ impl Explainer {
                     let text = explainer.encode_text(&text)?;
                     image = shared.recipe.open(picture)?;
                     let encoded = explainer.encode_image(&image)?;
-                    attribution = explainer.ask(&encoded, &text, &ask, &mut |_| {})?;
+                    attribution = explainer.ask(&encoded, &text, &ask, &mut m2ib::unwatched)?;
                     attribution.asked.interactions = match &by {
                         None => None,
                         Some(Interacting::Bottleneck) => {

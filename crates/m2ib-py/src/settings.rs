@@ -127,9 +127,7 @@ impl Recipe {
         if let Some(preset) = self.preset {
             builder = builder.preset(preset);
         }
-        if let Some(calibration) = calibration {
-            builder = builder.calibration(calibration.clone());
-        }
+        builder = builder.calibration(calibration.cloned());
         Ok(builder.build()?)
     }
 }
@@ -263,7 +261,10 @@ fn captions(value: &Bound<'_, PyAny>) -> PyResult<Vec<String>> {
 }
 
 /// What says itself what it expects.
-fn named<T: FromStr<Err = String>>(name: &str, value: &Bound<'_, PyAny>) -> PyResult<T> {
+fn named<T: FromStr<Err = m2ib::SettingError>>(
+    name: &str,
+    value: &Bound<'_, PyAny>,
+) -> PyResult<T> {
     // A path of β may be a pair.
     let text = match value.cast::<PyTuple>() {
         Ok(pair) if pair.len() == 2 => format!("{}..{}", pair.get_item(0)?, pair.get_item(1)?),

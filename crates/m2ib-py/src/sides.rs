@@ -124,13 +124,13 @@ impl ImageAttribution {
     /// The map alone as a picture of the original's size.
     ///
     /// Args:
-    ///     color_map: "turbo", "viridis", "inferno", "magma", "plasma" or "gray", whose levels are the
+    ///     color_map: "viridis", "turbo", "inferno", "magma", "plasma" or "gray", whose levels are the
     ///         map's numbers.
     ///
     /// Returns:
     ///     Red, green, blue and opacity: uint8, [height, width, 4]; transparent where the model saw
     ///     nothing.
-    #[pyo3(signature = (color_map = "turbo"))]
+    #[pyo3(signature = (color_map = "viridis"))]
     fn heat_picture<'py>(&self, py: Python<'py>, color_map: &str) -> PyResult<Bound<'py, PyAny>> {
         let color_map = color_map.parse().map_err(Failure::from)?;
         let picture = py.detach(|| m2ib::draw::heat_picture(self.inner(), color_map));

@@ -100,7 +100,8 @@ impl Engine {
         self.grid
     }
 
-    fn model(&self) -> &DualEncoder {
+    /// The model.
+    pub fn model(&self) -> &DualEncoder {
         match &self.by {
             By::M2ib(explainer) => explainer.model(),
             By::Method(model, _) => model,

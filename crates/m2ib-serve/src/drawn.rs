@@ -46,7 +46,7 @@ fn colors() -> String {
 }
 
 fn opacity() -> f32 {
-    0.55
+    draw::OPACITY
 }
 
 /// Pages bring their own script and style, and their own policy for them: here they are files to

@@ -1,6 +1,7 @@
 //! The model, and everything that is computed with it.
 
 use std::collections::VecDeque;
+use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use m2ib::clip_input::Picture;
@@ -46,7 +47,9 @@ impl Engine {
         calibration: Option<Calibration>,
     ) -> Result<Self, m2ib::Error> {
         Ok(Self {
-            plain: Explainer::builder(model.clone()).build()?,
+            plain: Explainer::builder(model.clone())
+                .calibration(calibration.clone())
+                .build()?,
             model,
             calibration,
             explainers: Mutex::default(),
@@ -159,6 +162,7 @@ impl Engine {
                 done,
                 total,
             });
+            ControlFlow::Continue(())
         };
         let mut attribution = match known {
             Some(known) => known.clone(),
@@ -201,12 +205,10 @@ impl Engine {
         }
         // Layers that the model does not have are told by the setting's name.
         method.check(&self.model, self.calibration.as_ref())?;
-        let mut builder = Explainer::builder(self.model.clone())
+        let builder = Explainer::builder(self.model.clone())
             .config(method.config().unwrap_or_default())
+            .calibration(self.calibration.clone())
             .seed(method.seed());
-        if let Some(calibration) = &self.calibration {
-            builder = builder.calibration(calibration.clone());
-        }
         let explainer = Arc::new(builder.build()?);
         let mut explainers = explainers();
         explainers.push_back((key.clone(), explainer.clone()));
@@ -233,7 +235,7 @@ pub(crate) fn problem(error: &m2ib_methods::Error) -> Problem {
         | Failed::Undetermined { .. }
         | Failed::Interacting { .. }
         | Failed::Explainer(
-            m2ib::Error::Layer(_)
+            m2ib::Error::Setting(_)
             | m2ib::Error::Shifts { .. }
             | m2ib::Error::TextShifts { .. }
             | m2ib::Error::Against { .. }

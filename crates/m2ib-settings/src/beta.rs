@@ -5,6 +5,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::Error;
+
 /// β, the price of a nat (averaged over units) in what the fit is measured in: one number, or a path
 /// from a first to a last evaluation, in equal ratios.
 ///
@@ -18,7 +20,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 /// assert!((path.at(1, 3) - 1.0).abs() < 1e-12);
 /// assert_eq!(path.at(2, 3), 10.0);
 /// assert_eq!(Beta::from(1.0).to_string(), "1");
-/// # Ok::<(), String>(())
+/// # Ok::<(), m2ib_settings::Error>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Beta {
@@ -59,13 +61,13 @@ impl From<f64> for Beta {
 }
 
 impl FromStr for Beta {
-    type Err = String;
+    type Err = Error;
 
-    fn from_str(text: &str) -> Result<Self, String> {
+    fn from_str(text: &str) -> Result<Self, Error> {
         let number = |part: &str| {
-            part.trim().parse::<f64>().map_err(|_| {
-                format!("\"{text}\" is no β, expected a number, or two of a path: 0.1..10")
-            })
+            part.trim()
+                .parse::<f64>()
+                .map_err(|_| Error::unknown("β", text, "a number, or two of a path: 0.1..10"))
         };
         match text.split_once("..") {
             Some((first, last)) => Ok(Self {

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use crate::names::chosen;
-use crate::{Beta, Gates, Quantity};
+use crate::{Beta, Error, Gates, Quantity};
 
 /// Settings of one bottleneck.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -83,9 +83,9 @@ impl Sampling {
 }
 
 impl FromStr for Sampling {
-    type Err = String;
+    type Err = Error;
 
-    fn from_str(text: &str) -> Result<Self, String> {
+    fn from_str(text: &str) -> Result<Self, Error> {
         chosen("sampling", &Self::ALL, text)
     }
 }

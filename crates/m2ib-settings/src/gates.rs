@@ -6,6 +6,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::Error;
+
 /// Which of a token's features share a gate.
 ///
 /// As text, and in files, `unit`, `token` or a number of groups.
@@ -36,16 +38,15 @@ impl Gates {
 }
 
 impl FromStr for Gates {
-    type Err = String;
+    type Err = Error;
 
-    fn from_str(text: &str) -> Result<Self, String> {
+    fn from_str(text: &str) -> Result<Self, Error> {
         match text {
             "unit" => Ok(Self::Unit),
             "token" => Ok(Self::TOKEN),
             number => number.parse().map(Self::Groups).map_err(|_| {
-                format!(
-                    "\"{number}\" are no gates, expected \"unit\", \"token\" or a number of groups above 0"
-                )
+                let expected = "\"unit\", \"token\" or a number of groups above 0";
+                Error::unknown("kind of gates", number, expected)
             }),
         }
     }

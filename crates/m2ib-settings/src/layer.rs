@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::Modality;
+use crate::{Error, Modality};
 
 /// The hidden layer a bottleneck masks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -35,11 +35,11 @@ impl Layer {
     /// Checks the layer against a tower.
     ///
     /// # Errors
-    /// [`LayerError`] for a block the tower does not have, or its last: behind that, only the
+    /// [`Error::Layer`] for a block the tower does not have, or its last: behind that, only the
     /// pooled token matters, so every other token's information would be worth nothing.
-    pub fn check(self, modality: Modality, depth: usize) -> Result<(), LayerError> {
+    pub fn check(self, modality: Modality, depth: usize) -> Result<(), Error> {
         match self {
-            Self::Block(_) if self.next_block() >= depth => Err(LayerError {
+            Self::Block(_) if self.next_block() >= depth => Err(Error::Layer {
                 modality,
                 found: self,
                 depth,
@@ -59,15 +59,17 @@ impl fmt::Display for Layer {
 }
 
 impl FromStr for Layer {
-    type Err = String;
+    type Err = Error;
 
     /// Reads `embedding`, `block.3` or just `3`.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         if text == "embedding" {
             return Ok(Self::Embedding);
         }
-        text.strip_prefix("block.").unwrap_or(text).parse().map(Self::Block).map_err(|_| {
-            format!("\"{text}\" is no layer, expected \"embedding\" or a block's number, counted from 0")
+        let block = text.strip_prefix("block.").unwrap_or(text).parse();
+        block.map(Self::Block).map_err(|_| {
+            let expected = "\"embedding\" or a block's number, counted from 0";
+            Error::unknown("layer", text, expected)
         })
     }
 }
@@ -86,30 +88,6 @@ impl<'de> Deserialize<'de> for Layer {
     }
 }
 
-/// A layer that cannot be masked.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "{modality} layer {found} is out of range: expected {}, since the tower has {depth} blocks and something must lie behind the mask",
-    layers(*depth)
-)]
-pub struct LayerError {
-    /// The modality.
-    pub modality: Modality,
-    /// The layer asked for.
-    pub found: Layer,
-    /// The tower's blocks.
-    pub depth: usize,
-}
-
-/// The layers of a tower that can be masked.
-fn layers(depth: usize) -> String {
-    match depth {
-        0 | 1 => "\"embedding\"".into(),
-        2 => "\"embedding\" or block 0".into(),
-        _ => format!("\"embedding\" or block 0 to {}", depth - 2),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -123,6 +101,7 @@ mod tests {
         assert!(
             "-1".parse::<Layer>()
                 .unwrap_err()
+                .to_string()
                 .contains("\"-1\" is no layer")
         );
     }

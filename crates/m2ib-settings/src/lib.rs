@@ -6,6 +6,7 @@
 
 mod beta;
 mod bottleneck;
+mod error;
 mod gates;
 mod layer;
 mod limit;
@@ -20,8 +21,9 @@ mod shifts;
 
 pub use beta::Beta;
 pub use bottleneck::{Sampling, Settings, Step};
+pub use error::Error;
 pub use gates::Gates;
-pub use layer::{Layer, LayerError};
+pub use layer::Layer;
 pub use limit::Limit;
 pub use modality::Modality;
 pub use modality_settings::ModalitySettings;

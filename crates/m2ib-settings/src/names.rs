@@ -2,11 +2,17 @@
 
 use std::fmt::Display;
 
+use crate::Error;
+
 /// The choice of this name.
 ///
 /// # Errors
 /// That it is none of them, with all of their names.
-pub(crate) fn chosen<T: Copy + Display>(what: &str, all: &[T], name: &str) -> Result<T, String> {
+pub(crate) fn chosen<T: Copy + Display>(
+    what: &'static str,
+    all: &[T],
+    name: &str,
+) -> Result<T, Error> {
     let mut names = all.iter().map(|choice| choice.to_string());
     if let Some(place) = names.position(|known| known == name) {
         return Ok(all[place]);
@@ -17,17 +23,18 @@ pub(crate) fn chosen<T: Copy + Display>(what: &str, all: &[T], name: &str) -> Re
         [] => last.clone(),
         others => format!("{} or {last}", others.join(", ")),
     };
-    Err(format!("\"{name}\" is no {what}, expected {expected}"))
+    Err(Error::unknown(what, name, expected))
 }
 
 #[cfg(test)]
 mod tests {
+    use super::*;
     use crate::{Preset, Quantity, Sampling};
 
     fn all_read_back<T>(all: &[T])
     where
         T: Copy + PartialEq + std::fmt::Debug + std::fmt::Display,
-        T: std::str::FromStr<Err = String>,
+        T: std::str::FromStr<Err = Error>,
     {
         for choice in all {
             assert_eq!(choice.to_string().parse(), Ok(*choice));
@@ -39,10 +46,10 @@ mod tests {
         all_read_back(&Quantity::ALL);
         all_read_back(&Sampling::ALL);
         all_read_back(&Preset::ALL);
-        let error = "bits".parse::<Quantity>().unwrap_err();
+        let error = "bits".parse::<Quantity>().unwrap_err().to_string();
         let expected = "\"bits\" is no quantity, expected \"nats\", \"share\" or \"mean-share\"";
         assert_eq!(error, expected);
-        let error = "".parse::<Sampling>().unwrap_err();
+        let error = "".parse::<Sampling>().unwrap_err().to_string();
         let expected = "\"\" is no sampling, expected \"independent\" or \"antithetic\"";
         assert_eq!(error, expected);
     }

@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::Error;
 use crate::names::chosen;
 
 /// A named set of settings.
@@ -56,9 +57,9 @@ impl Preset {
 }
 
 impl FromStr for Preset {
-    type Err = String;
+    type Err = Error;
 
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
+    fn from_str(text: &str) -> Result<Self, Error> {
         chosen("preset", &Self::ALL, text)
     }
 }

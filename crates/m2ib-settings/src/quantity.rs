@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::Error;
 use crate::names::chosen;
 
 /// What is read off a solved bottleneck for a token.
@@ -28,9 +29,9 @@ impl Quantity {
 }
 
 impl FromStr for Quantity {
-    type Err = String;
+    type Err = Error;
 
-    fn from_str(text: &str) -> Result<Self, String> {
+    fn from_str(text: &str) -> Result<Self, Error> {
         chosen("quantity", &Self::ALL, text)
     }
 }

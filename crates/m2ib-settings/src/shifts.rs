@@ -5,6 +5,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::Error;
+
 /// Positions of the grid of patches along each side, evenly spaced within a patch: 1 is the model's
 /// own, 2 are four grids, a quarter of a patch to either side of it. A map averaged over them is as
 /// many times finer than the grid.
@@ -49,11 +51,10 @@ impl Default for Shifts {
 }
 
 impl TryFrom<usize> for Shifts {
-    type Error = String;
+    type Error = Error;
 
-    fn try_from(along: usize) -> Result<Self, String> {
-        let expected = format!("expected a whole number from 1 to {}", Self::MOST);
-        Self::new(along).ok_or_else(|| format!("{along} shifts, {expected}"))
+    fn try_from(along: usize) -> Result<Self, Error> {
+        Self::new(along).ok_or_else(|| none(along))
     }
 }
 
@@ -64,15 +65,17 @@ impl From<Shifts> for usize {
 }
 
 impl FromStr for Shifts {
-    type Err = String;
+    type Err = Error;
 
-    fn from_str(text: &str) -> Result<Self, String> {
+    fn from_str(text: &str) -> Result<Self, Error> {
         let along = text.parse().ok().and_then(Self::new);
-        along.ok_or_else(|| {
-            let most = Self::MOST;
-            format!("\"{text}\" shifts, expected a whole number from 1 to {most}")
-        })
+        along.ok_or_else(|| none(text))
     }
+}
+
+fn none(found: impl fmt::Display) -> Error {
+    let expected = format!("a whole number from 1 to {}", Shifts::MOST);
+    Error::unknown("number of shifts", found, expected)
 }
 
 impl fmt::Display for Shifts {

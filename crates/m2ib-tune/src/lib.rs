@@ -27,6 +27,9 @@ mod settings;
 mod state;
 mod tuner;
 
+/// The tensor library whose types are in this crate's signatures.
+pub use burn;
+
 pub use adamw::gradient_norm;
 pub use batch::{Embeddings, embed};
 pub use checkpoint::{Checkpoint, checkpoint_path, differences, write_whole};

@@ -47,7 +47,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         image: Arc::new(Both(cosine(&this.embedding), cosine(&that.embedding))),
         text: Arc::new(cosine(&image.embedding)),
     };
-    let attribution = explainer.attribute_with(&image, &this, &fits, &mut |_| {})?;
+    let attribution = explainer.attribute_with(&image, &this, &fits, &mut m2ib::unwatched)?;
     println!("{:.2}", attribution.image.saliency());
     Ok(())
 }

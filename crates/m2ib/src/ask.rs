@@ -5,9 +5,11 @@ use std::sync::Arc;
 use clip_input::Pictured;
 use m2ib_core::Fit;
 
+use crate::progress::{OnStep, unwatched};
+use crate::solving::Tell;
 use crate::{
-    Against, Attribution, EncodedImage, EncodedText, Explainer, Fits, ImageAttribution, Progress,
-    Result, Reverse, Rivalry, TextAttribution,
+    Against, Attribution, EncodedImage, EncodedText, Explainer, Fits, ImageAttribution, Result,
+    Reverse, Rivalry, TextAttribution,
 };
 
 /// What more is asked of a pair than where; nothing, unless it is said.
@@ -56,10 +58,11 @@ impl Explainer {
             against,
             seeds: None,
         };
-        self.ask(&image, &text, &ask, &mut |_| {})
+        self.ask(&image, &text, &ask, &mut unwatched)
     }
 
-    /// Explains an encoded pair and answers what more is asked.
+    /// Explains an encoded pair and answers what more is asked; tells of every step, and the answer is whether
+    /// to go on.
     ///
     /// # Errors
     /// [`Error::Against`](crate::Error::Against) for rivals, and [`Error::Seeds`](crate::Error::Seeds)
@@ -70,7 +73,17 @@ impl Explainer {
         image: &EncodedImage,
         text: &EncodedText,
         ask: &Ask,
-        progress: &mut (dyn FnMut(Progress) + Send),
+        progress: &mut OnStep<'_>,
+    ) -> Result<Attribution> {
+        self.watched(progress, |told| self.asked(image, text, ask, told))
+    }
+
+    fn asked(
+        &self,
+        image: &EncodedImage,
+        text: &EncodedText,
+        ask: &Ask,
+        progress: &mut Tell<'_>,
     ) -> Result<Attribution> {
         let Some(against) = &ask.against else {
             let fits = Fits::of_pair(&image.embedding, &text.embedding);
@@ -110,7 +123,7 @@ impl Explainer {
         image: &EncodedImage,
         fit: Arc<dyn Fit>,
         seeds: Option<usize>,
-        progress: &mut (dyn FnMut(Progress) + Send),
+        progress: &mut Tell<'_>,
     ) -> Result<ImageAttribution> {
         match seeds {
             Some(seeds) => {
@@ -129,7 +142,7 @@ impl Explainer {
         text: &EncodedText,
         fit: Arc<dyn Fit>,
         seeds: Option<usize>,
-        progress: &mut (dyn FnMut(Progress) + Send),
+        progress: &mut Tell<'_>,
     ) -> Result<TextAttribution> {
         match seeds {
             Some(seeds) => {
@@ -149,11 +162,14 @@ impl Explainer {
         text: &EncodedText,
         fits: &Fits,
         seeds: Option<usize>,
-        progress: &mut (dyn FnMut(Progress) + Send),
+        progress: &mut Tell<'_>,
     ) -> Result<Attribution> {
         match seeds {
-            Some(seeds) => self.attribute_seeds(image, text, fits, seeds, progress),
-            None => self.attribute_with(image, text, fits, progress),
+            Some(seeds) => self.explain_seeds(image, text, fits, seeds, progress),
+            None => {
+                let lanes = [self.image_lanes, self.text_lanes];
+                self.explain(image, text, fits, lanes, progress)
+            }
         }
     }
 }

@@ -1,25 +1,52 @@
 //! Building an [`Explainer`]: a preset, what overrides it, and every check, once.
 
-use clip_model::{DualEncoder, Tower};
-use m2ib_core::{Bottleneck, NoiseModel};
+use std::num::NonZeroUsize;
+use std::sync::Arc;
 
+use burn::tensor::Device;
+use clip_model::{DualEncoder, Precision, Tower};
+use m2ib_core::{Bottleneck, NoiseModel, Scope};
+
+use crate::source::Loading;
 use crate::vocabulary;
 use crate::{
     Backend, Beta, Bottlenecks, Calibration, Config, Error, Explainer, Gates, Layer, Method,
-    Modality, ModalitySettings, Noise, Overrides, Preset, Quantity, Result, Sampling, Shifts,
+    Modality, ModalitySettings, ModelSource, Noise, Overrides, Preset, Quantity, Result, Sampling,
+    Shifts,
 };
 
-/// Settings of an explainer in the making. Setters may come in any order; the preset fills in
+/// An explainer in the making: a model, and what is set. Setters may come in any order; the preset fills in
 /// whatever they leave out.
+///
+/// ```
+/// use m2ib::{Explainer, Preset};
+///
+/// let explainer = Explainer::builder("emoji") // or a folder, or "openai/clip-vit-base-patch16"
+///     .preset(Preset::Matched)
+///     .seed(7)
+///     .build()?;
+/// # Ok::<(), m2ib::Error>(())
+/// ```
 #[derive(Debug)]
 pub struct ExplainerBuilder {
-    model: DualEncoder,
+    source: ModelSource,
+    loading: Loading,
+    threads: Option<NonZeroUsize>,
     preset: Preset,
     image: Overrides,
     text: Overrides,
-    calibration: Option<Calibration>,
+    calibration: Calibrating,
     bank: Vec<String>,
     seed: u64,
+}
+
+/// Which feature statistics there are.
+#[derive(Debug)]
+enum Calibrating {
+    /// Those that come with the model.
+    Found,
+    /// These, or none at all.
+    Given(Option<Calibration>),
 }
 
 /// One modality's settings, checked.
@@ -32,16 +59,45 @@ pub(crate) struct Side {
 }
 
 impl ExplainerBuilder {
-    pub(crate) fn new(model: DualEncoder) -> Self {
+    pub(crate) fn new(source: ModelSource) -> Self {
         Self {
-            model,
+            source,
+            loading: Loading::default(),
+            threads: None,
             preset: Preset::default(),
             image: Overrides::default(),
             text: Overrides::default(),
-            calibration: None,
+            calibration: Calibrating::Found,
             bank: Vec::new(),
             seed: 0,
         }
+    }
+
+    /// The device that the model is loaded on; the default one of the
+    /// [preferred backend](Backend::preferred) unless said otherwise. [`DeviceChoice`](crate::DeviceChoice)
+    /// finds one by its name.
+    pub fn device(mut self, device: Device) -> Self {
+        self.loading.device = Some(device);
+        self
+    }
+
+    /// The number format of the model's matrices.
+    pub fn precision(mut self, precision: Precision) -> Self {
+        self.loading.precision = Some(precision);
+        self
+    }
+
+    /// Has the model take square images of so many pixels, as [`DualEncoder::with_input_size`] does.
+    pub fn input_size(mut self, side: usize) -> Self {
+        self.loading.input_size = Some(side);
+        self
+    }
+
+    /// Host threads that it computes on, where it computes on the host; all
+    /// ([`m2ib_core::threads`]) unless said otherwise.
+    pub fn threads(mut self, threads: NonZeroUsize) -> Self {
+        self.threads = Some(threads);
+        self
     }
 
     /// Where the settings start from; the default [`Preset`] unless said otherwise.
@@ -140,9 +196,10 @@ impl ExplainerBuilder {
             .overrides(Modality::Text, config.text)
     }
 
-    /// Feature statistics for [`Noise::Matched`].
-    pub fn calibration(mut self, calibration: Calibration) -> Self {
-        self.calibration = Some(calibration);
+    /// Feature statistics for [`Noise::Matched`]: these, or with `None` none at all. Unless said otherwise,
+    /// those that [come with the model](Calibration::found).
+    pub fn calibration(mut self, calibration: impl Into<Option<Calibration>>) -> Self {
+        self.calibration = Calibrating::Given(calibration.into());
         self
     }
 
@@ -160,22 +217,47 @@ impl ExplainerBuilder {
         self
     }
 
-    /// Checks everything.
+    /// Loads the model, unless it is loaded, and checks everything.
     ///
     /// # Errors
-    /// [`Error::Layer`], [`Error::Bottleneck`] for a number out of range, [`Error::TextShifts`],
+    /// [`Error::Model`] and [`Error::Hub`] for what is wrong with its files, [`Error::Backend`] if nothing
+    /// computes, [`Error::AlreadyLoaded`], [`Error::LeftOut`];
+    /// [`Error::Setting`] for a layer that cannot be masked, [`Error::Bottleneck`] for a number out of range, [`Error::TextShifts`],
     /// [`Error::Calibration`] for one that does not fit the model, [`Error::CalibrationNeeded`],
     /// [`Error::Model`] for a bank whose captions do not go through the text tower.
-    pub fn build(mut self) -> Result<Explainer> {
+    pub fn build(self) -> Result<Explainer> {
+        let mut scope = Scope::new();
+        if let Some(threads) = self.threads {
+            scope = scope.with_threads(threads);
+        }
+        scope.run(|| self.built())
+    }
+
+    fn built(self) -> Result<Explainer> {
+        let mut model = self.source.load(&self.loading)?;
         if !self.bank.is_empty() {
-            self.model = self.model.with_bank(&self.bank)?;
+            model = model.with_bank(&self.bank)?;
         }
+        let calibration = match self.calibration {
+            Calibrating::Found => Calibration::found(&model)?,
+            Calibrating::Given(given) => given,
+        };
         // Also where no noise uses it: giving another model's is a mistake all the same.
-        if let Some(calibration) = &self.calibration {
-            calibration.check_model(&self.model)?;
+        if let Some(calibration) = &calibration {
+            calibration.check_model(&model)?;
         }
-        let image = self.side(Modality::Image)?;
-        let text = self.side(Modality::Text)?;
+        let side = |modality, overrides: Overrides| {
+            let (depth, _) = dimensions(&model, modality);
+            let settings = ModalitySettings::preset(self.preset, modality, depth);
+            Side::new(
+                &model,
+                modality,
+                overrides.apply(settings),
+                calibration.as_ref(),
+            )
+        };
+        let image = side(Modality::Image, self.image)?;
+        let text = side(Modality::Text, self.text)?;
         if text.settings.shifts != Shifts::ONE {
             let found = text.settings.shifts;
             return Err(Error::TextShifts { found });
@@ -187,7 +269,7 @@ impl ExplainerBuilder {
         let own = own.into_iter();
         let own = own.filter(|(side, _)| side.settings.noise == Noise::Matched);
         let own: Vec<_> = own.map(|(_, statistics)| statistics).collect();
-        let calibration = (!own.is_empty()).then(|| match &self.calibration {
+        let calibration = (!own.is_empty()).then(|| match &calibration {
             Some(calibration) => format!(
                 "{} images and {} captions, {}",
                 calibration.images,
@@ -203,7 +285,7 @@ impl ExplainerBuilder {
             calibration,
         };
         let method = Method::M2ib(Box::new(bottlenecks));
-        let provenance = crate::provenance(&self.model, method, self.seed);
+        let provenance = crate::provenance(&model, method, self.seed);
         let shares = [&image, &text].map(|side| {
             let settings = &side.settings;
             match settings.shifts.count() {
@@ -211,15 +293,16 @@ impl ExplainerBuilder {
                 grids => grids,
             }
         });
-        let device = self.model.device();
+        let device = model.device();
         let on_host = Backend::host_threads(&device).is_some();
-        self.model.computes_on_host(on_host);
+        model.computes_on_host(on_host);
         Ok(Explainer {
-            model: self.model,
-            image,
-            text,
+            model: Arc::new(model),
+            image: Arc::new(image),
+            text: Arc::new(text),
             seed: self.seed,
-            provenance,
+            provenance: Arc::new(provenance),
+            threads: self.threads,
             image_lanes: Backend::lanes(&device, shares[0])?,
             text_lanes: Backend::lanes(&device, shares[1])?,
             pair_lanes: Backend::lanes(&device, usize::MAX)?,
@@ -231,28 +314,30 @@ impl ExplainerBuilder {
         set(&mut self.text);
         self
     }
+}
 
-    fn side(&self, modality: Modality) -> Result<Side> {
-        let (tower, overrides) = match modality {
-            Modality::Image => (self.model.image() as &dyn Tower, self.image),
-            Modality::Text => (self.model.text() as &dyn Tower, self.text),
-        };
-        let (depth, width) = (tower.depth(), tower.width());
-        let settings = overrides.apply(ModalitySettings::preset(self.preset, modality, depth));
+impl Side {
+    fn new(
+        model: &DualEncoder,
+        modality: Modality,
+        settings: ModalitySettings,
+        calibration: Option<&Calibration>,
+    ) -> Result<Self> {
+        let (depth, width) = dimensions(model, modality);
         let in_side = |source| Error::Bottleneck { modality, source };
         settings.layer.check(modality, depth)?;
         let bottleneck = Bottleneck::new(settings.bottleneck).map_err(in_side)?;
         bottleneck.check_width(width).map_err(in_side)?;
-        let noise = match (settings.noise, &self.calibration) {
+        let noise = match (settings.noise, calibration) {
             (Noise::Isotropic { sigma }, _) => Some(NoiseModel::Isotropic(sigma)),
             (Noise::Matched, Some(calibration)) => {
-                let statistics = calibration.statistics(&self.model, modality, settings.layer)?;
+                let statistics = calibration.statistics(model, modality, settings.layer)?;
                 Some(statistics.noise_model())
             }
             (Noise::Matched, None) => match (modality, settings.layer) {
                 (Modality::Image, _) => None,
                 (Modality::Text, Layer::Embedding) => {
-                    Some(vocabulary::statistics(self.model.text())?.noise_model())
+                    Some(vocabulary::statistics(model.text())?.noise_model())
                 }
                 (Modality::Text, _) => return Err(Error::CalibrationNeeded),
             },
@@ -260,10 +345,19 @@ impl ExplainerBuilder {
         if let Some(noise) = &noise {
             noise.check(width).map_err(in_side)?;
         }
-        Ok(Side {
+        Ok(Self {
             settings,
             bottleneck,
             noise,
         })
     }
+}
+
+/// Blocks of a tower, and features of a token.
+fn dimensions(model: &DualEncoder, modality: Modality) -> (usize, usize) {
+    let tower: &dyn Tower = match modality {
+        Modality::Image => model.image(),
+        Modality::Text => model.text(),
+    };
+    (tower.depth(), tower.width())
 }

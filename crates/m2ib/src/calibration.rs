@@ -440,13 +440,18 @@ impl Calibration {
                 std,
             };
             match layer_name.split_once('.') {
-                Some(("image", layer)) => calibration.image.insert(layer.parse()?, statistics),
-                Some(("text", layer)) => calibration.text.insert(layer.parse()?, statistics),
+                Some(("image", layer)) => calibration.image.insert(layer_of(layer)?, statistics),
+                Some(("text", layer)) => calibration.text.insert(layer_of(layer)?, statistics),
                 _ => return Err(format!("{name} belongs to neither \"image\" nor \"text\"")),
             };
         }
         Ok(calibration)
     }
+}
+
+fn layer_of(name: &str) -> Result<Layer, String> {
+    name.parse()
+        .map_err(|error: crate::SettingError| error.to_string())
 }
 
 fn is_safetensors(path: &Path) -> bool {

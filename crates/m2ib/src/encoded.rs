@@ -15,7 +15,7 @@ pub struct EncodedImage {
     pub embedding: Tensor<2>,
     /// One for each shift, `[1, tokens, width]`.
     pub(crate) latents: Vec<Tensor<3>>,
-    origin: Origin,
+    pub(crate) origin: Origin,
     pub(crate) layout: Layout,
     pub(crate) input_size: [usize; 2],
     pub(crate) view: View,
@@ -28,7 +28,7 @@ pub struct EncodedText {
     /// The projected embedding, `[1, embedding]`, not normalised.
     pub embedding: Tensor<2>,
     pub(crate) latent: Tensor<3>,
-    origin: Origin,
+    pub(crate) origin: Origin,
     pub(crate) layout: Layout,
     pub(crate) caption: Caption,
 }
@@ -52,11 +52,11 @@ impl EncodedText {
 
 /// Which model and layer a latent belongs to, in which format they were, and where it lies.
 #[derive(Debug, Clone, PartialEq)]
-struct Origin {
-    identity: String,
-    layer: Layer,
-    shifts: Shifts,
-    precision: Precision,
+pub(crate) struct Origin {
+    pub(crate) identity: String,
+    pub(crate) layer: Layer,
+    pub(crate) shifts: Shifts,
+    pub(crate) precision: Precision,
     device: Device,
 }
 
@@ -82,7 +82,7 @@ impl Explainer {
         let start = layer.next_block();
         let layout = self.model.image_layout(&pixels)?;
         let moved = shifts::moved(&pixels, &layout, shifts)?;
-        let (latents, embedding) = self.pair_lanes.together(|| {
+        let work = || {
             let embedded = tower.embed(self.model.pixels(&pixels)?)?;
             let (latent, embedding) = begin(tower, start, embedded, &layout);
             if moved.is_empty() {
@@ -93,7 +93,8 @@ impl Explainer {
                 Ok::<_, Error>(tower.blocks(0..start, embedded, &layout))
             });
             Ok::<_, Error>((latents.collect::<Result<_>>()?, embedding))
-        })?;
+        };
+        let (latents, embedding) = self.scoped(|| self.pair_lanes.together(work))?;
         let origin = self.origin(Modality::Image);
         let (input_size, view) = self.model.covered(&pixels, &layout);
         Ok(EncodedImage {
@@ -122,7 +123,7 @@ impl Explainer {
     pub fn encode_caption(&self, caption: Caption) -> Result<EncodedText> {
         let tower = self.model.text();
         let ids = tower.ids(&caption.ids())?;
-        let embedded = self.pair_lanes.together(|| tower.embed(ids));
+        let embedded = self.scoped(|| self.pair_lanes.together(|| tower.embed(ids)));
         self.encode_embedded(caption, embedded)
     }
 
@@ -150,7 +151,7 @@ impl Explainer {
         }
         let start = self.text.settings.layer.next_block();
         let begin = || begin(tower, start, embedded, &layout);
-        let (latent, embedding) = self.pair_lanes.together(begin);
+        let (latent, embedding) = self.scoped(|| self.pair_lanes.together(begin));
         let origin = self.origin(Modality::Text);
         Ok(EncodedText {
             embedding,
@@ -180,7 +181,7 @@ impl Explainer {
         self.check(Modality::Text, &text.origin)
     }
 
-    fn origin(&self, modality: Modality) -> Origin {
+    pub(crate) fn origin(&self, modality: Modality) -> Origin {
         let identity = self.model.identity().to_string();
         Origin {
             identity,

@@ -47,9 +47,25 @@ pub enum Error {
         /// Why it cannot be had.
         reason: String,
     },
-    /// A layer that cannot be masked.
+    /// A setting that there is not, or a layer that cannot be masked.
     #[error(transparent)]
-    Layer(#[from] m2ib_settings::LayerError),
+    Setting(#[from] m2ib_settings::Error),
+    /// A device for a model that lies on one already.
+    #[error(
+        "device: {model} is loaded already, and stays where it is; give the builder a folder, a name or files to choose a device"
+    )]
+    AlreadyLoaded {
+        /// The model.
+        model: String,
+    },
+    /// Something that was not compiled in.
+    #[error("{what} needs the cargo feature \"{feature}\", which this build is without")]
+    LeftOut {
+        /// What.
+        what: String,
+        /// The feature.
+        feature: &'static str,
+    },
     /// Matched noise behind a block of the text tower, without statistics.
     #[error(
         "matched noise behind a block of the text tower needs its feature statistics: give a calibration (`m2ib calibrate` makes one), mask the text at the embedding, or choose isotropic noise for the text"
@@ -109,6 +125,18 @@ pub enum Error {
         found: String,
         /// This explainer's.
         expected: String,
+    },
+    /// A kept encoding whose numbers do not go together.
+    #[error(
+        "the kept encoding has {found} as the number of {what}, expected {expected}: it was changed, or cut off"
+    )]
+    Record {
+        /// Which numbers.
+        what: &'static str,
+        /// How many there are.
+        found: usize,
+        /// How many there should be.
+        expected: usize,
     },
     /// Rivals of a caption that are none.
     #[error("{name}: found {found}: {reason}")]

@@ -1,33 +1,50 @@
 //! The main job: an image and a caption in, an [`Attribution`] out.
 
+use std::num::NonZeroUsize;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
-use burn::tensor::Tensor;
-use clip_input::{Layout, Pictured};
+use clip_input::Pictured;
 use clip_model::DualEncoder;
-use m2ib_core::{Fit, Lanes, NoiseModel, Problem, Readout, SeededNoise, Solution, Step};
+use m2ib_core::{Fit, Lanes, Solution};
 
 use crate::builder::{ExplainerBuilder, Side};
-use crate::calibration::Statistics;
-use crate::encoded::{EncodedImage, EncodedText, host};
-use crate::readout::{PaddedReadout, TowerReadout};
-use crate::shifts::{self, Shifted};
+use crate::encoded::{EncodedImage, EncodedText};
+use crate::progress::{OnStep, unwatched};
+use crate::provenance::picture_name;
+use crate::shifts::Shifted;
+use crate::solving::Tell;
 use crate::warnings::{Explained, of_picture, ranked, warnings};
 use crate::{
-    Asked, Attribution, Backend, Calibration, Calibrator, Error, Fits, ImageAttribution, Layer,
-    Modality, ModalitySettings, Provenance, Quantity, Rank, Result, RoleScore, TextAttribution,
+    Asked, Attribution, Calibration, Calibrator, Fits, ImageAttribution, Modality,
+    ModalitySettings, ModelSource, Provenance, Quantity, Rank, Result, RoleScore, TextAttribution,
     Unit, Warning,
 };
 
 /// Explains image–caption pairs with one model and fixed settings.
-#[derive(Debug)]
+///
+/// A clone is the same explainer: nothing is copied, and both may be used side by side.
+///
+/// # Threads
+/// It is `Send` and `Sync`, and computes on the threads that the process has for it, one set for all explainers
+/// and calls ([`Lanes`]), made when it is first needed: as many as there are cores, or as
+/// [`threads`](crate::ExplainerBuilder::threads), `RAYON_NUM_THREADS` or the caller's
+/// [`Scope`](m2ib_core::Scope) says. A call returns when its work is done; several threads may call at once, and
+/// share those threads, so that many calls end no sooner than one after another would. Where many pairs are at
+/// hand, [`attribute_many`](Self::attribute_many) takes a thread a pair and is the fastest. A call from a thread
+/// of a rayon pool works on that thread alone. On other devices than a CPU, calls queue there.
+///
+/// Work stops at its next step where the callback that is told of steps says [`ControlFlow::Break`](std::ops::ControlFlow::Break), or where a
+/// [`Stop`](m2ib_core::Stop) of the caller's scope is told to: both give [`Error::Stopped`](crate::Error::Stopped).
+#[derive(Debug, Clone)]
 pub struct Explainer {
-    pub(crate) model: DualEncoder,
-    pub(crate) image: Side,
-    pub(crate) text: Side,
+    pub(crate) model: Arc<DualEncoder>,
+    pub(crate) image: Arc<Side>,
+    pub(crate) text: Arc<Side>,
     pub(crate) seed: u64,
-    pub(crate) provenance: Provenance,
+    pub(crate) provenance: Arc<Provenance>,
+    /// As was asked for; as many as there are if nothing was.
+    pub(crate) threads: Option<NonZeroUsize>,
     /// What one pair's grids, or samples, are shared out over: the image's, and the text's.
     pub(crate) image_lanes: Lanes,
     pub(crate) text_lanes: Lanes,
@@ -35,57 +52,19 @@ pub struct Explainer {
     pub(crate) pair_lanes: Lanes,
 }
 
-/// One evaluation of an objective, as it is made.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Progress {
-    /// Whose bottleneck.
-    pub modality: Modality,
-    /// The evaluation, from 1.
-    pub step: usize,
-    /// How many there will be.
-    pub steps: usize,
-    /// What it found.
-    pub report: Step,
-}
-
-/// Problems' reports, until all have made theirs of a step.
-struct Told<'a> {
-    modality: Modality,
-    problems: usize,
-    /// By step.
-    reports: Vec<Vec<Step>>,
-    progress: &'a mut (dyn FnMut(Progress) + Send),
-}
-
-impl Told<'_> {
-    /// `step` counts from 0.
-    fn tell(&mut self, step: usize, report: Step) {
-        let reports = &mut self.reports[step];
-        reports.push(report);
-        if reports.len() == self.problems {
-            (self.progress)(Progress {
-                modality: self.modality,
-                step: step + 1,
-                steps: self.reports.len(),
-                report: shifts::mean(self.reports[step].iter().copied()),
-            });
-        }
-    }
-}
-
 impl Explainer {
-    /// Starts from a loaded model; see [`ExplainerBuilder`].
-    pub fn builder(model: DualEncoder) -> ExplainerBuilder {
-        ExplainerBuilder::new(model)
+    /// Starts from a model, wherever it comes from: a folder, a name on the hub, "emoji", files, or a model
+    /// that is loaded already. The defaults are the same for the same weights.
+    pub fn builder(source: impl Into<ModelSource>) -> ExplainerBuilder {
+        ExplainerBuilder::new(source.into())
     }
 
-    /// Loads a Hugging Face folder on the preferred backend.
+    /// Loads a model's folder on the preferred backend.
     ///
     /// # Errors
-    /// [`Error::Model`] for whatever is wrong with the folder, by file.
+    /// [`Error::Model`](crate::Error::Model) for whatever is wrong with the folder, by file.
     pub fn from_folder(folder: impl AsRef<Path>) -> Result<Self> {
-        let device = Backend::preferred()?.device()?;
-        Self::builder(DualEncoder::load(folder, &device)?).build()
+        Self::builder(folder.as_ref()).build()
     }
 
     /// Downloads a model from the Hugging Face hub, or finds it in the cache, and loads it on the
@@ -97,24 +76,21 @@ impl Explainer {
     /// [`hub::fetch`](crate::hub::fetch) and [`DualEncoder::from_files`].
     ///
     /// # Errors
-    /// [`Error::Hub`] if it cannot be had, [`Error::Model`] if it cannot be loaded.
+    /// [`Error::Hub`](crate::Error::Hub) if it cannot be had, [`Error::Model`](crate::Error::Model) if it cannot be loaded.
     #[cfg(feature = "hub")]
     pub fn from_pretrained(id: &str) -> Result<Self> {
-        let device = Backend::preferred()?.device()?;
-        let files = crate::hub::fetch(id, &crate::hub::HubOptions::from_env(), None)?;
-        Self::builder(DualEncoder::from_files(&files, &device)?).build()
+        Self::builder(ModelSource::Hub(id.into())).build()
     }
 
-    /// The embedded emoji model on the preferred backend, with its calibration.
+    /// The embedded emoji model on the preferred backend, with its calibration. It is a toy for trying things
+    /// out, which knows drawn scenes of emoji and nothing else, as a warning of every explanation says; a
+    /// photograph gets [another](crate::Warning::Unlike).
     ///
     /// # Errors
-    /// [`Error::Backend`] if no backend is compiled in.
+    /// [`Error::Backend`](crate::Error::Backend) if no backend is compiled in.
     #[cfg(feature = "emoji")]
     pub fn emoji() -> Result<Self> {
-        let device = Backend::preferred()?.device()?;
-        Self::builder(crate::emoji::pretrained(&device)?)
-            .calibration(crate::emoji::calibration()?)
-            .build()
+        Self::builder(ModelSource::Emoji).build()
     }
 
     /// The model.
@@ -145,7 +121,7 @@ impl Explainer {
     /// Explains a pair: which patches and which words carry what the two have in common.
     ///
     /// # Errors
-    /// [`Error::Model`] for a caption without words, [`Error::Bottleneck`] for numbers that are
+    /// [`Error::Model`](crate::Error::Model) for a caption without words, [`Error::Bottleneck`](crate::Error::Bottleneck) for numbers that are
     /// not finite.
     pub fn attribute(&self, image: &impl Pictured, text: &str) -> Result<Attribution> {
         // The caption first: what is wrong with it is known at once.
@@ -156,35 +132,50 @@ impl Explainer {
     /// Explains an encoded image against an encoded caption.
     ///
     /// # Errors
-    /// [`Error::Encoded`] for encodings of another model or layer, [`Error::Bottleneck`].
+    /// [`Error::Encoded`](crate::Error::Encoded) for encodings of another model or layer, [`Error::Bottleneck`](crate::Error::Bottleneck).
     pub fn attribute_encoded(
         &self,
         image: &EncodedImage,
         text: &EncodedText,
     ) -> Result<Attribution> {
         let fits = Fits::of_pair(&image.embedding, &text.embedding);
-        self.attribute_with(image, text, &fits, &mut |_| {})
+        self.attribute_with(image, text, &fits, &mut unwatched)
     }
 
-    /// As [`attribute_encoded`](Self::attribute_encoded), by what `fits` want of the embeddings,
-    /// and tells of every step.
+    /// As [`attribute_encoded`](Self::attribute_encoded), by what `fits` want of the embeddings, and tells of
+    /// every step; the answer is whether to go on.
+    ///
+    /// ```
+    /// use std::ops::ControlFlow;
+    /// # use m2ib::{Error, Explainer, Fits, emoji};
+    /// # let explainer = Explainer::emoji()?;
+    /// # let image = m2ib::decode_image(emoji::SCENES[0].png, "scene0.png")?;
+    /// let image = explainer.encode_image(&image)?;
+    /// let text = explainer.encode_text("a photo of a piano")?;
+    /// let fits = Fits::of_pair(&image.embedding, &text.embedding);
+    /// let result = explainer.attribute_with(&image, &text, &fits, &mut |progress| {
+    ///     match progress.step {
+    ///         1 => ControlFlow::Continue(()),
+    ///         _ => ControlFlow::Break(()), // nobody waits for it any more
+    ///     }
+    /// });
+    /// assert!(matches!(result, Err(Error::Stopped)));
+    /// # Ok::<(), m2ib::Error>(())
+    /// ```
     ///
     /// # Errors
-    /// As [`attribute_encoded`](Self::attribute_encoded), and for fits of another width.
+    /// As [`attribute_encoded`](Self::attribute_encoded), and for fits of another width; [`Error::Stopped`](crate::Error::Stopped).
     pub fn attribute_with(
         &self,
         image: &EncodedImage,
         text: &EncodedText,
         fits: &Fits,
-        progress: &mut (dyn FnMut(Progress) + Send),
+        progress: &mut OnStep<'_>,
     ) -> Result<Attribution> {
-        self.explain(
-            image,
-            text,
-            fits,
-            [self.image_lanes, self.text_lanes],
-            progress,
-        )
+        let lanes = [self.image_lanes, self.text_lanes];
+        self.watched(progress, |told| {
+            self.explain(image, text, fits, lanes, told)
+        })
     }
 
     /// Which patches carry what `fit` wants of the image's embedding.
@@ -197,8 +188,10 @@ impl Explainer {
         fit: Arc<dyn Fit>,
     ) -> Result<ImageAttribution> {
         self.check_image(image)?;
-        let solutions = self.solve_image(image, fit, self.image_lanes, &mut |_| {})?;
-        Ok(self.image_attribution(image, solutions))
+        self.scoped(|| {
+            let solutions = self.solve_image(image, fit, self.image_lanes, &mut |_| {})?;
+            Ok(self.image_attribution(image, solutions))
+        })
     }
 
     /// Which tokens carry what `fit` wants of the caption's embedding.
@@ -207,8 +200,10 @@ impl Explainer {
     /// As [`attribute_with`](Self::attribute_with).
     pub fn attribute_text(&self, text: &EncodedText, fit: Arc<dyn Fit>) -> Result<TextAttribution> {
         self.check_text(text)?;
-        let solution = self.solve_text(text, fit, self.text_lanes, &mut |_| {})?;
-        Ok(self.text_attribution(text, solution))
+        self.scoped(|| {
+            let solution = self.solve_text(text, fit, self.text_lanes, &mut |_| {})?;
+            Ok(self.text_attribution(text, solution))
+        })
     }
 
     /// How this explainer's explanations are made.
@@ -221,19 +216,21 @@ impl Explainer {
     /// For sets that do not fit into memory, or to count failures, see [`Calibrator`].
     ///
     /// # Errors
-    /// [`Error::Model`] for the first image or caption that fails, [`Error::TooFewSamples`].
+    /// [`Error::Model`](crate::Error::Model) for the first image or caption that fails, [`Error::TooFewSamples`](crate::Error::TooFewSamples).
     pub fn calibrate<'a, P: Pictured + 'a>(
         &self,
         images: impl IntoIterator<Item = &'a P>,
         captions: impl IntoIterator<Item = &'a str>,
     ) -> Result<Calibration> {
         let mut calibrator = Calibrator::new(&self.model);
-        images
-            .into_iter()
-            .try_for_each(|image| calibrator.add_image(image))?;
-        captions
-            .into_iter()
-            .try_for_each(|caption| calibrator.add_caption(caption))?;
+        self.scoped(|| {
+            images
+                .into_iter()
+                .try_for_each(|image| calibrator.add_image(image))?;
+            captions
+                .into_iter()
+                .try_for_each(|caption| calibrator.add_caption(caption))
+        })?;
         calibrator.finish()
     }
 
@@ -244,7 +241,7 @@ impl Explainer {
         text: &EncodedText,
         fits: &Fits,
         [image_lanes, text_lanes]: [Lanes; 2],
-        progress: &mut (dyn FnMut(Progress) + Send),
+        progress: &mut Tell<'_>,
     ) -> Result<Attribution> {
         let similarity = self.similarity(image, text)?;
         let by_image = self.solve_image(image, fits.image.clone(), image_lanes, progress)?;
@@ -252,160 +249,6 @@ impl Explainer {
         let mut attribution = self.attribution(image, text, similarity, by_image, by_text)?;
         attribution.provenance.fits = fits.record();
         Ok(attribution)
-    }
-
-    pub(crate) fn solve_image(
-        &self,
-        image: &EncodedImage,
-        fit: Arc<dyn Fit>,
-        lanes: Lanes,
-        progress: &mut (dyn FnMut(Progress) + Send),
-    ) -> Result<Vec<Solution>> {
-        let problems = self.image_problems(image, fit)?;
-        let readout = self.readout(Modality::Image, &image.layout);
-        self.solve(Modality::Image, &problems, &readout, lanes, progress)
-    }
-
-    pub(crate) fn solve_text(
-        &self,
-        text: &EncodedText,
-        fit: Arc<dyn Fit>,
-        lanes: Lanes,
-        progress: &mut (dyn FnMut(Progress) + Send),
-    ) -> Result<Solution> {
-        let problems = [self.text_problem(text, fit)?];
-        let readout = self.text_readout(&[text]);
-        let mut solutions = self.solve(Modality::Text, &problems, &*readout, lanes, progress)?;
-        Ok(solutions.remove(0))
-    }
-
-    /// How many of a caption's tokens, from the first on, are masked. Padding is none of them at the
-    /// embedding, where it holds nothing of the caption; behind blocks that saw both, it does.
-    fn masked(&self, text: &EncodedText) -> usize {
-        match self.settings(Modality::Text).layer {
-            Layer::Embedding => text.layout.unpadded(),
-            Layer::Block(_) => text.layout.tokens.len(),
-        }
-    }
-
-    /// The text tower behind the mask, for captions of one layout.
-    ///
-    /// # Panics
-    /// For no captions.
-    pub(crate) fn text_readout<'a>(&'a self, texts: &[&'a EncodedText]) -> Box<dyn Readout + 'a> {
-        let layout = &texts[0].layout;
-        let readout = self.readout(Modality::Text, layout);
-        let (masked, tokens) = (self.masked(texts[0]), layout.tokens.len());
-        if masked == tokens {
-            return Box::new(readout);
-        }
-        let padding = |text: &&EncodedText| text.latent.clone().narrow(1, masked, tokens - masked);
-        let padding = Tensor::cat(texts.iter().map(padding).collect(), 0);
-        Box::new(PaddedReadout { readout, padding })
-    }
-
-    pub(crate) fn readout<'a>(
-        &'a self,
-        modality: Modality,
-        layout: &'a Layout,
-    ) -> TowerReadout<'a> {
-        TowerReadout {
-            tower: match modality {
-                Modality::Image => self.model.image(),
-                Modality::Text => self.model.text(),
-            },
-            start: self.settings(modality).layer.next_block(),
-            layout,
-        }
-    }
-
-    /// One for each of the image's grids.
-    pub(crate) fn image_problems(
-        &self,
-        image: &EncodedImage,
-        fit: Arc<dyn Fit>,
-    ) -> Result<Vec<Problem>> {
-        let noise_model = match &self.image.noise {
-            Some(noise) => noise.clone(),
-            None => own_statistics(image)?,
-        };
-        // Each grid has noise of its own, so that the mean over them has less of it.
-        let problem = |(stream, latent): (usize, &Tensor<3>)| Problem {
-            latent: latent.clone(),
-            noise_model: noise_model.clone(),
-            fit: fit.clone(),
-            stream,
-        };
-        Ok(image.latents.iter().enumerate().map(problem).collect())
-    }
-
-    pub(crate) fn text_problem(&self, text: &EncodedText, fit: Arc<dyn Fit>) -> Result<Problem> {
-        let noise_model = self.text.noise.clone().ok_or(Error::CalibrationNeeded)?;
-        Ok(Problem {
-            latent: text.latent.clone().narrow(1, 0, self.masked(text)),
-            noise_model,
-            fit,
-            stream: 0,
-        })
-    }
-
-    pub(crate) fn noise(&self, modality: Modality) -> SeededNoise {
-        self.noise_of(modality, self.seed)
-    }
-
-    pub(crate) fn noise_of(&self, modality: Modality, seed: u64) -> SeededNoise {
-        let sampling = self.settings(modality).sampling;
-        SeededNoise::new(seed, modality as u16).with_sampling(sampling)
-    }
-
-    fn solve(
-        &self,
-        modality: Modality,
-        problems: &[Problem],
-        readout: &dyn Readout,
-        lanes: Lanes,
-        progress: &mut (dyn FnMut(Progress) + Send),
-    ) -> Result<Vec<Solution>> {
-        let bottleneck = &self.side(modality).bottleneck;
-        let noise = self.noise(modality);
-        let told = Mutex::new(Told {
-            modality,
-            problems: problems.len(),
-            reports: vec![Vec::new(); bottleneck.settings().steps],
-            progress,
-        });
-        // Problems know nothing of each other: on a lane of its own, none waits for another's step.
-        let groups: Vec<_> = problems
-            .chunks(problems.len().div_ceil(lanes.count()).max(1))
-            .collect();
-        let within = match groups.len() {
-            1 => lanes,
-            _ => Lanes::one(),
-        };
-        let solve = |group: &[Problem]| {
-            let mut steps = vec![0; group.len()];
-            let mut on_step = |problem: usize, report: &Step| {
-                let mut told = told.lock().unwrap_or_else(PoisonError::into_inner);
-                told.tell(steps[problem], *report);
-                steps[problem] += 1;
-            };
-            bottleneck
-                .clone()
-                .with_lanes(within)
-                .solve_many(group, readout, &noise, &mut on_step)
-        };
-        let solved = match groups.len() {
-            1 => vec![solve(problems)],
-            _ => lanes.map(groups, solve),
-        };
-        let failed = |source| Error::of_bottleneck(modality, source);
-        let mut solutions = Vec::with_capacity(problems.len());
-        for group in solved {
-            for solution in group.map_err(failed)? {
-                solutions.push(solution.map_err(failed)?);
-            }
-        }
-        Ok(solutions)
     }
 
     /// The solutions as maps over patches and tokens.
@@ -450,7 +293,10 @@ impl Explainer {
             rank,
             warnings,
             asked: Asked::default(),
-            provenance: self.provenance.clone(),
+            provenance: Provenance {
+                picture: picture_name(&encoded.facts),
+                ..(*self.provenance).clone()
+            },
         })
     }
 
@@ -467,7 +313,7 @@ impl Explainer {
     ) -> Result<(Option<Rank>, Option<Warning>)> {
         let similarity = self.similarity(image, text)?;
         let caption = &text.caption.text;
-        ranked(&self.model, &image.embedding, caption, similarity)
+        self.scoped(|| ranked(&self.model, &image.embedding, caption, similarity))
     }
 
     /// What is to be said of an image before anything is asked about it.
@@ -511,15 +357,4 @@ impl Explainer {
             trace: solution.trace,
         }
     }
-}
-
-/// Noise matched to an image's own patches, those of all its grids, where there is no calibration.
-fn own_statistics(image: &EncodedImage) -> Result<NoiseModel> {
-    let latents = Tensor::cat(image.latents.clone(), 0);
-    let [grids, tokens, width] = latents.dims();
-    let values = host(latents, "the image's hidden state")?;
-    let inputs = image.layout.inputs();
-    let rows = (0..grids).flat_map(|grid| inputs.iter().map(move |input| grid * tokens + input));
-    let rows = rows.map(|row| &values[row * width..(row + 1) * width]);
-    Ok(Statistics::of_rows(rows, width).noise_model())
 }

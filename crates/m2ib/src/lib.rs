@@ -24,12 +24,17 @@ mod fits;
 pub mod hub;
 mod many;
 mod numpy;
+mod pairs;
+mod progress;
 mod provenance;
 mod readout;
+mod record;
 mod rivalry;
 mod save;
 mod seeds;
 mod shifts;
+mod solving;
+mod source;
 mod vocabulary;
 mod warnings;
 mod word_maps;
@@ -38,6 +43,8 @@ pub use against::{Against, Rivals};
 pub use ask::Ask;
 pub use backend::{Backend, DeviceChoice, FoundDevice};
 pub use builder::ExplainerBuilder;
+/// The tensor library whose types are in signatures here.
+pub use burn;
 pub use burn::tensor::Device;
 pub use calibration::{Calibration, Calibrator, Statistics};
 pub use clip_input;
@@ -47,7 +54,7 @@ pub use clip_model::{DualEncoder, Precision};
 pub use config::Config;
 pub use encoded::{EncodedImage, EncodedText};
 pub use error::{Error, Result};
-pub use explainer::{Explainer, Progress};
+pub use explainer::Explainer;
 pub use fits::Fits;
 pub use image;
 pub use m2ib_attribution::{
@@ -61,14 +68,17 @@ pub use m2ib_core::{Scope, Stop};
 pub use m2ib_draw as draw;
 pub use m2ib_segment as segment;
 pub use m2ib_settings::{
-    Beta, Gates, Layer, LayerError, Limit, Modality, ModalitySettings, Noise, Overrides, Preset,
-    Quantity, Sampling, Shifts,
+    Beta, Error as SettingError, Gates, Layer, Limit, Modality, ModalitySettings, Noise, Overrides,
+    Preset, Quantity, Sampling, Shifts,
 };
 pub use ndarray;
 pub use numpy::{npy, npz};
-pub use provenance::provenance;
+pub use progress::{OnStep, Progress, unwatched};
+pub use provenance::{picture_name, provenance};
 pub use readout::{PaddedReadout, TowerReadout};
+pub use record::{ImageRecord, TextRecord};
 pub use rivalry::Rivalry;
 pub use save::{Save, Shown};
 pub use seeds::{SEEDS, mean_image, mean_text};
+pub use source::ModelSource;
 pub use warnings::{Explained, bank, picture_warnings, warnings};

@@ -22,8 +22,9 @@ impl Explainer {
     /// # Errors
     /// As [`encode_image`](Self::encode_image), image by image.
     pub fn encode_images(&self, images: &[impl Pictured]) -> Vec<Result<EncodedImage>> {
-        self.pair_lanes
-            .map(images.iter().collect(), |image| self.encode_image(image))
+        let images = images.iter().collect();
+        let encode = |image| self.encode_image(image);
+        self.scoped(|| self.pair_lanes.map(images, encode))
     }
 
     /// Explains many pairs, each as [`attribute_encoded`](Self::attribute_encoded) would, but for
@@ -67,10 +68,10 @@ impl Explainer {
         pairs: &[(&EncodedImage, &EncodedText)],
         done: &(dyn Fn(usize, &Result<Attribution>) + Sync),
     ) -> Vec<Result<Attribution>> {
-        match Backend::host_threads(&self.model.device()) {
+        self.scoped(|| match Backend::host_threads(&self.model.device()) {
             Some(_) => self.many_in_lanes(pairs, done),
             None => self.many_in_batches(pairs, done),
-        }
+        })
     }
 
     fn many_in_lanes(
@@ -227,10 +228,11 @@ impl Explainer {
 #[cfg(test)]
 #[cfg(all(feature = "cpu", feature = "emoji"))]
 mod tests {
+    use std::ops::ControlFlow;
     use std::sync::Mutex;
 
     use super::*;
-    use crate::{Preset, Scope, Stop, emoji};
+    use crate::{Ask, Preset, Scope, Stop, emoji};
 
     fn explainer(preset: Preset) -> Explainer {
         let model = emoji::pretrained(&Backend::Cpu.device().unwrap()).unwrap();
@@ -333,12 +335,31 @@ mod tests {
             if steps == 2 {
                 stop.stop();
             }
+            ControlFlow::Continue(())
         };
         let scope = Scope::new().with_stop(&stop);
         let work = || explainer.attribute_with(&image, &text, &fits, &mut told);
         let result = scope.run(work);
         assert!(matches!(result, Err(Error::Stopped)), "{result:?}");
         assert_eq!(steps, 2);
+        // Whoever is told of steps may say so too, and is told of no more, whatever is asked.
+        for seeds in [None, Some(2)] {
+            let mut steps = 0;
+            let mut told = |_| {
+                steps += 1;
+                match steps {
+                    2 => ControlFlow::Break(()),
+                    _ => ControlFlow::Continue(()),
+                }
+            };
+            let ask = Ask {
+                seeds,
+                ..Ask::default()
+            };
+            let result = explainer.ask(&image, &text, &ask, &mut told);
+            assert!(matches!(result, Err(Error::Stopped)), "{result:?}");
+            assert_eq!(steps, 2);
+        }
         let pairs = [(&image, &text); 3];
         for results in scope.run(|| {
             [

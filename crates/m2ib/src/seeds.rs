@@ -10,6 +10,8 @@ use m2ib_attribution::Averaged;
 use m2ib_core::{BATCH_ROWS, Fit, Lanes, Problem, Readout, Seeds, Solution, Step};
 use ndarray::Array2;
 
+use crate::progress::OnStep;
+use crate::solving::Tell;
 use crate::{
     Attribution, Backend, EncodedImage, EncodedText, Error, Explainer, Fits, ImageAttribution,
     Modality, Progress, Result, TextAttribution, shifts,
@@ -31,7 +33,20 @@ impl Explainer {
         text: &EncodedText,
         fits: &Fits,
         seeds: usize,
-        progress: &mut (dyn FnMut(Progress) + Send),
+        progress: &mut OnStep<'_>,
+    ) -> Result<Attribution> {
+        self.watched(progress, |told| {
+            self.explain_seeds(image, text, fits, seeds, told)
+        })
+    }
+
+    pub(crate) fn explain_seeds(
+        &self,
+        image: &EncodedImage,
+        text: &EncodedText,
+        fits: &Fits,
+        seeds: usize,
+        progress: &mut Tell<'_>,
     ) -> Result<Attribution> {
         let similarity = self.similarity(image, text)?;
         let images = self.image_seeds(image, fits.image.clone(), seeds, progress)?;
@@ -52,7 +67,7 @@ impl Explainer {
         image: &EncodedImage,
         fit: Arc<dyn Fit>,
         seeds: usize,
-        progress: &mut (dyn FnMut(Progress) + Send),
+        progress: &mut Tell<'_>,
     ) -> Result<Vec<ImageAttribution>> {
         self.check_image(image)?;
         let problems = self.image_problems(image, fit)?;
@@ -73,7 +88,7 @@ impl Explainer {
         text: &EncodedText,
         fit: Arc<dyn Fit>,
         seeds: usize,
-        progress: &mut (dyn FnMut(Progress) + Send),
+        progress: &mut Tell<'_>,
     ) -> Result<Vec<TextAttribution>> {
         self.check_text(text)?;
         let problems = [self.text_problem(text, fit)?];
@@ -94,7 +109,7 @@ impl Explainer {
         readout: impl Fn(usize) -> Box<dyn Readout + 'a> + Sync,
         tokens: usize,
         seeds: usize,
-        progress: &mut (dyn FnMut(Progress) + Send),
+        progress: &mut Tell<'_>,
     ) -> Result<Vec<Vec<Solution>>> {
         if !SEEDS.contains(&seeds) {
             return Err(Error::Seeds { found: seeds });
@@ -118,7 +133,7 @@ impl Explainer {
         readout: impl Fn(usize) -> Box<dyn Readout + 'a> + Sync,
         seeds: usize,
         together: usize,
-        progress: &mut (dyn FnMut(Progress) + Send),
+        progress: &mut Tell<'_>,
     ) -> Result<Vec<Vec<Solution>>> {
         let bottleneck = self.side(modality).bottleneck.clone();
         let bottleneck = bottleneck.with_lanes(Lanes::one());
@@ -241,6 +256,7 @@ fn mean_trace(traces: Vec<&[Step]>) -> Vec<Step> {
 #[cfg(all(feature = "cpu", feature = "emoji"))]
 mod tests {
     use super::*;
+    use crate::progress::unwatched;
     use crate::{Preset, emoji};
 
     fn explainer(preset: Preset, seed: u64) -> Explainer {
@@ -298,7 +314,7 @@ mod tests {
                 }
             }
             let all = explainer
-                .attribute_seeds(&image, &text, &fits, 3, &mut |_| {})
+                .attribute_seeds(&image, &text, &fits, 3, &mut unwatched)
                 .unwrap();
             let spread = all.asked.spread.unwrap();
             assert_eq!(spread.seeds, [4, 5, 6]);
@@ -326,7 +342,7 @@ mod tests {
         let (image, text) = pair(&explainer);
         let fits = Fits::of_pair(&image.embedding, &text.embedding);
         for seeds in [0, 1, 1001, usize::MAX] {
-            let result = explainer.attribute_seeds(&image, &text, &fits, seeds, &mut |_| {});
+            let result = explainer.attribute_seeds(&image, &text, &fits, seeds, &mut unwatched);
             let error = result.unwrap_err().to_string();
             assert!(error.contains(&seeds.to_string()), "{error}");
             assert!(error.contains("2 to 1000"), "{error}");

@@ -17,6 +17,12 @@ const DOMINANT: f32 = 0.5;
 /// of it, 4 and 94 %.
 const CHANCE: f32 = 0.1;
 
+/// The likeness of detail in the three colours above which the embedded model's images count as photographs. Of
+/// 600 scenes that it was not trained on, 3 are taken for one; of 74 photographs and quarters of such, 67 are
+/// found, and what is missed is blurred. (Its similarities do not tell: it is as sure of photographs as of scenes.)
+#[cfg(feature = "emoji")]
+const PHOTOGRAPH: f32 = 0.7;
+
 /// With fewer captions in a model's bank, nothing is said of chance.
 const FEWEST: usize = 16;
 
@@ -83,6 +89,10 @@ pub(crate) fn of_picture(model: &DualEncoder, facts: &PictureFacts) -> Vec<Warni
         warnings.push(Warning::Toy {
             trained_on: crate::emoji::TRAINED_ON.into(),
         });
+        let unlike = facts.detail.is_some_and(|detail| detail > PHOTOGRAPH);
+        warnings.extend(unlike.then(|| Warning::Unlike {
+            trained_on: "drawn scenes of emoji".into(),
+        }));
     }
     for note in model.notes() {
         if let Note::Unused { .. } = note {

@@ -26,7 +26,9 @@ use burn::tensor::{Tensor, TensorData};
 use m2ib_core::{Against as Term, BATCH_ROWS, Contrast, Fit, Lanes, Problem, Step};
 use ndarray::Array2;
 
+use crate::progress::{OnStep, unwatched};
 use crate::seeds::Told;
+use crate::solving::Tell;
 use crate::{
     Backend, EncodedImage, EncodedText, Error, Explainer, Interactions, Modality, Progress, Result,
     Unit, WordMap, WordTokens,
@@ -39,7 +41,7 @@ impl Explainer {
     /// # Errors
     /// As [`attribute_encoded`](Self::attribute_encoded).
     pub fn word_maps(&self, image: &EncodedImage, text: &EncodedText) -> Result<Interactions> {
-        self.word_maps_with(image, text, &mut |_| {})
+        self.word_maps_with(image, text, &mut unwatched)
     }
 
     /// As [`word_maps`](Self::word_maps), and tells of every step of every word's map.
@@ -50,7 +52,16 @@ impl Explainer {
         &self,
         image: &EncodedImage,
         text: &EncodedText,
-        progress: &mut (dyn FnMut(Progress) + Send),
+        progress: &mut OnStep<'_>,
+    ) -> Result<Interactions> {
+        self.watched(progress, |told| self.maps_of_words(image, text, told))
+    }
+
+    fn maps_of_words(
+        &self,
+        image: &EncodedImage,
+        text: &EncodedText,
+        progress: &mut Tell<'_>,
     ) -> Result<Interactions> {
         self.check_image(image)?;
         self.check_text(text)?;
@@ -181,7 +192,10 @@ mod tests {
             .unwrap();
         let mut told = 0;
         let found = explainer
-            .word_maps_with(&image, &text, &mut |_| told += 1)
+            .word_maps_with(&image, &text, &mut |_| {
+                told += 1;
+                std::ops::ControlFlow::Continue(())
+            })
             .unwrap();
         let steps = explainer.settings(Modality::Image).bottleneck.steps;
         assert_eq!(told, 6 * steps, "every step of six words");

@@ -16,6 +16,7 @@ use image::RgbImage;
 
 use self::colours::{Part, pad};
 use self::size::Size;
+use crate::detail::detail;
 use crate::open_image::MAX_SIDE;
 use crate::{Error, Filter, PictureFacts, Pictured, Result};
 
@@ -184,7 +185,10 @@ impl ImageProcessor {
             height,
             width,
             view,
-            facts: PictureFacts::of(picture.image()),
+            facts: PictureFacts {
+                detail: detail(&rgb),
+                ..PictureFacts::of(picture.image())
+            },
         }
     }
 }

@@ -47,7 +47,7 @@ pub struct Pixels {
     pub width: usize,
     /// Where these pixels come from.
     pub view: View,
-    /// What viewers would not expect of what is seen.
+    /// What is to be known of the picture they come from.
     pub facts: PictureFacts,
 }
 

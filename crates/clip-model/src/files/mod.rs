@@ -44,6 +44,8 @@ struct Around {
     adapter: Option<[Content; 2]>,
     /// Whether the tokenizer is the one that is built in.
     own_vocabulary: bool,
+    /// Where they were found.
+    folder: Option<PathBuf>,
 }
 
 /// What both towers are read out of.
@@ -142,6 +144,7 @@ impl ModelFiles {
                 beside,
                 adapter,
                 own_vocabulary,
+                folder: Some(folder.into()),
             },
         })
     }
@@ -150,6 +153,11 @@ impl ModelFiles {
     /// the files.
     pub fn has_own_vocabulary(&self) -> bool {
         self.around.own_vocabulary
+    }
+
+    /// The folder where they were found, if they were; of a change to a model, its own.
+    pub fn folder(&self) -> Option<&Path> {
+        self.around.folder.as_deref()
     }
 
     /// Finds what both towers are read out of, without tokenizer and preprocessing.
@@ -194,6 +202,7 @@ impl ModelFiles {
             beside,
             adapter,
             own_vocabulary: _,
+            folder: _,
         } = self.around.clone();
         TowerFiles {
             layout,

@@ -104,7 +104,7 @@ pub(super) fn image(
     let activation = match own.model_args.act_layer.as_deref() {
         Some(name) => name
             .parse()
-            .map_err(|()| other(&format!("the nonlinearity {name}")))?,
+            .map_err(|_| other(&format!("the nonlinearity {name}")))?,
         None => usual_activation(name),
     };
     let pool = match vision.timm_pool.as_str() {

@@ -101,7 +101,7 @@ fn devices_are_listed_and_what_is_no_device_is_refused() {
 #[test]
 fn help_and_version_answer() {
     assert!(stdout(&m2ib(&["--version"])).starts_with("m2ib "));
-    assert!(stdout(&m2ib(&["explain", "--help"])).contains("--layer-text"));
+    assert!(stdout(&m2ib(&["explain", "--help"])).contains("--text-layer"));
     assert_eq!(
         m2ib(&[]).status.code(),
         Some(2),

@@ -378,3 +378,16 @@ fn a_picture_that_is_missing_or_broken_costs_its_row_alone() {
         );
     }
 }
+
+#[rstest]
+#[case::tar("pairs.tar", web_shard(0))]
+#[case::parquet("pairs.parquet", parquet(columns(pngs())))]
+fn the_parts_of_shards_are_their_pictures_and_captions(#[case] name: &str, #[case] bytes: Vec<u8>) {
+    let (_folder, path) = written(name, &bytes);
+    let parts = Source::new(path).parts().unwrap();
+    assert_eq!((parts.images.len(), parts.captions.len()), (3, 3));
+    for (image, (_, rgb)) in parts.images.iter().zip(COLOURS) {
+        let picture = image.open(Default::default()).unwrap();
+        assert_eq!(picture.to_rgb8().get_pixel(0, 0).0, rgb);
+    }
+}

@@ -7,21 +7,19 @@ use m2ib_attribution::Attribution;
 use maud::{Markup, PreEscaped, html};
 
 use super::{page, picture, words};
-use crate::Result;
 use crate::overlay::check_size;
 use crate::percent::percent;
 use crate::visible::visible;
+use crate::{Look, Result};
 
 const STYLE: &str = concat!(include_str!("../page.css"), include_str!("overview.css"));
 const SCRIPT: &str = include_str!("../common.js");
-
-/// Of all heat maps before the reader moves the slider, in percent.
-const OPACITY: u32 = 55;
 
 /// A page in the making: pairs are added one by one, and only what the page shows of each is kept.
 #[derive(Debug, Clone, Default)]
 pub struct Overview {
     cards: Vec<Card>,
+    look: Look,
     /// What made them, each once.
     makers: BTreeSet<String>,
 }
@@ -39,6 +37,18 @@ impl Overview {
     /// Of no pair yet.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Of no pair yet, with heat maps that look so.
+    ///
+    /// # Errors
+    /// [`Error::Option`](crate::Error::Option) for a look that makes no sense.
+    pub fn with_look(look: Look) -> Result<Self> {
+        look.check()?;
+        Ok(Self {
+            look,
+            ..Self::default()
+        })
     }
 
     /// How many pairs there are.
@@ -63,7 +73,7 @@ impl Overview {
     ) -> Result<()> {
         check_size(attribution, image)?;
         let prefix = format!("pair-{}-", self.cards.len());
-        let content = card(name, attribution, image, &prefix)?.into_string();
+        let content = card(name, attribution, image, (&prefix, &self.look))?.into_string();
         let warnings = attribution.warnings.iter();
         let warnings = warnings.map(|warning| warning.to_string()).collect();
         self.cards.push(Card { content, warnings });
@@ -87,8 +97,8 @@ impl Overview {
             // Scripts show it; without them it would do nothing.
             label.opacity hidden {
                 "Heat maps"
-                input type="range" min="0" max="100" value=(OPACITY) aria-label="Opacity of the heat maps";
-                output { (OPACITY) " %" }
+                input type="range" min="0" max="100" value=(self.look.percent()) aria-label="Opacity of the heat maps";
+                output { (self.look.percent()) " %" }
             }
             div.cards {
                 @for card in &self.cards {
@@ -130,10 +140,10 @@ fn card(
     name: &str,
     attribution: &Attribution,
     image: &DynamicImage,
-    prefix: &str,
+    (prefix, look): (&str, &Look),
 ) -> Result<Markup> {
     Ok(html! {
-        figure { (picture::small_figure(attribution, image)?) }
+        figure { (picture::small_figure(attribution, image, look)?) }
         (words::shaded(&attribution.text, prefix))
         p.note {
             "similarity " (format!("{:.3}", attribution.similarity))

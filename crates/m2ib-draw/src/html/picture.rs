@@ -11,8 +11,10 @@ use image::{DynamicImage, ImageFormat, RgbImage};
 use m2ib_attribution::Attribution;
 use maud::{Markup, html};
 
-use crate::heat_layer::heat_layer;
+use crate::heat_layer::clear_layer;
+use crate::look::Look;
 use crate::number_format::NumberFormat;
+use crate::regions::hot_regions;
 use crate::{ColorMap, Error, Result};
 
 /// The longer side of the embedded image. Pages show it at half of this or less; a photograph at
@@ -30,12 +32,14 @@ const LARGE_OF_MANY: usize = 1 << 16;
 const JPEG_QUALITY: u8 = 88;
 /// Images with a longer side below this are shown as their pixels, enlarged, not as a blur.
 pub(crate) const SMALL: u32 = 256;
-/// Of the heat map before the reader moves the slider.
-const OPACITY: u32 = 55;
 
 /// The image, the heat map over it, a slider between the two and the scale.
-pub(crate) fn figure(attribution: &Attribution, image: &DynamicImage) -> Result<Markup> {
-    let colors = ColorMap::default();
+pub(crate) fn figure(
+    attribution: &Attribution,
+    image: &DynamicImage,
+    look: &Look,
+) -> Result<Markup> {
+    let (colors, opacity) = (look.color_map, look.percent());
     let (width, height) = (image.width(), image.height());
     let flat = attribution.image.is_flat();
     let ratio = f64::from(width) / f64::from(height);
@@ -44,13 +48,14 @@ pub(crate) fn figure(attribution: &Attribution, image: &DynamicImage) -> Result<
     Ok(html! {
         figure.picture {
             // As wide as the column, but not higher than most of the window.
-            div.stack style=(format!("aspect-ratio:{width}/{height};width:min(100%,calc(78vh*{ratio:.5}))")) {
+            div.stack style=(format!("aspect-ratio:{width}/{height};width:min(100%,calc(78vh*{ratio:.5}));--first:{}", look.opacity)) {
                 img.photo.pixelated[pixelated] src=(photo(image, LONGEST, LARGE)?) alt="The image that was explained";
                 @if !flat {
                     img.heat src=(heat(attribution, colors, LONGEST_HEAT)?) alt=(describe(attribution));
                 }
                 (super::spread::outline(attribution))
                 (margin_marks(&margins))
+                (hot_marks(attribution, look))
             }
             figcaption {
                 @if flat {
@@ -60,8 +65,8 @@ pub(crate) fn figure(attribution: &Attribution, image: &DynamicImage) -> Result<
                     // Scripts show it; without them it would do nothing.
                     label.opacity hidden {
                         "Heat map"
-                        input type="range" min="0" max="100" value=(OPACITY) aria-label="Opacity of the heat map";
-                        output { (OPACITY) " %" }
+                        input type="range" min="0" max="100" value=(opacity) aria-label="Opacity of the heat map";
+                        output { (opacity) " %" }
                     }
                 }
                 @if !margins.is_empty() {
@@ -73,21 +78,50 @@ pub(crate) fn figure(attribution: &Attribution, image: &DynamicImage) -> Result<
 }
 
 /// The image and the heat map over it, small: one of many on a page.
-pub(crate) fn small_figure(attribution: &Attribution, image: &DynamicImage) -> Result<Markup> {
+pub(crate) fn small_figure(
+    attribution: &Attribution,
+    image: &DynamicImage,
+    look: &Look,
+) -> Result<Markup> {
     let (width, height) = (image.width(), image.height());
     let pixelated = width.max(height) < SMALL;
     let margins = unseen(&attribution.image.view);
     Ok(html! {
-        div.stack style=(format!("aspect-ratio:{width}/{height}")) {
+        div.stack style=(format!("aspect-ratio:{width}/{height};--first:{}", look.opacity)) {
             img.photo.pixelated[pixelated] src=(photo(image, LONGEST_OF_MANY, LARGE_OF_MANY)?)
                 alt="The image that was explained" loading="lazy";
             @if !attribution.image.is_flat() {
-                img.heat src=(heat(attribution, ColorMap::default(), LONGEST_HEAT_OF_MANY)?)
+                img.heat src=(heat(attribution, look.color_map, LONGEST_HEAT_OF_MANY)?)
                     alt=(describe(attribution)) loading="lazy";
             }
             (margin_marks(&margins))
+            (hot_marks(attribution, look))
         }
     })
+}
+
+/// Boxes around what is hotter than the threshold, if one was given.
+fn hot_marks(attribution: &Attribution, look: &Look) -> Markup {
+    let view = &attribution.image.view;
+    let (width, height) = fitted(view.image_width, view.image_height, LONGEST_HEAT_OF_MANY);
+    let areas = match look.boxes {
+        Some(threshold) if !attribution.image.is_flat() => {
+            hot_regions(&attribution.image.heat_map_at(width, height), threshold)
+        }
+        _ => Vec::new(),
+    };
+    let share = |place: u32, whole: u32| f64::from(place) / f64::from(whole) * 100.0;
+    html! {
+        @for area in areas {
+            div.hot style=(format!(
+                "left:{:.3}%;top:{:.3}%;width:{:.3}%;height:{:.3}%",
+                share(area.left, width),
+                share(area.top, height),
+                share(area.right - area.left, width),
+                share(area.bottom - area.top, height)
+            )) {}
+        }
+    }
 }
 
 /// Stripes over what was cropped away.
@@ -195,7 +229,7 @@ fn heat(attribution: &Attribution, colors: ColorMap, longest: u32) -> Result<Str
     let view = &attribution.image.view;
     let (width, height) = fitted(view.image_width, view.image_height, longest);
     let map = attribution.image.heat_map_at(width, height);
-    data_uri(&heat_layer(&map, colors).into(), ImageFormat::Png)
+    data_uri(&clear_layer(&map, colors).into(), ImageFormat::Png)
 }
 
 /// The size with this longer side, and the shorter in proportion.

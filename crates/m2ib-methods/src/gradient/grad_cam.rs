@@ -11,7 +11,7 @@ use ndarray::Array2;
 
 use crate::host::host;
 use crate::places::{Named, depths};
-use crate::{Method, MethodFactory, Result, Settings, Subject};
+use crate::{Error, Method, MethodFactory, Result, Settings, Subject};
 
 /// relu(Σ_d w_d h_{i,d}) over the features d of token i (Selvaraju et al., *Grad-CAM*, 2017).
 ///
@@ -134,13 +134,17 @@ impl fmt::Display for Form {
 }
 
 impl FromStr for Form {
-    type Err = ();
+    type Err = Error;
 
-    fn from_str(text: &str) -> Result<Self, ()> {
+    fn from_str(text: &str) -> Result<Self> {
         match text {
             "pooled" => Ok(Self::Pooled),
             "elementwise" => Ok(Self::Elementwise),
-            _ => Err(()),
+            _ => Err(Error::Value {
+                what: "form of Grad-CAM",
+                found: text.into(),
+                expected: "pooled or elementwise",
+            }),
         }
     }
 }

@@ -12,7 +12,7 @@ use ndarray::Array2;
 
 use crate::host::{host, traced};
 use crate::places::Named;
-use crate::{Method, MethodFactory, Result, Settings, Subject};
+use crate::{Error, Method, MethodFactory, Result, Settings, Subject};
 
 /// relu(Σ_l Σ_d g_d v_{i,d} w_i) over some of the last blocks l (Zhao et al., *Gradient-based Visual
 /// Explanation for Transformer-based CLIP*, ICML 2024).
@@ -286,13 +286,17 @@ impl fmt::Display for Heads {
 }
 
 impl FromStr for Heads {
-    type Err = ();
+    type Err = Error;
 
-    fn from_str(text: &str) -> Result<Self, ()> {
+    fn from_str(text: &str) -> Result<Self> {
         match text {
             "real" => Ok(Self::Real),
             "one" => Ok(Self::One),
-            _ => Err(()),
+            _ => Err(Error::Value {
+                what: "way to take heads",
+                found: text.into(),
+                expected: "real or one",
+            }),
         }
     }
 }

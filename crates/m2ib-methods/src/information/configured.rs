@@ -26,12 +26,10 @@ impl Configured {
         model: &DualEncoder,
         calibration: Option<&Calibration>,
     ) -> Result<Explainer> {
-        let mut builder = Explainer::builder(model.clone())
+        let builder = Explainer::builder(model.clone())
             .config(self.config)
+            .calibration(calibration.cloned())
             .seed(self.seed);
-        if let Some(calibration) = calibration {
-            builder = builder.calibration(calibration.clone());
-        }
         builder.build().map_err(|source| Error::Unfit {
             method: self.name.clone(),
             source: source.into(),

@@ -181,12 +181,10 @@ impl M2ibSettings {
                 .map(|layer| named.layer(layer, modality, depth))
                 .transpose()?;
         }
-        let mut builder = Explainer::builder(model.clone())
+        let builder = Explainer::builder(model.clone())
             .config(self.config().unwrap_or_default())
+            .calibration(calibration.cloned())
             .seed(self.seed);
-        if let Some(calibration) = calibration {
-            builder = builder.calibration(calibration.clone());
-        }
         builder.build().map_err(|source| Error::Unfit {
             method: self.name().into(),
             source: source.into(),
@@ -303,6 +301,7 @@ impl Method for M2ib {
     fn provenance(&self, subject: &Subject<'_>) -> Provenance {
         Provenance {
             fits: subject.fits().record(),
+            picture: m2ib::picture_name(&subject.pixels().facts),
             ..self.explainer.provenance().clone()
         }
     }
@@ -312,7 +311,7 @@ impl Method for M2ib {
         let fits = subject.fits();
         Ok(self
             .explainer
-            .attribute_with(&image, &text, fits, &mut |_| {})?)
+            .attribute_with(&image, &text, fits, &mut m2ib::unwatched)?)
     }
 }
 

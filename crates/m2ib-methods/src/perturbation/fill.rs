@@ -6,7 +6,7 @@ use std::str::FromStr;
 use m2ib::DualEncoder;
 
 use crate::places::Named;
-use crate::{Fill, Result, Settings};
+use crate::{Error, Fill, Result, Settings};
 
 impl Fill {
     /// The setting `fill`, usually zeros.
@@ -33,13 +33,20 @@ impl fmt::Display for Fill {
 }
 
 impl FromStr for Fill {
-    type Err = ();
+    type Err = Error;
 
-    fn from_str(text: &str) -> Result<Self, ()> {
+    fn from_str(text: &str) -> Result<Self> {
         match text {
             "zero" => Ok(Self::Zero),
             "mean" => Ok(Self::Mean),
-            id => id.parse().map(|id: u32| Self::Id(id.into())).map_err(drop),
+            id => match id.parse::<u32>() {
+                Ok(id) => Ok(Self::Id(id.into())),
+                Err(_) => Err(Error::Value {
+                    what: "filling of tokens",
+                    found: text.into(),
+                    expected: "zero, mean or a token's id",
+                }),
+            },
         }
     }
 }
@@ -51,10 +58,11 @@ mod tests {
     #[test]
     fn it_is_read_as_it_is_written() {
         for fill in [Fill::Zero, Fill::Mean, Fill::Id(0), Fill::Id(49407)] {
-            assert_eq!(fill.to_string().parse(), Ok(fill));
+            assert_eq!(fill.to_string().parse::<Fill>().unwrap(), fill);
         }
         for text in ["", "pad", "-1", "0.5"] {
-            assert_eq!(text.parse::<Fill>(), Err(()), "{text}");
+            let error = text.parse::<Fill>().unwrap_err().to_string();
+            assert!(error.contains(&format!("\"{text}\"")), "{error}");
         }
     }
 }

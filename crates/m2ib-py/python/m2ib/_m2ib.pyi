@@ -206,16 +206,16 @@ class Attribution:
         path: _Path,
         *,
         image: ImageLike | None = None,
-        opacity: float = 0.55,
-        color_map: _ColorMap = "turbo",
+        opacity: float = 0.7,
+        color_map: _ColorMap = "viridis",
         boxes: float | None = None,
     ) -> None: ...
     def overlay(
         self,
         image: ImageLike | None = None,
         *,
-        opacity: float = 0.55,
-        color_map: _ColorMap = "turbo",
+        opacity: float = 0.7,
+        color_map: _ColorMap = "viridis",
         boxes: float | None = None,
         words: bool = False,
     ) -> _Pixels: ...
@@ -256,7 +256,7 @@ class ImageAttribution:
     def normalized(self) -> _Floats: ...
     def heat_map(self) -> _Floats: ...
     def input_heat_map(self) -> _Floats: ...
-    def heat_picture(self, color_map: _ColorMap = "turbo") -> _Pixels: ...
+    def heat_picture(self, color_map: _ColorMap = "viridis") -> _Pixels: ...
     def segment(
         self,
         threshold: float | str = ...,

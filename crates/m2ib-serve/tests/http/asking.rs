@@ -33,7 +33,9 @@ fn asked(explainer: &Explainer, ask: &Ask) -> Attribution {
     let image = m2ib::decode_image(SCENE, "scene").unwrap();
     let image = explainer.encode_image(&image).unwrap();
     let text = explainer.encode_text(HEDGEHOG).unwrap();
-    explainer.ask(&image, &text, ask, &mut |_| {}).unwrap()
+    explainer
+        .ask(&image, &text, ask, &mut m2ib::unwatched)
+        .unwrap()
 }
 
 fn same(rows: &Value, expected: &Array2<f32>) {

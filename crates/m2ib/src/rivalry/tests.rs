@@ -25,7 +25,7 @@ fn asked(explainer: &Explainer, text: &str, against: Against) -> Result<Attribut
         against: Some(against),
         seeds: None,
     };
-    explainer.ask(&scene(explainer), &text, &ask, &mut |_| {})
+    explainer.ask(&scene(explainer), &text, &ask, &mut crate::unwatched)
 }
 
 #[test]

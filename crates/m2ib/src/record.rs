@@ -1,0 +1,274 @@
+//! Encodings as plain data: made on one machine, kept, and explained on another.
+
+use burn::tensor::{Tensor, TensorData};
+use clip_input::{Caption, Layout, PictureFacts, Role, View};
+use serde::{Deserialize, Serialize};
+
+use crate::encoded::{Origin, host};
+use crate::{EncodedImage, EncodedText, Error, Explainer, Modality, Result};
+
+/// An [`EncodedImage`] on the host, for any format that serde writes. Only an explainer of the same model,
+/// layer, shifts and precision takes it back.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ImageRecord {
+    made: Made,
+    embedding: Vec<f32>,
+    /// One for each shift, `[tokens, width]`.
+    latents: Vec<Vec<f32>>,
+    layout: Layout,
+    input_size: [usize; 2],
+    view: View,
+    facts: PictureFacts,
+}
+
+/// An [`EncodedText`] on the host, for any format that serde writes. Only an explainer of the same model, layer
+/// and precision takes it back.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TextRecord {
+    made: Made,
+    embedding: Vec<f32>,
+    /// `[tokens, width]`.
+    latent: Vec<f32>,
+    caption: Caption,
+}
+
+/// What an encoding was made by.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Made {
+    identity: String,
+    layer: String,
+    shifts: usize,
+    precision: String,
+}
+
+impl Made {
+    fn by(origin: &Origin) -> Self {
+        Self {
+            identity: origin.identity.clone(),
+            layer: origin.layer.to_string(),
+            shifts: origin.shifts.along(),
+            precision: origin.precision.to_string(),
+        }
+    }
+
+    fn name(&self) -> String {
+        let Self {
+            identity,
+            layer,
+            shifts,
+            precision,
+        } = self;
+        format!("model {identity} in {precision} at {layer} with {shifts} shifts")
+    }
+}
+
+impl EncodedImage {
+    /// The same as plain data.
+    ///
+    /// # Errors
+    /// [`Error::NotFinite`], [`Error::Device`].
+    pub fn to_record(&self) -> Result<ImageRecord> {
+        let latents = self.latents.iter();
+        let latents = latents.map(|latent| host(latent.clone(), "the image's hidden state"));
+        Ok(ImageRecord {
+            made: Made::by(&self.origin),
+            embedding: self.embedding_values()?,
+            latents: latents.collect::<Result<_>>()?,
+            layout: self.layout.clone(),
+            input_size: self.input_size,
+            view: self.view,
+            facts: self.facts,
+        })
+    }
+}
+
+impl EncodedText {
+    /// The same as plain data.
+    ///
+    /// # Errors
+    /// [`Error::NotFinite`], [`Error::Device`].
+    pub fn to_record(&self) -> Result<TextRecord> {
+        Ok(TextRecord {
+            made: Made::by(&self.origin),
+            embedding: host(self.embedding.clone(), "the caption's embedding")?,
+            latent: host(self.latent.clone(), "the caption's hidden state")?,
+            caption: self.caption.clone(),
+        })
+    }
+}
+
+impl Explainer {
+    /// Takes an image's encoding back, onto the model's device.
+    ///
+    /// # Errors
+    /// [`Error::Encoded`] for one of another model, layer, grid or precision, [`Error::Record`] for one that
+    /// was changed.
+    pub fn restore_image(&self, record: &ImageRecord) -> Result<EncodedImage> {
+        let origin = self.origin_of(Modality::Image, &record.made)?;
+        let layout = &record.layout;
+        let wrong = |what, found: usize, expected: usize| {
+            Err(Error::Record {
+                what,
+                found,
+                expected,
+            })
+        };
+        let grid = layout.grid.unwrap_or_default();
+        let is_there = |role: &&Role| matches!(role, Role::Patch { row, column } if *row < grid[0] && *column < grid[1]);
+        let patches = layout.tokens.iter().filter(is_there).count();
+        let expected = grid[0].saturating_mul(grid[1]);
+        if patches != expected || patches == 0 {
+            return wrong("patches in the layout", patches, expected.max(1));
+        }
+        let tokens = layout.tokens.len();
+        if let Some(&row) = layout.read.rows().iter().find(|&&row| row >= tokens) {
+            return wrong("the last token that is read", row, tokens - 1);
+        }
+        if record.latents.len() != origin.shifts.count() {
+            return wrong("hidden states", record.latents.len(), origin.shifts.count());
+        }
+        let width = self.model.image().width();
+        let latents = record
+            .latents
+            .iter()
+            .map(|latent| self.on_device(latent, [1, tokens, width], "values of a hidden state"));
+        Ok(EncodedImage {
+            latents: latents.collect::<Result<_>>()?,
+            embedding: self.embedding(&record.embedding)?,
+            origin,
+            layout: layout.clone(),
+            input_size: record.input_size,
+            view: record.view,
+            facts: record.facts,
+        })
+    }
+
+    /// Takes a caption's encoding back, onto the model's device.
+    ///
+    /// # Errors
+    /// As [`restore_image`](Self::restore_image), and [`Error::Model`] for tokens that the model does not have.
+    pub fn restore_text(&self, record: &TextRecord) -> Result<EncodedText> {
+        let origin = self.origin_of(Modality::Text, &record.made)?;
+        let tower = self.model.text();
+        // Ids outside the vocabulary are found where they are looked up.
+        tower.ids(&record.caption.ids())?;
+        let layout = tower.layout(&record.caption)?;
+        let shape = [1, layout.tokens.len(), tower.width()];
+        Ok(EncodedText {
+            latent: self.on_device(&record.latent, shape, "values of the hidden state")?,
+            embedding: self.embedding(&record.embedding)?,
+            origin,
+            layout,
+            caption: record.caption.clone(),
+        })
+    }
+
+    fn origin_of(&self, modality: Modality, made: &Made) -> Result<Origin> {
+        let origin = self.origin(modality);
+        let expected = Made::by(&origin);
+        match *made == expected {
+            true => Ok(origin),
+            false => Err(Error::Encoded {
+                modality,
+                found: made.name(),
+                expected: expected.name(),
+            }),
+        }
+    }
+
+    fn embedding(&self, values: &[f32]) -> Result<Tensor<2>> {
+        let text = self.model.text();
+        let width = text.head().embedding_width(text.width());
+        self.on_device(values, [1, width], "values of the embedding")
+    }
+
+    fn on_device<const D: usize>(
+        &self,
+        values: &[f32],
+        shape: [usize; D],
+        what: &'static str,
+    ) -> Result<Tensor<D>> {
+        let expected = shape.iter().product();
+        if values.len() != expected {
+            let found = values.len();
+            return Err(Error::Record {
+                what,
+                found,
+                expected,
+            });
+        }
+        if values.iter().any(|value| !value.is_finite()) {
+            return Err(Error::NotFinite { what });
+        }
+        let data = TensorData::new(values.to_vec(), shape);
+        Ok(Tensor::from_data(data, &self.model.device()))
+    }
+}
+
+#[cfg(test)]
+#[cfg(all(feature = "cpu", feature = "emoji"))]
+mod tests {
+    use super::*;
+    use crate::{Preset, emoji};
+
+    fn explainer(preset: Preset) -> Explainer {
+        let builder = Explainer::builder("emoji").preset(preset);
+        builder.steps(2).samples(1).build().unwrap()
+    }
+
+    #[test]
+    fn an_encoding_that_was_kept_explains_as_the_one_that_was_made() {
+        let explainer = explainer(Preset::Fine);
+        let scene = crate::decode_image(emoji::SCENES[0].png, "scene").unwrap();
+        let image = explainer.encode_image(&scene).unwrap();
+        let text = explainer.encode_text("a photo of a piano").unwrap();
+        let json = serde_json::to_string(&(image.to_record().unwrap(), text.to_record().unwrap()));
+        let (of_image, of_text): (ImageRecord, TextRecord) =
+            serde_json::from_str(&json.unwrap()).unwrap();
+        let restored = (
+            explainer.restore_image(&of_image).unwrap(),
+            explainer.restore_text(&of_text).unwrap(),
+        );
+        let made = explainer.attribute_encoded(&image, &text).unwrap();
+        let kept = explainer.attribute_encoded(&restored.0, &restored.1);
+        assert_eq!(kept.unwrap(), made);
+    }
+
+    #[test]
+    fn what_does_not_fit_is_refused() {
+        let explainer = explainer(Preset::Fine);
+        let scene = crate::decode_image(emoji::SCENES[0].png, "scene").unwrap();
+        let image = explainer.encode_image(&scene).unwrap().to_record().unwrap();
+        let text = explainer.encode_text("a photo of a piano").unwrap();
+        let text = text.to_record().unwrap();
+        let other = self::explainer(Preset::Released);
+        assert!(matches!(
+            other.restore_image(&image),
+            Err(Error::Encoded { .. })
+        ));
+        let changed = |change: fn(&mut ImageRecord)| {
+            let mut image = image.clone();
+            change(&mut image);
+            explainer.restore_image(&image).unwrap_err().to_string()
+        };
+        let errors = [
+            changed(|it| it.latents.truncate(1)),
+            changed(|it| it.latents[0].truncate(5)),
+            changed(|it| it.layout.grid = Some([1, 1])),
+            changed(|it| it.layout.grid = None),
+            changed(|it| it.layout.read = clip_input::Read::Row(999)),
+            changed(|it| it.embedding.clear()),
+        ];
+        for error in errors {
+            assert!(error.contains("expected"), "{error}");
+        }
+        let error = changed(|it| it.embedding[0] = f32::NAN);
+        assert!(error.contains("not finite"), "{error}");
+        let mut broken = text.clone();
+        broken.caption.tokens[1].id = i64::MAX;
+        assert!(explainer.restore_text(&broken).is_err());
+        let mut broken = text;
+        broken.latent.clear();
+        assert!(explainer.restore_text(&broken).is_err());
+    }
+}
