@@ -19,6 +19,8 @@ grep -oh '](\.\./[^)#]*' docs/*.md | sort -u | while read -r link; do
     file=${link#](../}
     mkdir -p "target/book/$(dirname "$file")"
     cp "$file" "target/book/$file"
+    # mdBook takes every such link for a page.
+    [[ $file != *.md ]] || sed -i "s|\"../${file%.md}.html|\"../$file|g" target/book/docs/*.html
 done
 for page in docs/*.md; do
     name=$(basename "$page" .md)

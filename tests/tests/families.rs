@@ -127,11 +127,15 @@ fn picture() -> DynamicImage {
 
 const CAPTION: &str = "A photo of a red cat";
 
-const METHODS: [&str; 10] = [
+const METHODS: [&str; 14] = [
     "m2ib-released:steps=3:samples=2",
     "grad-cam",
     "grad-eclip",
     "chefer",
+    "legrad",
+    "maskclip",
+    "sclip",
+    "coiba:steps=3:samples=2",
     "rollout",
     "saliency",
     "integrated-gradients:steps=4",

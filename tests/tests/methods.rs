@@ -10,6 +10,7 @@ fn text(name: &str) -> String {
     let few = match name {
         m2ib if m2ib.starts_with("m2ib") => ":steps=3:samples=2",
         "nib" | "integrated-gradients" => ":steps=3",
+        "coiba" => ":steps=3:samples=2",
         "rise" => ":masks=8:text-masks=8",
         "kernel-shap" => ":samples=80",
         "occlusion" => ":window=3",
@@ -42,7 +43,7 @@ fn all_methods_agree_with_the_cpu() {
         // bottleneck's optimiser divides gradients by their own size.
         let tolerance = match name {
             "kernel-shap" | "finer-cam" => 1e-2,
-            m2ib if m2ib.starts_with("m2ib") => 1e-2,
+            m2ib if m2ib.starts_with("m2ib") || m2ib == "coiba" => 1e-2,
             _ => 1e-3,
         };
         for backend in Backend::compiled() {

@@ -336,7 +336,9 @@ fn the_bottleneck_explains_it() {
             .steps(4)
             .samples(3);
         let explainer = match preset {
-            Preset::Fine | Preset::Fast | Preset::Released => builder.build().unwrap(),
+            Preset::Fine | Preset::Fast | Preset::Released | Preset::MedClipSam => {
+                builder.build().unwrap()
+            }
             Preset::Matched => {
                 let plain = Explainer::builder(model()).build().unwrap();
                 let images = [picture(0), picture(9)];
@@ -500,11 +502,15 @@ fn that_it_cannot_be_fine_tuned_is_told_before_a_journal_is_opened() {
     assert!(text.contains("patches and words"), "{text}");
 }
 
-const METHODS: [&str; 11] = [
+const METHODS: [&str; 15] = [
     "m2ib-released:steps=3:samples=2",
     "grad-cam",
     "grad-eclip",
     "chefer",
+    "legrad",
+    "maskclip",
+    "sclip",
+    "coiba:steps=3:samples=2",
     "rollout",
     "saliency",
     "nib",

@@ -9,10 +9,12 @@ use std::path::{Path, PathBuf};
 use clip_input::{Caption, CaptionTokenizer, Content, ImageProcessor, Pixels, Role, Token, View};
 use clip_model::DualEncoder;
 use clip_model::Trainable;
-use m2ib::Backend;
 use m2ib::ndarray::{Array2, ArrayView3};
-use m2ib_methods::{Coalition, KernelShap, Registry, Rise, Subject};
+use m2ib::{Backend, Layer, Quantity};
+use m2ib_core::{NoiseModel, NoiseSource, RecordedNoise, Settings};
+use m2ib_methods::{CoIba, Coalition, KernelShap, Registry, Rise, Subject};
 use safetensors::tensor::{Dtype, SafeTensors};
+use serde_json::json;
 
 /// Of the largest value of a map's patches or pieces, in single precision against double.
 const TOLERANCE: f32 = 1e-4;
@@ -28,17 +30,44 @@ fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("data/methods")
 }
 
-/// Captions are given by their ids, images by their pixels: neither is asked.
-fn any_tokenizer() -> CaptionTokenizer {
-    let json = br#"{"version": "1.0", "added_tokens": [],
-        "model": {"type": "WordLevel", "unk_token": "a", "vocab": {"a": 0}}}"#;
-    CaptionTokenizer::load(&Content::bytes("tokenizer.json", &json[..]), 12).unwrap()
+/// For the bank's captions, in which `w3` is the token 3; the pair itself is given by ids and pixels.
+fn tokenizer() -> CaptionTokenizer {
+    let (start, end) = (18, 19);
+    let vocabulary: BTreeMap<String, usize> = (0..20).map(|id| (format!("w{id}"), id)).collect();
+    let special = |id: usize| {
+        let name = format!("w{id}");
+        let whole = json!({"id": name, "ids": [id], "tokens": [name]});
+        (
+            json!({"SpecialToken": {"id": name, "type_id": 0}}),
+            (name, whole),
+        )
+    };
+    let ((first, of_first), (last, of_last)) = (special(start), special(end));
+    let added = [start, end].map(|id| {
+        json!({"id": id, "content": format!("w{id}"), "special": true, "single_word": false,
+            "lstrip": false, "rstrip": false, "normalized": false})
+    });
+    let text = json!({"Sequence": {"id": "A", "type_id": 0}});
+    let specials: serde_json::Map<_, _> = [of_first, of_last].into_iter().collect();
+    let json = json!({
+        "version": "1.0",
+        "added_tokens": added,
+        "pre_tokenizer": {"type": "WhitespaceSplit"},
+        "post_processor": {"type": "TemplateProcessing", "single": [first, text, last], "pair": [text],
+            "special_tokens": specials},
+        "model": {"type": "WordLevel", "unk_token": "w0", "vocab": vocabulary},
+    });
+    let json = serde_json::to_vec(&json).unwrap();
+    CaptionTokenizer::load(&Content::bytes("tokenizer.json", json), 12).unwrap()
 }
 
 impl Reference {
     fn open() -> Self {
         let file = folder().join("maps.safetensors");
-        Self::of(&folder().join("model"), &[file], "pixels")
+        let reference = Self::of(&folder().join("model"), &[file], "pixels");
+        let bank = std::fs::read_to_string(folder().join("bank.txt")).unwrap();
+        let model = reference.model.with_bank(bank.lines()).unwrap();
+        Self { model, ..reference }
     }
 
     /// Of a SigLIP, whose attention pooling is the last one that a method may read.
@@ -55,7 +84,7 @@ impl Reference {
         let device = Backend::Cpu.device().unwrap();
         let model = Trainable::load(model, &device).unwrap().into_model(
             "reference".into(),
-            any_tokenizer(),
+            tokenizer(),
             ImageProcessor::from_json(b"{}", "given").unwrap(),
         );
         let (mut tensors, mut ids) = (BTreeMap::new(), Vec::new());
@@ -204,14 +233,17 @@ fn maps_are_those_of_independent_code() {
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
     for method in registry.methods() {
-        // The bottleneck has cases of its own, controls follow nobody, and Finer-CAM is Grad-CAM of another
-        // fit, which its own tests hold it to.
-        let of_another = method.config().is_some() || method.name() == "finer-cam";
-        if !of_another && !method.is_control() {
+        // The bottleneck has cases of its own, and controls follow nobody.
+        if method.config().is_none() && !method.is_control() {
             let [image, text] = compared.remove(method.name()).unwrap_or_default();
-            // RISE's masks of an image are drawn; given ones are compared below.
-            let drawn = method.name() == "rise";
-            assert!(text > 0 && (image > 0 || drawn), "{}", method.name());
+            // RISE's masks of an image are drawn, and so is CoIBA's noise of both; given ones are
+            // compared below.
+            let drawn = [
+                method.name() == "coiba" || method.name() == "rise",
+                method.name() == "coiba",
+            ];
+            let enough = (image > 0 || drawn[0]) && (text > 0 || drawn[1]);
+            assert!(enough, "{}", method.name());
         }
     }
 }
@@ -237,7 +269,7 @@ fn attention_pooling_is_read_as_by_independent_code() {
         compared += 1;
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
-    assert_eq!(compared, 6);
+    assert_eq!(compared, 14);
 }
 
 /// What these methods make of masks and coalitions, apart from how they are drawn.
@@ -284,6 +316,72 @@ fn estimates_of_given_masks_are_those_of_independent_code() {
         .unwrap();
     let found = shap.tokens_by(&subject, &coalitions("text")).unwrap();
     reference.compare("given/kernel-shap/text", &found).unwrap();
+}
+
+/// CoIBA with noise and statistics that are given: one side with a gate a token, in nats; two sides with
+/// groups of features, as shares.
+#[test]
+fn chains_of_given_noise_are_those_of_independent_code() {
+    let reference = Reference::open();
+    let subject = reference.subject();
+    let few = Settings {
+        steps: 4,
+        samples: 3,
+        ..CoIba::default().solving
+    };
+    let one = Settings {
+        beta: 0.1.into(),
+        ..few
+    };
+    let two = Settings {
+        beta: 0.02.into(),
+        gamma: 0.5,
+        gates: "8".parse().unwrap(),
+        learning_rate: 2.0,
+        quantity: Quantity::Share,
+        ..few
+    };
+    let block = Layer::Block;
+    for (setting, solving, side, first, last) in [
+        ("one", one, "image", block(0), block(1)),
+        ("one", one, "text", block(2), block(7)),
+        ("two", two, "image", Layer::Embedding, block(0)),
+        ("two", two, "text", Layer::Embedding, block(0)),
+    ] {
+        let at = format!("given/coiba/{setting}/{side}");
+        let coiba = CoIba {
+            first: Some(first),
+            last: Some(last),
+            solving,
+            seed: 0,
+        };
+        let (shape, values) = &reference.tensors[&format!("{at}/noise")];
+        let &[count, steps, samples, tokens, width] = &shape[..] else {
+            panic!("noise of each layer")
+        };
+        let noise = values
+            .chunks_exact(values.len() / count)
+            .map(|values| RecordedNoise::new(values, [steps, samples, tokens, width]).unwrap());
+        let noise: Vec<RecordedNoise> = noise.collect();
+        let sources: Vec<&dyn NoiseSource> = noise.iter().map(|noise| noise as _).collect();
+        let rows = |what: &str| {
+            let rows = reference
+                .values(&format!("{at}/{what}"))
+                .chunks_exact(width);
+            rows.map(<[f32]>::to_vec).collect::<Vec<_>>()
+        };
+        let models = rows("mean").into_iter().zip(rows("deviation"));
+        let models = models.map(|(mean, std)| NoiseModel::Matched { mean, std });
+        let models = models.collect();
+        let found = match side {
+            "image" => listed(&coiba.patches_by(&subject, models, &sources).unwrap()),
+            _ => coiba.tokens_by(&subject, models, &sources).unwrap(),
+        };
+        reference.compare(&at, &found).unwrap();
+        let short = &sources[1..];
+        let error = coiba.patches_by(&subject, Vec::new(), short).unwrap_err();
+        assert!(error.to_string().contains("layers"), "{error}");
+    }
 }
 
 #[test]

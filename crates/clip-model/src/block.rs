@@ -58,6 +58,20 @@ impl Projections {
     /// - bias: `[1, 1, tokens, tokens]`, added to the logits
     /// - output: `[batch, queries, width]`
     pub fn attend(self, bias: Option<&Tensor<4>>) -> Tensor<3> {
+        self.attend_seen(bias, |attention| attention)
+    }
+
+    /// As [`attend`](Self::attend); `see` is handed the attention after the softmax,
+    /// `[batch, heads, queries, tokens]`, and returns what to go on with.
+    ///
+    /// # Shapes
+    /// - bias: `[1, 1, tokens, tokens]`, added to the logits
+    /// - output: `[batch, queries, width]`
+    pub fn attend_seen(
+        self,
+        bias: Option<&Tensor<4>>,
+        see: impl FnOnce(Tensor<4>) -> Tensor<4>,
+    ) -> Tensor<3> {
         let [batch, queries, width] = self.query.dims();
         let (heads, depth) = (self.heads, width / self.heads);
         let split = |x: Tensor<3>| {
@@ -70,7 +84,7 @@ impl Projections {
             Some(bias) => logits + bias.clone(),
             None => logits,
         };
-        let attended = softmax(logits, 3).matmul(split(self.value));
+        let attended = see(softmax(logits, 3)).matmul(split(self.value));
         attended.swap_dims(1, 2).reshape([batch, queries, width])
     }
 }
@@ -208,6 +222,24 @@ impl Block {
     /// - attended: `[batch, tokens, width]`, the heads' sums of values side by side
     pub fn finish(&self, x: Tensor<3>, attended: Tensor<3>) -> Tensor<3> {
         self.rest(x, self.self_attn.out_proj.forward(attended))
+    }
+
+    /// What leaves the block without its MLP, and without what came in unless that is given. Norms
+    /// behind the sums stay: what reads the tower out expects them.
+    ///
+    /// # Shapes
+    /// - x and output: `[batch, tokens, width]`, x being the block's input
+    /// - attended: `[batch, tokens, width]`, the heads' sums of values side by side
+    pub fn finish_without_mlp(&self, x: Option<Tensor<3>>, attended: Tensor<3>) -> Tensor<3> {
+        let added = self.self_attn.out_proj.forward(attended);
+        let sum = match x {
+            Some(x) => x + added,
+            None => added,
+        };
+        match self.norms {
+            Norms::Before => sum,
+            Norms::After => self.layer_norm2.forward(self.layer_norm1.forward(sum)),
+        }
     }
 
     /// What attention works on.

@@ -84,6 +84,19 @@ impl<'a> Head<'a> {
         pooling::pick(normed(self.before, x), layout.read.rows())
     }
 
+    /// Every token read out alone, as if the pooling had nothing else to pool.
+    ///
+    /// # Shapes
+    /// - x: `[batch, tokens, width]`, the last block's output; output: `[batch · tokens, projection]`
+    pub fn each(self, x: Tensor<3>) -> Tensor<2> {
+        let [batch, tokens, width] = x.dims();
+        let rows = normed(self.before, x).reshape([batch * tokens, width]);
+        self.embedding(match self.attention {
+            Some(attention) => attention.forward_alone(rows),
+            None => rows,
+        })
+    }
+
     /// What follows the pooling.
     ///
     /// # Shapes

@@ -99,6 +99,14 @@ impl MapHead {
         }
     }
 
+    /// What is pooled of rows that are attended to one by one: each has all the attention then.
+    ///
+    /// # Shapes
+    /// - x and output: `[rows, width]`
+    pub(crate) fn forward_alone(&self, x: Tensor<2>) -> Tensor<2> {
+        self.finish(self.attention.v_proj.forward(x))
+    }
+
     /// What follows the attention.
     ///
     /// # Shapes

@@ -85,7 +85,12 @@ impl Evaluate {
     fn methods(&self) -> Result<Vec<Chosen>> {
         let mut methods = self.compare.methods()?;
         let usual = match self.is_of_scenes_alone() {
-            true => Preset::ALL.to_vec(),
+            true => vec![
+                Preset::Fine,
+                Preset::Fast,
+                Preset::Matched,
+                Preset::Released,
+            ],
             false => Vec::new(),
         };
         let presets = if self.preset.is_empty() {

@@ -15,8 +15,10 @@
 
 mod adam;
 mod bottleneck;
+mod chain;
 mod contrast;
 mod cosine;
+mod descent;
 mod error;
 mod fit;
 mod host;
@@ -37,6 +39,7 @@ mod workers;
 pub use burn;
 
 pub use bottleneck::Bottleneck;
+pub use chain::{Chain, Stages};
 pub use contrast::{Against, Contrast};
 pub use cosine::{cosine_similarity, cosine_with_gradient};
 pub use error::{Error, Result};

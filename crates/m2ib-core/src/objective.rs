@@ -177,8 +177,9 @@ impl Objective<'_> {
         if self.gamma > 0.0 {
             sides.push(side(&gate.withheld, &gate.lambda));
         }
+        let rows = self.batch.problems * tokens * self.samples * sides.len();
         let sum = self.lanes.sum(
-            self.shares(sides.len()),
+            shares(rows, self.samples, self.lanes),
             |samples| self.share(samples, step, &sides, gradient),
             |sum, share| Ok(sum?.plus(share?)),
         );
@@ -204,21 +205,6 @@ impl Objective<'_> {
             withheld_fit: fits.next(),
             gradient,
         })
-    }
-
-    /// The samples, cut as evenly as whole samples can be: a share for each lane, or more of them
-    /// where one would outgrow [`BATCH_ROWS`].
-    fn shares(&self, sides: usize) -> Vec<Range<usize>> {
-        let rows = self.batch.problems * self.batch.tokens * self.samples * sides;
-        let lanes = self.lanes.count();
-        let count = rows
-            .div_ceil(BATCH_ROWS)
-            .next_multiple_of(lanes)
-            .min(self.samples);
-        let bound = |share: usize| share * self.samples / count;
-        (0..count)
-            .map(|share| bound(share)..bound(share + 1))
-            .collect()
     }
 
     fn share(
@@ -277,6 +263,19 @@ impl Objective<'_> {
             gradients: Some([sum(gradient), along_noise]),
         })
     }
+}
+
+/// The samples, cut as evenly as whole samples can be: a share for each lane, or more of them where one
+/// would outgrow [`BATCH_ROWS`]. `rows` are those of all samples.
+pub(crate) fn shares(rows: usize, samples: usize, lanes: Lanes) -> Vec<Range<usize>> {
+    let count = rows
+        .div_ceil(BATCH_ROWS)
+        .next_multiple_of(lanes.count())
+        .min(samples);
+    let bound = |share: usize| share * samples / count;
+    (0..count)
+        .map(|share| bound(share)..bound(share + 1))
+        .collect()
 }
 
 impl Share {

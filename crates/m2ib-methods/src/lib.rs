@@ -44,13 +44,13 @@ mod subject;
 /// The tensor library whose types are in this crate's signatures.
 pub use burn;
 
-pub use attention::{Chefer, Rollout};
+pub use attention::{Chefer, LastAttention, LeGrad, PatchText, Pool, Rest, Rollout};
 pub use contrast::ask;
 pub use control::{CentreGaussian, Random};
 pub use error::{Error, Result};
 pub use factory::MethodFactory;
 pub use gradient::{FinerCam, Form, GradCam, GradEclip, Heads, IntegratedGradients, Saliency};
-pub use information::{Configured, M2ib, M2ibSettings, Nib};
+pub use information::{CoIba, Configured, M2ib, M2ibSettings, Nib};
 pub use interactions::{Interacting, Masks, Paths, interactions};
 pub use method::Method;
 pub use perturbation::{Coalition, KernelShap, Occlusion, Rise};

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use m2ib::Preset;
 
 use crate::{
-    CentreGaussian, Chefer, Error, FinerCam, GradCam, GradEclip, IntegratedGradients, KernelShap,
-    M2ibSettings, MethodFactory, Nib, Occlusion, Random, Result, Rise, Rollout, Saliency, Settings,
+    CentreGaussian, Chefer, CoIba, Error, FinerCam, GradCam, GradEclip, IntegratedGradients,
+    KernelShap, LastAttention, LeGrad, M2ibSettings, MethodFactory, Nib, Occlusion, PatchText,
+    Random, Result, Rise, Rollout, Saliency, Settings,
 };
 
 /// Methods that can be asked for by name, each with its usual settings.
@@ -35,6 +36,8 @@ impl Registry {
                 Arc::new(M2ibSettings::new(Preset::Fast)),
                 Arc::new(M2ibSettings::new(Preset::Matched)),
                 Arc::new(M2ibSettings::new(Preset::Released)),
+                Arc::new(M2ibSettings::new(Preset::MedClipSam)),
+                Arc::new(CoIba::default()),
                 Arc::new(Nib::default()),
                 Arc::new(Saliency),
                 Arc::new(IntegratedGradients::default()),
@@ -43,6 +46,9 @@ impl Registry {
                 Arc::new(GradEclip::default()),
                 Arc::new(Rollout),
                 Arc::new(Chefer::default()),
+                Arc::new(LeGrad::default()),
+                Arc::new(PatchText::new(LastAttention::Values)),
+                Arc::new(PatchText::new(LastAttention::Alike)),
                 Arc::new(Rise::default()),
                 Arc::new(KernelShap::default()),
                 Arc::new(Occlusion::default()),
@@ -169,11 +175,16 @@ mod tests {
             "m2ib-matched:image-layer=embedding:text-layer=block.1:sigma=0.5:sampling=independent:\
              beta=0.3:learning-rate=0.5:steps=3:samples=4:seed=9",
             "m2ib-released:sigma=0.25:beta=10",
+            "coiba:first=embedding:last=block.1:beta=0.3:gamma=0.5:gates=8:start=2:learning-rate=0.5:\
+             steps=3:samples=4:quantity=share:seed=9",
             "nib:block=2:steps=3",
             "integrated-gradients:steps=7",
             "grad-cam:form=elementwise:layer=block.0",
             "grad-eclip:heads=one:pad=0",
             "chefer:start=0",
+            "legrad:start=1:pool=mean",
+            "maskclip:rest=all",
+            "sclip:rest=none",
             "rise:masks=5:text-masks=6:cells=3:keep=0.25:fill=mean:seed=1",
             "kernel-shap:group=2:samples=99:fill=7:seed=2",
             "occlusion:window=2:fill=0",
@@ -198,6 +209,8 @@ mod tests {
             ("grad-cam:layer=auto:form=pooled", "grad-cam"),
             ("grad-cam:layer=2", "grad-cam:layer=block.2"),
             ("rise:keep=0.50", "rise"),
+            ("maskclip:rest=none", "maskclip"),
+            ("sclip:rest=residual", "sclip"),
         ] {
             assert_eq!(parse(given).unwrap().key(), key);
         }
@@ -212,9 +225,11 @@ mod tests {
                 "m2ib-fast",
                 "m2ib-matched",
                 "m2ib-released",
+                "m2ib-medclip-sam",
                 "rise",
                 "kernel-shap",
                 "random",
+                "coiba",
             ];
             let expected = if random.contains(&name) { 7 } else { 0 };
             assert_eq!(usual.with_seed(7).seed(), expected, "{name}");
@@ -275,6 +290,9 @@ mod tests {
             ("grad-eclip:pad=999999", ["pad", "999999", "vocabulary"]),
             ("chefer:start=99", ["start", "99", "0 to 5"]),
             ("chefer:start=3", ["start", "text", "0 to 2"]),
+            ("legrad:start=3", ["start", "text", "0 to 2"]),
+            ("coiba:last=5", ["last", "block.5", "0 to 4"]),
+            ("coiba:first=1:last=0", ["last", "block.0", "block.1"]),
             ("nib:block=6", ["block", "6", "0 to 5"]),
             ("nib:block=4", ["block", "text", "0 to 2"]),
             ("occlusion:window=99", ["window", "99", "1 to 8"]),

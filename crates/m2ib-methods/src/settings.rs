@@ -126,6 +126,17 @@ impl Settings {
         self.optional(name, limit.expected, limit.takes, current, usual)
     }
 
+    /// The same of a number that always has a value.
+    pub(crate) fn within<T: FromStr + Display>(
+        &mut self,
+        name: &'static str,
+        limit: Limit<T>,
+        current: T,
+        usual: T,
+    ) -> T {
+        self.value(name, limit.expected, limit.takes, current, usual)
+    }
+
     /// A setting with a value.
     pub fn value<T: FromStr + Display>(
         &mut self,

@@ -28,7 +28,8 @@ impl ModalitySettings {
         let layer = match (preset, modality) {
             // Behind the only block lies none.
             _ if depth < 2 => Layer::Embedding,
-            (Preset::Released, _) => Layer::Block(depth.saturating_sub(3)),
+            (Preset::MedClipSam, Modality::Image) => Layer::Block(depth.saturating_sub(5)),
+            (Preset::Released | Preset::MedClipSam, _) => Layer::Block(depth.saturating_sub(3)),
             // Behind a block, the token that is read out holds the whole caption.
             (_, Modality::Text) => Layer::Embedding,
             (Preset::Fine, Modality::Image) => Layer::Block((depth / 3).saturating_sub(1)),
@@ -46,7 +47,11 @@ impl ModalitySettings {
             ..papers
         };
         let bottleneck = match (preset, modality) {
-            (Preset::Released, _) => papers,
+            (Preset::Released, _) | (Preset::MedClipSam, Modality::Image) => papers,
+            (Preset::MedClipSam, Modality::Text) => Settings {
+                beta: 0.3.into(),
+                ..papers
+            },
             (Preset::Matched, _) => Settings {
                 beta: 1.0.into(),
                 steps: 40,
@@ -71,7 +76,9 @@ impl ModalitySettings {
             },
         };
         let (noise, sampling) = match preset {
-            Preset::Released => (Noise::Isotropic { sigma: 1.0 }, Sampling::Independent),
+            Preset::Released | Preset::MedClipSam => {
+                (Noise::Isotropic { sigma: 1.0 }, Sampling::Independent)
+            }
             // In pairs, since at equal cost the map then depends less on the seed
             // (docs/performance.md).
             _ => (Noise::Matched, Sampling::Antithetic),
@@ -111,5 +118,20 @@ mod tests {
             quantity: Quantity::Nats,
         };
         assert_eq!(settings.bottleneck, papers);
+    }
+
+    /// By the defaults of its `generate_saliency_maps.py`: layer 7 of 12 and β = 0.1 for the image, layer 9 and
+    /// β = 0.3 for the text, variance 1.
+    #[test]
+    fn medclip_sam_differs_from_the_released_in_a_layer_and_a_price() {
+        for (modality, layer, beta) in [(Modality::Image, 7, 0.1), (Modality::Text, 9, 0.3)] {
+            let found = ModalitySettings::preset(Preset::MedClipSam, modality, 12);
+            let mut expected = ModalitySettings::preset(Preset::Released, modality, 12);
+            expected.layer = Layer::Block(layer);
+            expected.bottleneck.beta = beta.into();
+            assert_eq!(found, expected);
+            let shallow = ModalitySettings::preset(Preset::MedClipSam, modality, 2);
+            assert_eq!(shallow.layer, Layer::Block(0));
+        }
     }
 }

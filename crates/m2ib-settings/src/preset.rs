@@ -28,11 +28,21 @@ pub enum Preset {
     /// The paper's and the released code's: block depth − 3 of both towers, isotropic noise with
     /// σ = 1, β = 0.1, 10 steps of 10 samples. Numbers compare with the literature.
     Released,
+    /// What MedCLIP-SAMv2 runs M2IB with (Koleilat et al., *Medical Image Analysis* 2025): as released, but
+    /// image block depth − 5 (7 of 12) and, for the text, β = 0.3.
+    #[serde(rename = "medclip-sam")]
+    MedClipSam,
 }
 
 impl Preset {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Fine, Self::Fast, Self::Matched, Self::Released];
+    pub const ALL: [Self; 5] = [
+        Self::Fine,
+        Self::Fast,
+        Self::Matched,
+        Self::Released,
+        Self::MedClipSam,
+    ];
 
     /// What it is called.
     pub fn name(self) -> &'static str {
@@ -41,6 +51,7 @@ impl Preset {
             Self::Fast => "fast",
             Self::Matched => "matched",
             Self::Released => "released",
+            Self::MedClipSam => "medclip-sam",
         }
     }
 }

@@ -60,7 +60,10 @@ impl Statistics {
     }
 
     /// Statistics of rows of `width` features.
-    pub(crate) fn of_rows<'a>(rows: impl Iterator<Item = &'a [f32]>, width: usize) -> Self {
+    ///
+    /// # Shapes
+    /// - rows: `[width]` each
+    pub fn of_rows<'a>(rows: impl Iterator<Item = &'a [f32]>, width: usize) -> Self {
         let mut moments = Moments::new(width);
         rows.for_each(|row| moments.add(row));
         moments.finish()

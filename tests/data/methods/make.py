@@ -6,9 +6,9 @@ this project's code, which the figures judge:
     pip install torch safetensors numpy
     python make.py
 
-writes `model/` (random weights under Hugging Face's names) and `maps.safetensors`: the inputs, and
-each map under the method's name with its settings and the side it is of. Everything is computed in
-double precision with PyTorch's own gradients.
+writes `model/` (random weights under Hugging Face's names), `bank.txt` (captions of other things, for
+Finer-CAM) and `maps.safetensors`: the inputs, and each map under the method's name with its settings and
+the side it is of. Everything is computed in double precision with PyTorch's own gradients.
 """
 
 import itertools
@@ -29,6 +29,8 @@ TEXT = dict(width=16, inner=28, heads=2, depth=9)
 # patches'.
 SEED = 121
 START, END, WORDS = 18, 19, [5, 9, 2, 13, 7]
+# Captions that a contrast draws on, the pair's own among them.
+BANK = [[3, 8], [5, 9, 2, 13, 7], [1, 4, 6], [11, 2, 2], [15], [7, 13, 2], [10, 16, 1], [17, 12], [6]]
 EPSILON = 1e-5
 
 
@@ -157,10 +159,19 @@ class Side:
     def __init__(self, tower, embedded, inputs):
         self.tower, self.embedded, self.inputs = tower, embedded, inputs
         self.other = None
+        # What counts against: embeddings with their weights.
+        self.against = []
+
+    def fit(self, embedding):
+        """Cosine similarities, `[batch]`, less what counts against."""
+        value = cosine_similarity(embedding, self.other)
+        for rival, weight in self.against:
+            value = value - weight * cosine_similarity(embedding, rival)
+        return value
 
     def score(self, x, start=0):
-        """Cosine similarities, `[batch]`, of what is in front of block `start`."""
-        return cosine_similarity(self.tower.encode(x, start), self.other)
+        """What the embeddings of what is in front of block `start` are worth, `[batch]`."""
+        return self.fit(self.tower.encode(x, start))
 
     def slope(self, x, start=0):
         x = x.detach().requires_grad_()
@@ -231,6 +242,93 @@ def chefer(side, start):
         of_heads = (slope * attention).detach()[0].clamp(min=0)
         relevance = relevance + of_heads.mean(0) @ relevance
     return relevance[side.tower.read]
+
+
+def legrad(side, start, mean_pooled):
+    """Each block alone: what its attention does for what would be read out behind it."""
+    tower, total = side.tower, 0
+    x = tower.run(side.embedded, 0, start).detach()
+    tokens = x.shape[1]
+    rows = list(range(tokens)) if mean_pooled else [tower.read]
+    for index in range(start, tower.depth):
+        x, seen = tower.block(index, x.detach().requires_grad_())
+        row = tower.norm(tower.last_norm, x[:, rows].mean(1))
+        score = side.fit(row @ tower.weights[tower.projection + ".weight"].T)
+        slope = torch.autograd.grad(score.sum(), seen.attention)[0][0].relu()
+        if tower.causal:
+            slope = slope.tril()
+        total = total + slope[:, rows].mean((0, 1))
+    return total / (tower.depth - start)
+
+
+def patch_text(side, alike, rest):
+    """Tokens one by one, behind a last block whose attention is replaced; `rest` is what else of it stays."""
+    tower = side.tower
+    last = tower.depth - 1
+    at = f"{tower.name}.encoder.layers.{last}."
+    x = tower.run(side.embedded, 0, last).detach()
+    _, seen = tower.block(last, x)
+    attended = seen.value
+    if alike:
+        heads = tower.shape["heads"]
+        by_query = tower.attend(seen.query, seen.query, seen.value, heads)[1]
+        by_key = tower.attend(seen.key, seen.key, seen.value, heads)[1]
+        attended = by_query + by_key
+    rows = tower.dense(at + "self_attn.out_proj", attended)
+    if rest != "none":
+        rows = rows + x
+    if rest == "all":
+        inner = tower.dense(at + "mlp.fc1", tower.norm(at + "layer_norm2", rows))
+        rows = rows + tower.dense(at + "mlp.fc2", inner * torch.sigmoid(1.702 * inner))
+    rows = tower.norm(tower.last_norm, rows[0])
+    return side.fit(rows @ tower.weights[tower.projection + ".weight"].T).detach()
+
+
+def rivals(image, text, captions, count):
+    """Those nearest to the image that do not say the same as the caption, with their shares."""
+    found = []
+    for ids, embedding in captions:
+        if ids != WORDS and cosine_similarity(embedding, text) < 0.95:
+            found.append((float(cosine_similarity(embedding, image)), embedding))
+    found = sorted(found, key=lambda one: -one[0])[:count]
+    shares = torch.tensor([10 * cosine for cosine, _ in found]).softmax(0)
+    return [(cosine, embedding, float(share)) for (cosine, embedding), share in zip(found, shares)]
+
+
+def coiba(side, first, last, statistics, noise, settings):
+    """One α for the inputs of the blocks `first` to `last`, which are masked on the way; to nats and λ.
+
+    `noise` is of each layer, `[layers, steps, samples, tokens, width]`; `statistics` a mean and a
+    deviation for each layer.
+    """
+    tower = side.tower
+    h = tower.run(side.embedded, 0, first).detach()
+    tokens, width = h.shape[1:]
+    alpha = torch.full((tokens, settings["gates"]), 5.0, dtype=torch.double, requires_grad=True)
+    adam = torch.optim.Adam([alpha], lr=settings["rate"])
+
+    def worth(share, step):
+        x = h
+        for layer, block in enumerate(range(first, last + 1)):
+            mean, deviation = statistics[layer]
+            x = share * x + (1 - share) * (mean + deviation * noise[layer][step])
+            x = tower.block(block, x)[0] if block < last else x
+        return side.score(x, last).mean()
+
+    steps = len(noise[0])
+    for step in range(steps):
+        share = alpha.sigmoid().repeat_interleave(width // settings["gates"], 1)
+        mean, deviation = statistics[0]
+        passed = share * (h[0] - mean) / deviation
+        nats = 0.5 * (passed**2 + (1 - share) ** 2 - 1) - (1 - share).log()
+        loss = settings["beta"] * nats.mean() - worth(share, step)
+        if settings["gamma"]:
+            loss = loss + settings["gamma"] * worth(1 - share, step)
+        if step + 1 < steps:
+            adam.zero_grad()
+            loss.backward()
+            adam.step()
+    return nats.sum(-1).detach(), share.mean(-1).detach()
 
 
 def shapley(count, value):
@@ -323,6 +421,33 @@ def main():
         blocks, rows = (1, side.inputs) if side is image else (8, list(range(len(ids))))
         put("grad-eclip", side, grad_eclip(side, blocks, False, rows))
         put("grad-eclip:heads=one", side, grad_eclip(side, blocks, True, rows))
+        put("legrad", side, legrad(side, 0, False))
+        put("legrad:start=1:pool=mean", side, legrad(side, 1, True))
+        put("maskclip", side, patch_text(side, False, "none"))
+        put("maskclip:rest=all", side, patch_text(side, False, "all"))
+        put("sclip", side, patch_text(side, True, "residual"))
+        put("sclip:rest=none", side, patch_text(side, True, "none"))
+        put("sclip:rest=all", side, patch_text(side, True, "all"))
+
+    # Instead of others: the caption's rivals count against the image; of the image, what they say of it
+    # counts against the caption.
+    captions = []
+    for of_bank in BANK:
+        embedded = embed_words(table[[START, *of_bank, END]][None])
+        tower = Tower(double, "text_model", TEXT, last_norm, projection, len(of_bank) + 1, True)
+        captions.append((of_bank, tower.encode(embedded).detach()))
+    (HERE / "bank.txt").write_text(
+        "".join(" ".join(f"w{word}" for word in words) + "\n" for words in BANK)
+    )
+    for name, count, kappa in ("", 3, 1.0), (":rivals=2:kappa=0.5", 2, 0.5):
+        found = rivals(text.other, image.other, captions, count)
+        image.against = [(embedding, kappa * share) for _, embedding, share in found]
+        text.against = [(embedding, kappa * share * cosine) for cosine, embedding, share in found]
+        for side in image, text:
+            put("finer-cam" + name, side, grad_cam(side, side.tower.depth - 1, True))
+            early = grad_cam(side, 1, False)
+            put(f"finer-cam{name}:form=elementwise:layer=block.0", side, early)
+            side.against = []
 
     # As the authors' program has captions: filled up with 0, and scaled over all of that.
     filled = table[ids + [0] * (POSITIONS - len(ids))][None]
@@ -417,6 +542,25 @@ def main():
         maps[f"given/kernel-shap/{name}/coalitions"] = coalitions
         maps[f"given/kernel-shap/{name}/weights"] = counts
         put("given/kernel-shap", side, found if side is image else all_tokens(found))
+
+    # With the statistics of nothing in particular, and noise drawn here.
+    one_side = dict(beta=0.1, gamma=0.0, gates=1, rate=1.0)
+    for side, name, layers in (image, "image", (1, 2)), (text, "text", (3, 8)):
+        two_sides = dict(beta=0.02, gamma=0.5, gates=8, rate=2.0)
+        for setting, (first, last), settings in (
+            ("one", layers, one_side),
+            ("two", (0, 1), two_sides),
+        ):
+            tokens, width = side.embedded.shape[1:]
+            count = last - first + 1
+            mean, deviation = 0.3 * torch.randn(count, width), 0.5 + torch.rand(count, width)
+            noise = torch.randn(count, 4, 3, tokens, width).float()
+            at = f"given/coiba/{setting}/{name}"
+            maps |= {at + "/mean": mean.float(), at + "/deviation": deviation.float()}
+            maps[at + "/noise"] = noise
+            statistics = list(zip(mean.float().double(), deviation.float().double()))
+            nats, share = coiba(side, first, last, statistics, noise.double(), settings)
+            put(f"given/coiba/{setting}", side, nats if setting == "one" else share)
 
     def as_stored(tensor):
         return tensor if tensor.dtype == torch.int64 else tensor.detach().float().contiguous()

@@ -108,9 +108,97 @@ def grad_eclip(pair):
     return {"image": ((slope * value).sum(-1) * alike).sum(0).relu()}
 
 
+def pooled_by_hand(head, x):
+    """What the pooling makes of rows, and its attention."""
+    pool, (_, tokens, width) = head.attention, x.shape
+    heads = pool.num_heads
+    weights, biases = pool.in_proj_weight.chunk(3), pool.in_proj_bias.chunk(3)
+    split = lambda x: x.view(-1, heads, width // heads).transpose(0, 1)
+    query, key, value = (
+        split(of[0] @ w.T + b) for of, w, b in zip([head.probe, x, x], weights, biases)
+    )
+    attention = (query @ key.transpose(1, 2) / (width // heads) ** 0.5).softmax(-1)
+    pooled = pool.out_proj((attention @ value).transpose(0, 1).reshape(1, 1, width))
+    return (pooled + head.mlp(head.layernorm(pooled)))[:, 0], attention
+
+
+def states_of(pair):
+    """Inputs of all blocks and the output of the last, of the image and of the caption."""
+    found = []
+    for tower, of in (pair.vision, pair.pixels.detach()), (pair.text, pair.ids):
+        states = [tower.embeddings(of).detach()]
+        for block in tower.encoder.layers:
+            states.append(run(block, states[-1]).detach())
+        found.append(states)
+    return found
+
+
+def run(block, x):
+    x = block(x, None)
+    return x[0] if isinstance(x, tuple) else x
+
+
+def legrad(pair, start):
+    """What is read out behind each block: by the pooling of the image, at the caption's last token."""
+    total, blocks = 0, pair.vision.encoder.layers
+    states, of_text = states_of(pair)
+    for index in range(start, len(blocks)):
+        x = pair.vision.post_layernorm(states[index + 1]).requires_grad_()
+        pooled, attention = pooled_by_hand(pair.vision.head, x)
+        score = cosine_similarity(pooled, pair.text_embedding)
+        slope = torch.autograd.grad(score.sum(), attention)[0]
+        total = total + slope.relu().mean(0)[0]
+    maps = {"image": total / (len(blocks) - start)}
+
+    total, blocks = 0, pair.text.encoder.layers
+    for index in range(start, len(blocks)):
+        pair.seen.clear()
+        x = run(blocks[index], of_text[index].requires_grad_())
+        embedding = pair.text.head(pair.text.final_layer_norm(x)[:, -1])
+        score = cosine_similarity(embedding, pair.image_embedding)
+        slope = torch.autograd.grad(score.sum(), pair.seen[-1])[0]
+        total = total + slope.relu()[0].mean(0)[-1]
+    maps["text"] = total / (len(blocks) - start)
+    return maps
+
+
+def behind_replaced(block, x, alike, rest):
+    """The last block's output with each token's own value in the place of attention, or those like it."""
+    normed, own = block.layer_norm1(x), block.self_attn
+    _, tokens, width = x.shape
+    heads = own.num_heads
+    split = lambda x: x.view(tokens, heads, width // heads).transpose(0, 1)
+    query, key, value = (
+        split(project(normed)[0]) for project in (own.q_proj, own.k_proj, own.v_proj)
+    )
+    if alike:
+        shares = lambda x: (x @ x.transpose(1, 2) / (width // heads) ** 0.5).softmax(-1)
+        value = (shares(query) + shares(key)) @ value
+    rows = own.out_proj(value.transpose(0, 1).reshape(1, tokens, width))
+    return rows + x if rest == "residual" else rows
+
+
+def patch_text(pair, alike):
+    """Rows one by one. The image's last attention is the pooling's: its values are read alone."""
+    vision, text = pair.vision, pair.text
+    (*_, x, behind), (*_, of_text, _) = states_of(pair)
+    rest = "residual" if alike else "none"
+    if alike:
+        behind = behind_replaced(vision.encoder.layers[-1], x, True, rest)
+    rows = vision.post_layernorm(behind)[0]
+    each = torch.cat([pooled_by_hand(vision.head, row[None, None])[0] for row in rows])
+    maps = {"image": cosine_similarity(each, pair.text_embedding)}
+    behind = behind_replaced(text.encoder.layers[-1], of_text, alike, rest)
+    each = text.head(text.final_layer_norm(behind)[0])
+    maps["text"] = cosine_similarity(each, pair.image_embedding)
+    return maps
+
+
 def maps(pair):
     found = {"chefer": chefer(pair, None), "chefer:start=0": chefer(pair, 0)}
     found |= {"rollout": rollout(pair), "grad-eclip": grad_eclip(pair)}
+    found |= {"legrad": legrad(pair, 0), "legrad:start=1": legrad(pair, 1)}
+    found |= {"maskclip": patch_text(pair, False), "sclip": patch_text(pair, True)}
     return {
         f"{name}/{side}": tokens.detach().float().contiguous()
         for name, sides in found.items()

@@ -5,7 +5,10 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use burn::tensor::Tensor;
+
 use super::*;
+use crate::host::values;
 use crate::{Cosine, Error, Fit, Gates, NoiseModel, Quantity, RecordedNoise, SeededNoise};
 
 mod batches;

@@ -1,9 +1,13 @@
-//! Methods that follow attention from block to block.
+//! Methods that follow attention from block to block, or take its place in the last.
 
 mod chefer;
+mod legrad;
+mod patch_text;
 mod rollout;
 
 pub use chefer::Chefer;
+pub use legrad::{LeGrad, Pool};
+pub use patch_text::{LastAttention, PatchText, Rest};
 pub use rollout::Rollout;
 
 use burn::tensor::Tensor;

@@ -199,6 +199,7 @@ impl MethodFactory for M2ibSettings {
             Preset::Fast => "m2ib-fast",
             Preset::Matched => "m2ib-matched",
             Preset::Released => "m2ib-released",
+            Preset::MedClipSam => "m2ib-medclip-sam",
         }
     }
 
@@ -208,6 +209,9 @@ impl MethodFactory for M2ibSettings {
             Preset::Fast => "M2IB with two sides and few gates, in few passes",
             Preset::Matched => "M2IB with noise matched to the model's features",
             Preset::Released => "M2IB with the paper's settings (Wang, Rudner and Wilson 2023)",
+            Preset::MedClipSam => {
+                "M2IB with MedCLIP-SAMv2's settings, for medical images (Koleilat et al. 2025)"
+            }
         }
     }
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias, TypedDict
 if TYPE_CHECKING:
     from ._m2ib import Calibration
 
-Preset: TypeAlias = Literal["fine", "fast", "matched", "released"]
+Preset: TypeAlias = Literal["fine", "fast", "matched", "released", "medclip-sam"]
 Beta: TypeAlias = float | str | tuple[float, float]
 Gates: TypeAlias = int | Literal["unit", "token"]
 Quantity: TypeAlias = Literal["nats", "share", "mean-share"]
@@ -54,7 +54,7 @@ class Settings(_BothSides, total=False):
 
     preset: Preset | None
     """"fine" shows the object (the default), "fast" finds it in a quarter of the time, "matched" is the
-    paper's one side with noise matched to the model, "released" is the paper's."""
+    paper's one side with noise matched to the model, "released" is the paper's, "medclip-sam" is what MedCLIP-SAMv2 makes of it."""
     seed: int | None
     """Of the noise; 0 unless given."""
     threads: int | None
