@@ -117,7 +117,10 @@ fn the_image_keeps_its_size_and_the_heat_map_its_shape() {
     assert_eq!(photo.dimensions(), (96, 64));
     assert_eq!(heat.dimensions(), (800, 533));
     assert_eq!(heat.get_pixel(60, 200).0[3], 0, "left of the crop");
-    assert_eq!(heat.get_pixel(400, 200).0[3], 255);
+    let covers: Vec<u8> = heat.pixels().map(|pixel| pixel.0[3]).collect();
+    assert!(covers.contains(&255), "what is hottest covers");
+    let within = (200..600).map(|x| heat.get_pixel(x, 200).0[3]);
+    assert!(within.min() < Some(64), "what is cold is clear");
 }
 
 #[test]
