@@ -8,8 +8,8 @@
 
 use std::error::Error;
 
+use clip_input::open_image;
 use clip_model::DualEncoder;
-use clip_model::clip_input::open_image;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -18,9 +18,12 @@ fn main() -> Result<(), Box<dyn Error>> {
     };
     let model = DualEncoder::load(folder, &clip_model::cpu())?;
     let found = &model.zero_shot(&[open_image(picture)?], captions)?[0];
-    for (caption, probability) in captions.iter().zip(&found.probabilities) {
-        println!("{:6.2} %  {caption}", 100.0 * probability);
+    let numbers = found.probabilities.iter().zip(&found.similarities);
+    for (caption, (probability, cosine)) in captions.iter().zip(numbers) {
+        println!(
+            "{:6.2} %  cosine {cosine:.3}  {caption}",
+            100.0 * probability
+        );
     }
-    println!("the best: {}", captions[found.best()]);
     Ok(())
 }
