@@ -32,7 +32,9 @@ MORE = [{}, {}, {}, {"instead_of": ["a photo of a lock"]}, {"seeds": 2}, {"inter
 
 def png(side, grey):
     """A grey picture with some noise, as a file."""
-    row = lambda: b"\0" + bytes((grey + random.randrange(40)) % 256 for _ in range(3 * side))
+    # By a table: clients that count bytes leave this script no time to ask.
+    table = bytes((grey + value % 40) % 256 for value in range(256))
+    row = lambda: b"\0" + random.randbytes(3 * side).translate(table)
     pixels = zlib.compress(b"".join(row() for _ in range(side)))
 
     def chunk(kind, data):
@@ -151,7 +153,7 @@ def main():
         print(f"{name:<44} {answers:<24} {at(.5):>7.3f}s {at(.95):>7.3f}s {values[-1]:>7.3f}s")
     total = sum(statuses.values())
     half = len(held) // 2
-    growth = max(held[half:]) - max(held[half // 2 : half])
+    growth = max(held[half:]) - max(held[half // 2 : half], default=held[0])
     print(f"{total} answers in {seconds:.0f} s, {total / seconds:.0f} a second; exit code {code}")
     print(f"memory: {held[0]:.0f} MB after a second, {held[half]:.0f} at half, {held[-1]:.0f} at the end, most {max(held):.0f}")
     broken = [text for client in clients for text in client.broken]
