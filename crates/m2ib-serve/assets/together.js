@@ -98,10 +98,12 @@ export class Together {
 
   shade(shares) {
     byId("words").classList.toggle("sharing", Boolean(shares));
+    if (!shares) return;
     for (const word of this.words()) {
-      const share = shares ? shares[Number(word.dataset.word)] / (this.found.largest || 1) : 0;
-      word.style.setProperty("--way", `var(${share < 0 ? "--against" : "--for"})`);
-      word.style.setProperty("--share", (0.55 * cover(share)).toFixed(3));
+      const share = shares[Number(word.dataset.word)] / (this.found.largest || 1);
+      // Not those of a contrast, which hold when no place is looked at.
+      word.style.setProperty("--place-way", `var(${share < 0 ? "--against" : "--for"})`);
+      word.style.setProperty("--place-share", (0.55 * cover(share)).toFixed(3));
     }
   }
 }

@@ -13,7 +13,7 @@ use std::path::Path;
 
 use m2ib::{Explainer, Save, open_image};
 
-/// Pairs that are in memory at once.
+/// Results that are in memory at once.
 const CHUNK: usize = 64;
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -22,32 +22,22 @@ fn main() -> Result<(), Box<dyn Error>> {
         return Err("expected PAIRS.TSV OUT".into());
     };
     std::fs::create_dir_all(out)?;
-    let explainer = Explainer::emoji()?; // or Explainer::from_folder("path/to/clip-vit-base-patch32")?
+    // Or a folder, or an id on the hub.
+    let explainer = Explainer::builder("emoji").build()?;
     let text = std::fs::read_to_string(table)?;
-    let rows: Vec<(&str, &str)> = text
-        .lines()
-        .filter_map(|line| line.split_once('\t'))
-        .collect();
+    let lines = text.lines().filter_map(|line| line.split_once('\t'));
+    let pairs: Vec<(&str, &str)> = lines.collect();
 
-    for (chunk, rows) in rows.chunks(CHUNK).enumerate() {
-        let mut pictures = Vec::new();
-        let mut texts = Vec::new();
-        for (path, caption) in rows {
-            pictures.push(open_image(path)?);
-            texts.push(explainer.encode_text(caption)?);
-        }
-        let images = explainer
-            .encode_images(&pictures)
-            .into_iter()
-            .collect::<Result<Vec<_>, _>>()?;
-        let pairs: Vec<_> = images.iter().zip(&texts).collect();
-        for (place, found) in explainer.attribute_many(&pairs).into_iter().enumerate() {
+    for (chunk, pairs) in pairs.chunks(CHUNK).enumerate() {
+        // All threads of a CPU, batches on a GPU; a pair that fails costs no other its result.
+        let results = explainer.attribute_paths(pairs);
+        for (place, ((picture, _), found)) in pairs.iter().zip(results).enumerate() {
             match found {
                 Ok(attribution) => {
                     let name = format!("{:06}.png", chunk * CHUNK + place);
-                    attribution.save(Path::new(out).join(name), &pictures[place])?;
+                    attribution.save(Path::new(out).join(name), &open_image(picture)?)?;
                 }
-                Err(error) => eprintln!("{}: {error}", rows[place].0),
+                Err(error) => eprintln!("{picture}: {error}"),
             }
         }
     }

@@ -10,7 +10,8 @@ PATH=/nowhere
 command_not_found_handle() { :; }
 m2ib() { printf '%s\0' "$@" >> "$LOG"; printf '\0' >> "$LOG"; }
 cargo() {
-    [[ "$*" == *m2ib-train* || "$*" == *m2ib-tests* || "$*" == *m2ib-benches* || "$*" == *--example* || "$*" == *--bin\ extract* ]] && return
+    # Programs of other names are not this one.
+    [[ $1 == run && ! "$*" =~ m2ib-(train|tests|benches)|--example|--bin\ extract ]] || return
     while (($#)); do [[ $1 == -- ]] && { shift; m2ib "$@"; return; }; shift; done
 }
 "#;
