@@ -137,6 +137,7 @@ mod tests {
             let few = match name {
                 "rise" => ":masks=100",
                 "kernel-shap" => ":samples=100",
+                "coiba" | "m2ib-medclip-sam" => ":steps=3:samples=2",
                 _ => "",
             };
             let factory = parse(&format!("{name}{few}")).unwrap();
