@@ -11,7 +11,7 @@ mod words;
 
 pub use overview::Overview;
 pub use picture::png_uri;
-pub use shell::{PAGE_STYLE, page};
+pub use shell::{LOOK_CLOSER, PAGE_STYLE, page};
 
 use image::DynamicImage;
 use m2ib_attribution::{Attribution, Warning};

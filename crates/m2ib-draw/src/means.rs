@@ -5,6 +5,7 @@ use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 use unicode_width::UnicodeWidthStr;
 
+use crate::night::by_night;
 use crate::number_format::NumberFormat;
 use crate::{Error, Result};
 
@@ -75,7 +76,7 @@ pub fn means(names: &[&str], panels: &[Panel]) -> Result<String> {
         what: "the chart of means",
         reason: error.to_string(),
     })?;
-    Ok(svg.replacen("<svg ", "<svg role=\"img\" ", 1))
+    Ok(by_night(&svg.replacen("<svg ", "<svg role=\"img\" ", 1)))
 }
 
 /// Room for the longest name.

@@ -45,61 +45,60 @@ impl Numbers {
     }
 }
 
-impl Numbers {
-    fn array<'py>(self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        py.import("numpy")?.getattr("asarray")?.call1((self,))
-    }
-}
-
 /// An array of 32-bit floats.
 pub(crate) fn floats<'py>(
     py: Python<'py>,
     mut values: Vec<f32>,
     shape: &[usize],
 ) -> PyResult<Bound<'py, PyAny>> {
-    check(values.len(), shape)?;
-    let address = values.as_mut_ptr() as usize;
-    Numbers {
-        _values: Values::Single(values),
-        address,
-        shape: shape.to_vec(),
-        kind: SINGLE,
-    }
-    .array(py)
+    let (count, address) = (values.len(), values.as_mut_ptr() as usize);
+    array(py, Values::Single(values), (count, address), shape, SINGLE)
 }
 
 /// An array of bytes.
 pub(crate) fn bytes<'py>(
     py: Python<'py>,
-    mut values: Vec<u8>,
+    values: Vec<u8>,
     shape: &[usize],
 ) -> PyResult<Bound<'py, PyAny>> {
-    check(values.len(), shape)?;
-    let address = values.as_mut_ptr() as usize;
-    Numbers {
-        _values: Values::Bytes(values),
-        address,
-        shape: shape.to_vec(),
-        kind: "|u1",
-    }
-    .array(py)
+    of_bytes(py, values, shape, "|u1")
 }
 
 /// An array of booleans, a byte each, 0 or 1.
 pub(crate) fn booleans<'py>(
     py: Python<'py>,
-    mut values: Vec<u8>,
+    values: Vec<u8>,
     shape: &[usize],
 ) -> PyResult<Bound<'py, PyAny>> {
-    check(values.len(), shape)?;
-    let address = values.as_mut_ptr() as usize;
-    Numbers {
-        _values: Values::Bytes(values),
+    of_bytes(py, values, shape, "|b1")
+}
+
+fn of_bytes<'py>(
+    py: Python<'py>,
+    mut values: Vec<u8>,
+    shape: &[usize],
+    kind: &'static str,
+) -> PyResult<Bound<'py, PyAny>> {
+    let (count, address) = (values.len(), values.as_mut_ptr() as usize);
+    array(py, Values::Bytes(values), (count, address), shape, kind)
+}
+
+/// So many numbers that lie there, as an array that keeps them.
+fn array<'py>(
+    py: Python<'py>,
+    values: Values,
+    (count, address): (usize, usize),
+    shape: &[usize],
+    kind: &'static str,
+) -> PyResult<Bound<'py, PyAny>> {
+    check(count, shape)?;
+    let numbers = Numbers {
+        _values: values,
         address,
         shape: shape.to_vec(),
-        kind: "|b1",
-    }
-    .array(py)
+        kind,
+    };
+    py.import("numpy")?.getattr("asarray")?.call1((numbers,))
 }
 
 /// A map, `[rows, columns]`.

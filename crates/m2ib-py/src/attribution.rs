@@ -309,6 +309,11 @@ impl Attribution {
         self.inner == other.inner
     }
 
+    /// A few lines: the caption, its strongest words, the hottest patch, and the warnings.
+    fn __str__(&self) -> String {
+        self.inner.to_string()
+    }
+
     fn __repr__(&self) -> String {
         format!(
             "<m2ib.Attribution of {:?}, similarity {:.4}: {}>",

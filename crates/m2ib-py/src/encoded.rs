@@ -4,9 +4,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use pyo3::prelude::*;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use crate::array;
-use crate::failure::{Failure, Kind};
+use crate::failure::{Failure, Kind, fault};
 
 /// An image that went through its tower once, to be explained against many captions.
 ///
@@ -26,6 +28,11 @@ impl EncodedImage {
     fn embedding<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         let embedding = self.inner.embedding.clone();
         vector(py, move || embedding.try_into_vec_as::<f32>())
+    }
+
+    /// All of it but the picture as JSON, which ``Explainer.restore_image`` takes back.
+    fn to_json(&self, py: Python<'_>) -> PyResult<String> {
+        Ok(py.detach(|| written(self.inner.to_record()))?)
     }
 
     fn __repr__(&self) -> String {
@@ -61,6 +68,11 @@ impl EncodedText {
         self.inner.caption().ids()
     }
 
+    /// All of it as JSON, which ``Explainer.restore_text`` takes back.
+    fn to_json(&self, py: Python<'_>) -> PyResult<String> {
+        Ok(py.detach(|| written(self.inner.to_record()))?)
+    }
+
     fn __repr__(&self) -> String {
         let caption = self.inner.caption();
         format!(
@@ -69,6 +81,19 @@ impl EncodedText {
             caption.tokens.len()
         )
     }
+}
+
+/// A kept encoding's text.
+fn written<T: Serialize>(record: m2ib::Result<T>) -> Result<String, Failure> {
+    serde_json::to_string(&record?).map_err(fault)
+}
+
+/// What a text keeps.
+pub(crate) fn kept<T: DeserializeOwned>(text: &str) -> Result<T, Failure> {
+    serde_json::from_str(text).map_err(|error| {
+        let reason = format!("the text is no encoding in JSON: {error}");
+        Failure::new(Kind::Encoded, reason)
+    })
 }
 
 /// What a device holds, as an array.

@@ -14,7 +14,7 @@ use pyo3::types::{PyDict, PyString};
 use crate::asked::Wanted;
 use crate::attribution::Attribution;
 use crate::calibration::Calibration;
-use crate::encoded::{EncodedImage, EncodedText};
+use crate::encoded::{EncodedImage, EncodedText, kept};
 use crate::failure::{Failure, fault};
 use crate::many;
 use crate::picture::Picture;
@@ -508,6 +508,48 @@ impl Explainer {
         let (shared, text) = (self.shared.clone(), caption(text)?);
         let inner = run(py, self.shared.recipe.threads, move || {
             Ok(Arc::new(shared.inner.encode_text(&text)?))
+        })?;
+        Ok(EncodedText { inner })
+    }
+
+    /// Runs captions through their tower, several at once on a CPU. The first that cannot be is an error.
+    fn encode_texts(
+        &self,
+        py: Python<'_>,
+        texts: Vec<Bound<'_, PyAny>>,
+    ) -> PyResult<Vec<EncodedText>> {
+        let texts = texts.iter().map(caption).collect::<PyResult<Vec<_>>>()?;
+        let shared = self.shared.clone();
+        run(py, self.shared.recipe.threads, move || {
+            let encoded = shared.inner.encode_texts(&texts).into_iter().enumerate();
+            let one = |(place, text): (usize, m2ib::Result<_>)| match text {
+                Ok(text) => Ok(EncodedText {
+                    inner: Arc::new(text),
+                }),
+                Err(error) => Err(Failure::from(error).about(format_args!("texts[{place}]"))),
+            };
+            encoded.map(one).collect()
+        })
+    }
+
+    /// Takes back what ``EncodedImage.to_json`` wrote: of the same model, layer, shifts and precision.
+    fn restore_image(&self, py: Python<'_>, text: &str) -> PyResult<EncodedImage> {
+        let (shared, text) = (self.shared.clone(), text.to_owned());
+        let inner = run(py, self.shared.recipe.threads, move || {
+            Ok(Arc::new(shared.inner.restore_image(&kept(&text)?)?))
+        })?;
+        Ok(EncodedImage {
+            inner,
+            picture: None,
+            source: None,
+        })
+    }
+
+    /// Takes back what ``EncodedText.to_json`` wrote: of the same model, layer and precision.
+    fn restore_text(&self, py: Python<'_>, text: &str) -> PyResult<EncodedText> {
+        let (shared, text) = (self.shared.clone(), text.to_owned());
+        let inner = run(py, self.shared.recipe.threads, move || {
+            Ok(Arc::new(shared.inner.restore_text(&kept(&text)?)?))
         })?;
         Ok(EncodedText { inner })
     }

@@ -149,7 +149,7 @@ fn kind(error: &m2ib::Error) -> Kind {
         Error::Stopped => Kind::Stopped,
         Error::NotFinite { .. } => Kind::NotFinite,
         Error::Device(_) | Error::Threads(_) | Error::Backend { .. } => Kind::Device,
-        Error::Encoded { .. } => Kind::Encoded,
+        Error::Encoded { .. } | Error::Record { .. } => Kind::Encoded,
         Error::Write { .. } => Kind::File,
         Error::Hub { .. } => Kind::Hub,
         _ => Kind::Settings,

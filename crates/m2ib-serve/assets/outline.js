@@ -1,7 +1,5 @@
 // The outline of what all seeds agree on, and, dotted, of what any of them finds.
 
-const SVG = "http://www.w3.org/2000/svg";
-
 /** The sides of cells that part those inside from the others, as a path over 1000 by 1000. */
 function edges({ view, rows, columns }, support, inside) {
   const x = (column) => ((view.left + (view.width * column) / columns) / view.image_width) * 1000;
@@ -26,7 +24,7 @@ export function outline(svg, map, spread) {
   const all = edges(map, spread.support, (share) => share > 1 - 1e-4);
   const any = edges(map, spread.support, (share) => share > 1e-4);
   for (const [name, path] of [["any", any], ["under", all], ["all", all]]) {
-    const element = document.createElementNS(SVG, "path");
+    const element = document.createElementNS(svg.namespaceURI, "path");
     element.setAttribute("class", name);
     element.setAttribute("d", path);
     svg.append(element);

@@ -114,11 +114,16 @@ impl Explainer {
             })
         };
         let grid = layout.grid.unwrap_or_default();
-        let is_there = |role: &&Role| matches!(role, Role::Patch { row, column } if *row < grid[0] && *column < grid[1]);
-        let patches = layout.tokens.iter().filter(is_there).count();
+        let patches = layout.tokens.iter();
+        let patches = patches.filter(|role| matches!(role, Role::Patch { .. }));
+        let outside = |role: &&Role| matches!(role, Role::Patch { row, column } if *row >= grid[0] || *column >= grid[1]);
+        let (patches, outside) = (patches.clone().count(), patches.filter(outside).count());
         let expected = grid[0].saturating_mul(grid[1]);
         if patches != expected || patches == 0 {
             return wrong("patches in the layout", patches, expected.max(1));
+        }
+        if outside > 0 {
+            return wrong("patches outside of the grid", outside, 0);
         }
         let tokens = layout.tokens.len();
         if let Some(&row) = layout.read.rows().iter().find(|&&row| row >= tokens) {

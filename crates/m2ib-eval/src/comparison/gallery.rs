@@ -1,12 +1,12 @@
 //! The same pairs explained by every method, to look at side by side.
 
-use m2ib::draw::{PAGE_STYLE, overlay, png_uri};
+use m2ib::draw::{self, LOOK_CLOSER, overlay, png_uri};
 use m2ib::image::{DynamicImage, RgbImage};
 use m2ib::{Asked, Attribution, DualEncoder, ImageAttribution, Modality, TextAttribution};
 use m2ib_data::{Dataset, Row, RowFailure};
 use m2ib_methods::{Method, Subject};
 use m2ib_metrics::{Estimate, Interval, Metric};
-use maud::{DOCTYPE, Markup, PreEscaped, html};
+use maud::{Markup, PreEscaped, html};
 
 use super::outcome::{Outcomes, Standing, values};
 use super::table::two;
@@ -166,45 +166,32 @@ impl Comparison {
     pub fn to_html(&self, gallery: &Gallery) -> Result<String> {
         let charts = [Modality::Image, Modality::Text].map(|side| Ok((side, self.to_svg(side)?)));
         let charts = charts.into_iter().collect::<Result<Vec<_>>>()?;
-        let page = html! {
-            (DOCTYPE)
-            html lang="en" {
-                head {
-                    meta charset="utf-8";
-                    meta name="viewport" content="width=device-width, initial-scale=1";
-                    link rel="icon" href="data:,";
-                    title { "Explanations of " (self.model) " compared" }
-                    style { (PreEscaped(PAGE_STYLE)) (PreEscaped(STYLE)) }
-                }
-                body {
-                    main {
-                        h1 { "Explanations of " (self.model) " compared" }
-                        p { (self.pairs) " pairs of " (self.data) ", " (self.methods.len()) " methods. "
-                            "Means with 95 % confidence intervals over pictures; ↑ or ↓ says which way is better. "
-                            @for words in self.legend() { (words) " " } }
-                        @if !self.notes.is_empty() {
-                            ul.notes { @for note in &self.notes { li { (note) } } }
-                        }
-                        @for (side, svg) in &charts {
-                            @if !svg.is_empty() {
-                                h2 { "The " (side.to_string()) "'s explanation" }
-                                div.wide.card { (self.rows(*side)) }
-                                figure.chart { (PreEscaped(svg)) }
-                            }
-                        }
-                        @if let Some(report) = &self.roar { (roar(report)) }
-                        h2 { "Speed" }
-                        div.wide.card { (self.speeds()) }
-                        @if !gallery.pairs.is_empty() {
-                            h2 { "The same pairs by every method" }
-                            @for pair in &gallery.pairs { (pair.show()) }
-                        }
-                        (self.failures())
-                    }
+        let title = format!("Explanations of {} compared", self.model);
+        let main = html! {
+            h1 { (title) }
+            p { (self.pairs) " pairs of " (self.data) ", " (self.methods.len()) " methods. "
+                "Means with 95 % confidence intervals over pictures; ↑ or ↓ says which way is better. "
+                @for words in self.legend() { (words) " " } }
+            @if !self.notes.is_empty() {
+                ul.notes { @for note in &self.notes { li { (note) } } }
+            }
+            @for (side, svg) in &charts {
+                @if !svg.is_empty() {
+                    h2 { "The " (side.to_string()) "'s explanation" }
+                    div.wide.card { (self.rows(*side)) }
+                    figure.chart { (PreEscaped(svg)) }
                 }
             }
+            @if let Some(report) = &self.roar { (roar(report)) }
+            h2 { "Speed" }
+            div.wide.card { (self.speeds()) }
+            @if !gallery.pairs.is_empty() {
+                h2 { "The same pairs by every method" }
+                @for pair in &gallery.pairs { (pair.show()) }
+            }
+            (self.failures())
         };
-        Ok(page.into_string())
+        Ok(draw::page(&title, STYLE, LOOK_CLOSER, &main.into_string()))
     }
 
     fn rows(&self, modality: Modality) -> Markup {

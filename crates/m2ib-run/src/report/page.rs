@@ -1,6 +1,6 @@
 //! The report as one page that needs nothing else.
 
-use m2ib::draw::{page, visible};
+use m2ib::draw::{LOOK_CLOSER, page, visible};
 use maud::{Markup, html};
 
 use super::{Example, Pictures, Report, Word};
@@ -26,7 +26,7 @@ impl Report {
                 p.note { "Some pictures are not shown: " (visible(reason)) }
             }
         };
-        page(&visible(&title), STYLE, "", &main.into_string())
+        page(&visible(&title), STYLE, LOOK_CLOSER, &main.into_string())
     }
 
     fn tiles(&self) -> Markup {

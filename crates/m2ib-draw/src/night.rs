@@ -1,0 +1,40 @@
+//! Charts by day and by night: an SVG file follows the colours of whoever looks at it, on a page and by itself.
+
+/// Colours that are hard to see on a dark ground, and what takes their place there. White is the ground.
+const NIGHT: [(&str, &str); 4] = [
+    ("#FFFFFF", "#1c1e22"),
+    ("#3C3C42", "#e9e8e4"),
+    ("#B4500F", "#f09a5c"),
+    ("#5A6E96", "#9db2dc"),
+];
+
+/// The same chart with its colours by night.
+pub(crate) fn by_night(svg: &str) -> String {
+    let rules = NIGHT.map(|(day, night)| {
+        format!("[fill=\"{day}\"]{{fill:{night}}}[stroke=\"{day}\"]{{stroke:{night}}}")
+    });
+    let style = format!(
+        "<style>@media (prefers-color-scheme:dark){{{}}}</style>",
+        rules.concat()
+    );
+    match svg.split_once('>') {
+        // Behind the element's own head.
+        Some((head, rest)) if head.starts_with("<svg") => format!("{head}>{style}{rest}"),
+        _ => svg.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_chart_says_its_colours_by_night_and_stays_what_it_was() {
+        let day = "<svg width=\"1\">\n<rect fill=\"#FFFFFF\"/></svg>";
+        let both = by_night(day);
+        assert!(both.starts_with("<svg width=\"1\"><style>@media (prefers-color-scheme:dark){"));
+        assert!(both.ends_with("</style>\n<rect fill=\"#FFFFFF\"/></svg>"));
+        assert!(both.contains("[fill=\"#FFFFFF\"]{fill:#1c1e22}"));
+        assert_eq!(by_night(""), "");
+    }
+}
