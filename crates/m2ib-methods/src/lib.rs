@@ -49,7 +49,9 @@ pub use contrast::ask;
 pub use control::{CentreGaussian, Random};
 pub use error::{Error, Result};
 pub use factory::MethodFactory;
-pub use gradient::{FinerCam, Form, GradCam, GradEclip, Heads, IntegratedGradients, Saliency};
+pub use gradient::{
+    Choice, FinerCam, Form, GradCam, GradEclip, Heads, IntegratedGradients, Saliency,
+};
 pub use information::{CoIba, Configured, M2ib, M2ibSettings, Nib};
 pub use interactions::{Interacting, Masks, Paths, interactions};
 pub use method::Method;

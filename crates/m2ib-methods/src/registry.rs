@@ -137,6 +137,7 @@ mod tests {
             let few = match name {
                 "rise" => ":masks=100",
                 "kernel-shap" => ":samples=100",
+                "coiba" | "m2ib-medclip-sam" => ":steps=3:samples=2",
                 _ => "",
             };
             let factory = parse(&format!("{name}{few}")).unwrap();
@@ -180,6 +181,7 @@ mod tests {
             "nib:block=2:steps=3",
             "integrated-gradients:steps=7",
             "grad-cam:form=elementwise:layer=block.0",
+            "finer-cam:rivals=2:choice=score:kappa=0.5:layer=block.1",
             "grad-eclip:heads=one:pad=0",
             "chefer:start=0",
             "legrad:start=1:pool=mean",

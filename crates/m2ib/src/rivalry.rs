@@ -105,15 +105,7 @@ impl Rivalry {
             });
         }
         rivals.sort_by(|a, b| b.similarity.total_cmp(&a.similarity));
-        let best = rivals[0].similarity;
-        for rival in &mut rivals {
-            rival.weight = (SHARPNESS * f64::from(rival.similarity - best)).exp();
-        }
-        let sum: f64 = rivals.iter().map(|rival| rival.weight).sum();
-        for rival in &mut rivals {
-            rival.weight /= sum;
-        }
-        Ok(Self {
+        let rivalry = Self {
             baseline,
             kappa: against.kappa,
             rivals,
@@ -121,7 +113,22 @@ impl Rivalry {
             image: image.clone(),
             text: text.clone(),
             caption: caption.text.clone(),
-        })
+        };
+        Ok(rivalry.sharpened(SHARPNESS))
+    }
+
+    /// The same with its rivals weighed by a softmax of `sharpness` times their similarities; 10 unless
+    /// this is asked for.
+    pub fn sharpened(mut self, sharpness: f64) -> Self {
+        let best = self.rivals[0].similarity;
+        for rival in &mut self.rivals {
+            rival.weight = (sharpness * f64::from(rival.similarity - best)).exp();
+        }
+        let sum: f64 = self.rivals.iter().map(|rival| rival.weight).sum();
+        for rival in &mut self.rivals {
+            rival.weight /= sum;
+        }
+        self
     }
 
     /// What is wanted: the caption rather than its rivals.

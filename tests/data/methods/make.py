@@ -31,7 +31,7 @@ SEED = 121
 START, END, WORDS = 18, 19, [5, 9, 2, 13, 7]
 # Captions that a contrast draws on, the pair's own among them.
 BANK = [[3, 8], [5, 9, 2, 13, 7], [1, 4, 6], [11, 2, 2], [15], [7, 13, 2], [10, 16, 1], [17, 12], [6]]
-EPSILON = 1e-5
+EPSILON, LOGIT_SCALE = 1e-5, 2.6592
 
 
 def weights():
@@ -71,7 +71,7 @@ def weights():
     draw("text_model.embeddings.position_embedding.weight", POSITIONS, width, deviation=0.3)
     norm("text_model.final_layer_norm", width)
     draw("text_projection.weight", PROJECTION, width, deviation=width**-0.5)
-    made["logit_scale"] = torch.tensor(2.6592)
+    made["logit_scale"] = torch.tensor(LOGIT_SCALE)
     return made
 
 
@@ -284,14 +284,20 @@ def patch_text(side, alike, rest):
     return side.fit(rows @ tower.weights[tower.projection + ".weight"].T).detach()
 
 
-def rivals(image, text, captions, count):
-    """Those nearest to the image that do not say the same as the caption, with their shares."""
+def rivals(image, text, captions, count, by_score):
+    """Those nearest to the image that do not say the same as the caption, with their shares.
+
+    By score: those whose similarities are nearest to the caption's, with the shares that the model gives.
+    """
     found = []
     for ids, embedding in captions:
-        if ids != WORDS and cosine_similarity(embedding, text) < 0.95:
+        if ids != WORDS and (by_score or cosine_similarity(embedding, text) < 0.95):
             found.append((float(cosine_similarity(embedding, image)), embedding))
-    found = sorted(found, key=lambda one: -one[0])[:count]
-    shares = torch.tensor([10 * cosine for cosine, _ in found]).softmax(0)
+    own = float(cosine_similarity(text, image))
+    found.sort(key=lambda one: abs(one[0] - own) if by_score else -one[0])
+    found = found[:count]
+    sharpness = math.exp(LOGIT_SCALE) if by_score else 10
+    shares = torch.tensor([sharpness * cosine for cosine, _ in found], dtype=torch.double).softmax(0)
     return [(cosine, embedding, float(share)) for (cosine, embedding), share in zip(found, shares)]
 
 
@@ -439,8 +445,12 @@ def main():
     (HERE / "bank.txt").write_text(
         "".join(" ".join(f"w{word}" for word in words) + "\n" for words in BANK)
     )
-    for name, count, kappa in ("", 3, 1.0), (":rivals=2:kappa=0.5", 2, 0.5):
-        found = rivals(text.other, image.other, captions, count)
+    for name, count, by_score, kappa in (
+        ("", 3, False, 1.0),
+        (":rivals=2:kappa=0.5", 2, False, 0.5),
+        (":choice=score", 3, True, 1.0),
+    ):
+        found = rivals(text.other, image.other, captions, count, by_score)
         image.against = [(embedding, kappa * share) for _, embedding, share in found]
         text.against = [(embedding, kappa * share * cosine) for cosine, embedding, share in found]
         for side in image, text:

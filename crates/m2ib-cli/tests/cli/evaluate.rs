@@ -66,7 +66,7 @@ fn evaluate_names_the_argument_that_is_wrong() {
         ),
         (
             &["--scenes", "2", "--preset", "best"],
-            &["--preset", "\"best\"", "\"fine\"", "or \"released\""],
+            &["--preset", "\"best\"", "\"fine\"", "or \"medclip-sam\""],
         ),
         (
             &["--scenes", "2", "--calibration", "none.json"],

@@ -19,7 +19,7 @@ fn methods_are_listed_with_their_settings_and_controls_are_marked() {
             .take_while(|line| !line.is_empty())
             .collect::<Vec<_>>()
     };
-    assert_eq!(names().len(), 17, "{listed}");
+    assert_eq!(names().len(), 22, "{listed}");
     for (name, setting, default) in [
         ("grad-cam", "form", "pooled"),
         ("rise", "masks", "2000"),
@@ -53,7 +53,8 @@ fn every_method_explains_with_its_own_unit() {
             "kernel-shap" => ("kernel-shap:samples=80".into(), "cosine"),
             m2ib if m2ib.starts_with("m2ib") => (format!("{name}:steps=2"), "nats"),
             "nib" | "integrated-gradients" => (format!("{name}:steps=3"), "cosine"),
-            "occlusion" => (name.clone(), "cosine"),
+            "coiba" => (format!("{name}:steps=2:samples=2"), "nats"),
+            "occlusion" | "maskclip" | "sclip" => (name.clone(), "cosine"),
             _ => (name.clone(), "saliency"),
         };
         let (_folder, out, output) = explain(&["--method", &method, "--format", "png,html,json"]);

@@ -6,7 +6,7 @@ mod grad_eclip;
 mod integrated_gradients;
 mod saliency;
 
-pub use finer_cam::FinerCam;
+pub use finer_cam::{Choice, FinerCam};
 pub use grad_cam::{Form, GradCam};
 pub use grad_eclip::{GradEclip, Heads};
 pub use integrated_gradients::IntegratedGradients;
