@@ -39,7 +39,7 @@ pub fn html(attribution: &Attribution, image: &DynamicImage) -> Result<String> {
 /// The same with another look.
 ///
 /// # Errors
-/// As [`html`], and [`Error::Option`](crate::Error::Option) for a look that makes no sense.
+/// As [`html()`], and [`Error::Option`](crate::Error::Option) for a look that makes no sense.
 pub fn html_as(attribution: &Attribution, image: &DynamicImage, look: &Look) -> Result<String> {
     check_size(attribution, image)?;
     look.check()?;

@@ -134,14 +134,14 @@ fn of_rows(count: u64) -> Result<Memory> {
         let Ok(mut memory) = memory.lock() else {
             return;
         };
-        if progress.done > 0
-            && progress.done.is_multiple_of(job.rows_per_file)
-            && let Ok(known) = &mut *memory
-        {
-            match known.take() {
-                Ok(()) => known.print(format_args!("{} rows", progress.done)),
-                Err(error) => *memory = Err(error),
-            }
+        let Ok(known) = &mut *memory else { return };
+        // Once a part: the next one says the same number when it begins.
+        if progress.done < (known.held.len() as u64 + 1) * job.rows_per_file {
+            return;
+        }
+        match known.take() {
+            Ok(()) => known.print(format_args!("{} rows", progress.done)),
+            Err(error) => *memory = Err(error),
         }
     };
     let results = Folder::begin(&folder.path().join("results"), job.manifest()?)?;
