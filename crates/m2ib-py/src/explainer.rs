@@ -22,9 +22,6 @@ use crate::python::plain;
 use crate::run::run;
 use crate::settings::{Recipe, wrong};
 
-/// Statistics beside a model's weights.
-const BESIDE: &str = "calibration.safetensors";
-
 /// Explains image–caption pairs with one model and fixed settings.
 ///
 /// Make one by ``Explainer.emoji``, ``Explainer.from_folder`` or ``Explainer.from_pretrained``. It may be
@@ -124,23 +121,6 @@ impl Model {
             }
         })
     }
-
-    /// The statistics that come with it.
-    fn statistics(&self) -> Result<Option<m2ib::Calibration>, Failure> {
-        Ok(match &self.origin {
-            // They are of the size that it was trained at.
-            _ if self.input_size.is_some() => None,
-            Origin::Emoji => Some(m2ib::emoji::calibration()?),
-            Origin::Folder(folder) => {
-                let beside = folder.join(BESIDE);
-                match beside.is_file() {
-                    true => Some(m2ib::Calibration::load(beside)?),
-                    false => None,
-                }
-            }
-            Origin::Hub(_) => None,
-        })
-    }
 }
 
 impl Explainer {
@@ -148,7 +128,9 @@ impl Explainer {
         let recipe = Recipe::default().with(settings)?;
         let shared = run(py, recipe.threads, move || {
             let loaded = model.load(recipe.bank.as_deref().map(Vec::as_slice))?;
-            let calibration = recipe.statistics.find(|| model.statistics())?;
+            let calibration = recipe
+                .statistics
+                .find(|| Ok(m2ib::Calibration::found(&loaded)?))?;
             Shared::new(loaded, recipe, calibration)
         })?;
         let shared = Arc::new(shared);
