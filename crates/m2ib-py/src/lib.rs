@@ -16,12 +16,15 @@ mod faithfulness;
 mod listing;
 mod localisation;
 mod many;
+mod model;
+mod pair;
 mod picture;
 mod python;
 mod run;
 mod save;
 mod segments;
 mod settings;
+mod shared;
 mod sides;
 
 use std::ffi::OsString;

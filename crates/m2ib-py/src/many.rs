@@ -11,10 +11,10 @@ use pyo3::prelude::*;
 use pyo3::types::{PyList, PyString, PyTuple};
 
 use crate::attribution::Attribution;
-use crate::explainer::Shared;
 use crate::failure::{Failure, Kind};
 use crate::picture::Picture;
 use crate::run::run_with;
+use crate::shared::Shared;
 
 /// Pairs of a chunk for each that is explained at once.
 const ROUNDS: usize = 16;
