@@ -6,6 +6,7 @@ use std::sync::Arc;
 use pyo3::prelude::*;
 
 use crate::failure::Failure;
+use crate::given;
 use crate::picture::Picture;
 use crate::run::run;
 use crate::shared::Shared;
@@ -24,9 +25,11 @@ impl Calibration {
     pub(crate) fn of(
         py: Python<'_>,
         shared: &Arc<Shared>,
-        images: &[Bound<'_, PyAny>],
-        captions: Vec<String>,
+        images: &Bound<'_, PyAny>,
+        captions: &Bound<'_, PyAny>,
     ) -> PyResult<Self> {
+        let images = given::pictures(images)?.unwrap_or_else(|| vec![images.clone()]);
+        let captions = given::all_captions("captions", captions)?;
         let pictures = images.iter().map(Picture::of);
         let pictures = pictures.collect::<PyResult<Vec<_>>>()?;
         let (threads, shared) = (shared.recipe.threads, shared.clone());

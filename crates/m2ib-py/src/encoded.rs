@@ -3,13 +3,14 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::array;
 use crate::failure::{Failure, Kind, fault};
-use crate::pair::caption;
+use crate::given::{all_captions, caption};
 use crate::picture::Picture;
 use crate::run::run;
 use crate::shared::Shared;
@@ -76,6 +77,12 @@ impl EncodedImage {
         Ok(py.detach(|| written(self.inner.to_record()))?)
     }
 
+    fn __reduce__(&self) -> PyResult<()> {
+        Err(PyTypeError::new_err(
+            "an encoded image is not pickled; to_json writes it, and Explainer.restore_image takes it back",
+        ))
+    }
+
     fn __repr__(&self) -> String {
         let [_, embedding] = self.inner.embedding.dims();
         format!("<m2ib.EncodedImage with an embedding of {embedding} numbers>")
@@ -106,9 +113,9 @@ impl EncodedText {
     pub(crate) fn all(
         py: Python<'_>,
         shared: &Arc<Shared>,
-        texts: &[Bound<'_, PyAny>],
+        texts: &Bound<'_, PyAny>,
     ) -> PyResult<Vec<Self>> {
-        let texts = texts.iter().map(caption).collect::<PyResult<Vec<_>>>()?;
+        let texts = all_captions("texts", texts)?;
         let (threads, shared) = (shared.recipe.threads, shared.clone());
         run(py, threads, move || {
             let encoded = shared.inner.encode_texts(&texts).into_iter().enumerate();
@@ -156,6 +163,12 @@ impl EncodedText {
     /// All of it as JSON, which ``Explainer.restore_text`` takes back.
     fn to_json(&self, py: Python<'_>) -> PyResult<String> {
         Ok(py.detach(|| written(self.inner.to_record()))?)
+    }
+
+    fn __reduce__(&self) -> PyResult<()> {
+        Err(PyTypeError::new_err(
+            "an encoded caption is not pickled; to_json writes it, and Explainer.restore_text takes it back",
+        ))
     }
 
     fn __repr__(&self) -> String {

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
@@ -10,9 +11,11 @@ use crate::asked::Wanted;
 use crate::attribution::Attribution;
 use crate::calibration::Calibration;
 use crate::encoded::{EncodedImage, EncodedText, encoded};
+use crate::failure::Failure;
+use crate::given::{caption, count};
 use crate::many;
 use crate::model::{Model, Origin, with_bank};
-use crate::pair::{caption, of_pair};
+use crate::pair::of_pair;
 use crate::python::plain;
 use crate::run::run;
 use crate::settings::Recipe;
@@ -56,14 +59,14 @@ impl Explainer {
         py: Python<'_>,
         device: Option<String>,
         precision: &str,
-        input_size: Option<usize>,
+        input_size: Option<i64>,
         settings: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<Self> {
         let model = Model {
             origin: Origin::Emoji,
             device,
             precision: precision.into(),
-            input_size,
+            input_size: side(input_size)?,
         };
         Self::load(py, model, settings)
     }
@@ -84,14 +87,14 @@ impl Explainer {
         folder: PathBuf,
         device: Option<String>,
         precision: &str,
-        input_size: Option<usize>,
+        input_size: Option<i64>,
         settings: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<Self> {
         let model = Model {
             origin: Origin::Folder(folder),
             device,
             precision: precision.into(),
-            input_size,
+            input_size: side(input_size)?,
         };
         Self::load(py, model, settings)
     }
@@ -115,14 +118,14 @@ impl Explainer {
         id_or_folder: PathBuf,
         device: Option<String>,
         precision: &str,
-        input_size: Option<usize>,
+        input_size: Option<i64>,
         settings: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<Self> {
         let model = Model {
             origin: Origin::of(id_or_folder),
             device,
             precision: precision.into(),
-            input_size,
+            input_size: side(input_size)?,
         };
         Self::load(py, model, settings)
     }
@@ -191,7 +194,7 @@ impl Explainer {
         keep_image: bool,
         baseline: Option<String>,
         kappa: Option<f64>,
-        seeds: Option<usize>,
+        seeds: Option<i64>,
         interactions: Option<&str>,
     ) -> PyResult<Attribution> {
         let wanted = Wanted::of(None, baseline, kappa, seeds, interactions)?;
@@ -228,7 +231,7 @@ impl Explainer {
         method: Option<String>,
         keep_image: bool,
         kappa: Option<f64>,
-        seeds: Option<usize>,
+        seeds: Option<i64>,
     ) -> PyResult<Attribution> {
         let wanted = Wanted::of(Some(instead_of), None, kappa, seeds, None)?;
         of_pair(
@@ -266,8 +269,9 @@ impl Explainer {
     /// alone goes with every caption, and one caption with every image.
     ///
     /// Args:
-    ///     images: A list of images, or one.
-    ///     texts: A list of captions, or one.
+    ///     images: Images in a list or whatever else gives one after another, a batch
+    ///         [images, height, width, channels] or, of torch, [images, channels, height, width]; or one.
+    ///     texts: Captions in a list or whatever else gives one after another, or one.
     ///     method: Another method than M2IB, as for ``attribute``.
     ///     return_exceptions: Whether a pair that fails has its exception in the list. Else the first
     ///         such exception is raised.
@@ -288,7 +292,7 @@ impl Explainer {
         keep_images: bool,
         progress: Option<Bound<'py, PyAny>>,
     ) -> PyResult<Vec<Bound<'py, PyAny>>> {
-        let pairs = many::Pairs::of(images, texts)?;
+        let pairs = many::Pairs::of(images, texts, return_exceptions)?;
         let wanted = many::Wanted {
             method,
             return_exceptions,
@@ -315,12 +319,8 @@ impl Explainer {
     }
 
     /// Runs captions through their tower, several at once on a CPU. The first that cannot be is an error.
-    fn encode_texts(
-        &self,
-        py: Python<'_>,
-        texts: Vec<Bound<'_, PyAny>>,
-    ) -> PyResult<Vec<EncodedText>> {
-        EncodedText::all(py, &self.shared, &texts)
+    fn encode_texts(&self, py: Python<'_>, texts: &Bound<'_, PyAny>) -> PyResult<Vec<EncodedText>> {
+        EncodedText::all(py, &self.shared, texts)
     }
 
     /// Takes back what ``EncodedImage.to_json`` wrote: of the same model, layer, shifts and precision.
@@ -367,10 +367,10 @@ impl Explainer {
     fn calibrate(
         &self,
         py: Python<'_>,
-        images: Vec<Bound<'_, PyAny>>,
-        captions: Vec<String>,
+        images: &Bound<'_, PyAny>,
+        captions: &Bound<'_, PyAny>,
     ) -> PyResult<Calibration> {
-        Calibration::of(py, &self.shared, &images, captions)
+        Calibration::of(py, &self.shared, images, captions)
     }
 
     /// The settings of both sides, as attributions' provenance has them.
@@ -410,6 +410,12 @@ impl Explainer {
         self.shared.recipe.threads.map(usize::from)
     }
 
+    fn __reduce__(&self) -> PyResult<()> {
+        Err(PyTypeError::new_err(
+            "an explainer holds a model and is not pickled; make one in each process, by m2ib.Explainer.emoji, from_folder or from_pretrained",
+        ))
+    }
+
     fn __repr__(&self) -> String {
         let provenance = self.shared.inner.provenance();
         format!(
@@ -417,4 +423,10 @@ impl Explainer {
             provenance.model, provenance.method
         )
     }
+}
+
+/// The side of a model's input, in pixels.
+fn side(input_size: Option<i64>) -> Result<Option<usize>, Failure> {
+    let side = input_size.map(|side| count("input_size", side));
+    side.transpose()
 }

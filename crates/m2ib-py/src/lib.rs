@@ -13,6 +13,7 @@ mod encoded;
 mod explainer;
 mod failure;
 mod faithfulness;
+mod given;
 mod listing;
 mod localisation;
 mod many;

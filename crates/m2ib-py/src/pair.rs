@@ -6,14 +6,11 @@ use std::sync::Arc;
 use m2ib::Ask;
 use m2ib_methods::{Interacting, Subject, interactions};
 use pyo3::prelude::*;
-use pyo3::types::PyString;
 
 use crate::asked::Wanted;
 use crate::attribution::Attribution;
-use crate::failure::{Failure, Kind};
 use crate::picture::Picture;
 use crate::run::run;
-use crate::settings::wrong;
 use crate::shared::Shared;
 
 /// Explains a pair.
@@ -71,19 +68,4 @@ pub(crate) fn of_pair(
         Ok((attribution, keep_image.then(|| Arc::new(image))))
     })?;
     Ok(Attribution::new(attribution, image, source))
-}
-
-/// A caption.
-pub(crate) fn caption(text: &Bound<'_, PyAny>) -> PyResult<String> {
-    match text.cast::<PyString>() {
-        Ok(text) => Ok(text.to_str()?.to_owned()),
-        Err(_) => {
-            let failure = wrong("text", text, "a caption as a str");
-            Err(Failure {
-                kind: Kind::Text,
-                ..failure
-            }
-            .into())
-        }
-    }
 }
