@@ -396,7 +396,11 @@ fn a_caption_that_is_null_says_so() {
             .map(|item| item.row.err().map(|failure| failure.reason))
             .collect();
         let reasons: Vec<_> = reasons.iter().map(Option::as_deref).collect();
-        let expected = [None, Some("its caption is null"), Some("its caption is empty")];
+        let expected = [
+            None,
+            Some("its caption is null"),
+            Some("its caption is empty"),
+        ];
         assert_eq!(reasons, expected, "{name}");
     }
 }
