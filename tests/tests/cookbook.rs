@@ -82,6 +82,9 @@ recipes! {
     numbers: ["numbers.json", "numbers.npz", "numbers.png"];
     many: ["many.html"];
     settings: ["settings.png"];
+    rather: ["rather.png"];
+    sure: ["sure.png"];
+    links: ["links.png"];
 }
 
 #[test]
