@@ -39,7 +39,7 @@ export class Seeds {
     this.say(0);
   }
 
-  /** The first place is the mean, the others are seeds. */
+  /** The first place is all of them together, the others are seeds. */
   go(place) {
     this.slider.value = place;
     this.say(place);
@@ -48,7 +48,7 @@ export class Seeds {
 
   say(place) {
     const { seeds } = this.spread;
-    const text = place === 0 ? "their mean" : `${place} of ${seeds.length}`;
+    const text = place === 0 ? "all together" : `${place} of ${seeds.length}`;
     byId("seed-value").textContent = text;
     this.slider.setAttribute("aria-valuetext", place === 0 ? text : `seed ${seeds[place - 1]}, ${text}`);
   }
