@@ -67,7 +67,7 @@ pub enum Error {
         expected: &'static str,
     },
     /// A caption without a word.
-    #[error("the caption is empty: \"{caption}\" has no token to explain; give at least one word")]
+    #[error("the caption is empty: {caption:?} has no token to explain; give at least one word")]
     EmptyCaption {
         /// The caption as given.
         caption: String,

@@ -115,6 +115,7 @@ pub(crate) fn rehearse(folder: &Path) -> Result<()> {
     let mut name = OsString::from(TEMPORARY);
     name.push("x".repeat(LONGEST - TEMPORARY.len() - 6));
     let file = tempfile::Builder::new().prefix(&name).tempfile_in(folder);
+    let file = file.map_err(|error| m2ib_files::unwritten(&folder.join(TEMPORARY), error));
     let file = file.with_context(|| format!("cannot write to {}", folder.display()))?;
     drop(file);
     Ok(())

@@ -113,12 +113,17 @@ impl Run {
                 progress.failed
             ));
         }
+        let failed = match progress.failed {
+            0 => String::new(),
+            failed => format!("{failed} failed, "),
+        };
         print(format_args!(
-            "{}: rows {} to {} of {}, {new} explained now, {} before",
+            "{}: rows {} to {} of {}, {} explained now, {failed}{} before",
             self.out.display(),
             places.start,
             places.end - 1,
             listing.total(),
+            new - progress.failed,
             progress.known,
         ))
     }

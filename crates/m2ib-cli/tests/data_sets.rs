@@ -323,7 +323,9 @@ fn rows_that_failed_are_tried_again_when_asked() {
 
     let output = all(&["--retry-failed"]);
     let told = succeeded(&output);
-    assert_eq!(explained(&told), failed as u64, "{told}");
+    assert_eq!(explained(&told), 1, "{told}");
+    let words = format!(" 1 explained now, {} failed, ", failed - 1);
+    assert!(told.contains(&words), "{told}");
     let stderr = String::from_utf8_lossy(&output.stderr);
     let words = format!("{} of {failed} rows could not be explained", failed - 1);
     assert!(stderr.contains(&words), "{stderr}");

@@ -56,7 +56,9 @@ pub enum Error {
         wanted: usize,
     },
     /// The system would not start threads.
-    #[error("{wanted} threads could not be started: {reason}; set RAYON_NUM_THREADS to fewer")]
+    #[error(
+        "{wanted} threads could not be started: {reason}; ask for fewer (RAYON_NUM_THREADS, or `threads` where it is set)"
+    )]
     Threads {
         /// How many were asked for.
         wanted: usize,

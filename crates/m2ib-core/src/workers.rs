@@ -13,6 +13,8 @@ use rayon::{ThreadBuilder, ThreadPool, ThreadPoolBuilder};
 use crate::{Error, Result, Scope};
 
 const UNBROKEN: &str = "no job runs while a lock is held";
+/// More threads are asked for by a slip only, and would leave the machine none for anybody else.
+const MOST: usize = 4096;
 
 /// How threads are shared out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,8 +43,15 @@ pub fn threads() -> usize {
 /// Starts threads until there are `count`.
 ///
 /// # Errors
-/// [`Error::Threads`] if the system refuses one; those that there are stay.
+/// [`Error::Threads`] for more than any machine has cores, or if the system refuses one; then there
+/// are as many as before.
 pub(crate) fn start(count: usize) -> Result<()> {
+    if count > MOST {
+        return Err(Error::Threads {
+            wanted: count,
+            reason: format!("{MOST} are the most"),
+        });
+    }
     STAFF.lock().expect(UNBROKEN).grow(count)
 }
 
@@ -66,14 +75,7 @@ static SET: RwLock<Set> = RwLock::new(Set {
     groups: Vec::new(),
 });
 
-static STAFF: LazyLock<Mutex<Staff>> = LazyLock::new(|| {
-    let (posts, open) = channel();
-    Mutex::new(Staff {
-        count: 0,
-        posts,
-        open: Arc::new(Mutex::new(open)),
-    })
-});
+static STAFF: LazyLock<Mutex<Staff>> = LazyLock::new(|| Mutex::new(Staff::new()));
 
 /// The groups as they are now.
 struct Set {
@@ -94,7 +96,7 @@ impl Set {
                 .num_threads(share)
                 .spawn_handler(move |post| {
                     posts
-                        .send(post)
+                        .send(Some(post))
                         .map_err(|_| std::io::ErrorKind::NotConnected.into())
                 })
                 .build()
@@ -108,30 +110,54 @@ impl Set {
 /// All threads there are, each at its post in a group or waiting for one.
 struct Staff {
     count: usize,
-    posts: Sender<ThreadBuilder>,
-    open: Arc<Mutex<Receiver<ThreadBuilder>>>,
+    /// Posts to be taken up; none sends whoever takes it away.
+    posts: Sender<Option<ThreadBuilder>>,
+    open: Arc<Mutex<Receiver<Option<ThreadBuilder>>>>,
 }
 
 impl Staff {
+    fn new() -> Self {
+        let (posts, open) = channel();
+        let open = Arc::new(Mutex::new(open));
+        Self {
+            count: 0,
+            posts,
+            open,
+        }
+    }
+
     fn grow(&mut self, count: usize) -> Result<()> {
+        let before = self.count;
         while self.count < count {
             let open = self.open.clone();
             let work = move || {
                 loop {
                     // The lock is let go of before the post is taken up.
                     let post = open.lock().expect(UNBROKEN).recv();
-                    let Ok(post) = post else { break };
+                    let Ok(Some(post)) = post else { break };
                     post.run();
                 }
             };
             let thread = std::thread::Builder::new().name(format!("lane-{}", self.count));
-            thread.spawn(work).map_err(|error| Error::Threads {
-                wanted: count,
-                reason: error.to_string(),
-            })?;
+            if let Err(error) = thread.spawn(work) {
+                // Else those that were started would have taken what the system has, for nothing.
+                self.shrink(before);
+                return Err(Error::Threads {
+                    wanted: count,
+                    reason: error.to_string(),
+                });
+            }
             self.count += 1;
         }
         Ok(())
+    }
+
+    /// Sends away as many as wait for a post beyond `count`.
+    fn shrink(&mut self, count: usize) {
+        for _ in count..self.count {
+            self.posts.send(None).expect("the other end is here");
+        }
+        self.count = self.count.min(count);
     }
 }
 
@@ -142,5 +168,28 @@ mod tests {
     #[test]
     fn there_is_a_thread() {
         assert!(threads() > 0);
+    }
+
+    #[test]
+    fn threads_that_are_sent_away_end() {
+        let mut staff = Staff::new();
+        staff.grow(3).unwrap();
+        staff.shrink(1);
+        assert_eq!(staff.count, 1);
+        let begun = std::time::Instant::now();
+        // Each thread holds the end that posts come out of.
+        while Arc::strong_count(&staff.open) > 2 {
+            assert!(begun.elapsed().as_secs() < 60, "threads go on");
+            std::thread::yield_now();
+        }
+        staff.grow(2).unwrap();
+        assert_eq!(Arc::strong_count(&staff.open), 3);
+    }
+
+    #[test]
+    fn more_threads_than_any_machine_has_are_refused_at_once() {
+        let error = start(MOST + 1).unwrap_err().to_string();
+        assert!(error.contains("4097 threads"), "{error}");
+        assert!(STAFF.lock().unwrap().count <= MOST);
     }
 }

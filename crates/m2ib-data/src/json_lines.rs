@@ -62,10 +62,9 @@ fn is_list(path: &Path) -> DataResult<bool> {
 
 /// A row whose image is within a file of many, and whose object says the rest.
 pub(super) fn take_of(id: &str, object: Map<String, Value>, image: Within, rows: &mut Rows) {
-    let present = object.into_iter().filter(|(_, value)| !value.is_null());
-    let object: Map<String, Value> = present.collect();
     let read = captions(&object).and_then(|captions| {
-        let line = Line::deserialize(Value::Object(object));
+        let present = object.into_iter().filter(|(_, value)| !value.is_null());
+        let line = Line::deserialize(Value::Object(present.collect()));
         let line = line.map_err(|error| error.to_string())?;
         let mut draft = draft(String::new(), line, rows)?;
         draft.within = Some(image);
@@ -160,7 +159,7 @@ fn named<'a>(object: &'a Map<String, Value>, names: &[&str]) -> Vec<&'a Value> {
 fn captions(object: &Map<String, Value>) -> Result<Vec<String>, String> {
     let found = named(object, &CAPTION);
     if found.is_empty() {
-        return Err(missing("the caption", &CAPTION, object));
+        return Err(missing("caption", &CAPTION, object));
     }
     let mut captions = Vec::new();
     for value in found {
@@ -190,7 +189,7 @@ fn texts(value: &Value, found: &mut Vec<String>) -> Result<(), String> {
 /// The image's path; as Hugging Face's data sets hold images, it is within an object.
 fn image(object: &Map<String, Value>) -> Result<String, String> {
     match named(object, &IMAGE).first() {
-        None => Err(missing("the image", &IMAGE, object)),
+        None => Err(missing("image", &IMAGE, object)),
         Some(Value::String(path)) => Ok(path.clone()),
         Some(Value::Object(inner)) => image(inner),
         Some(other) => Err(format!("its image is {other}, expected a path")),
@@ -198,9 +197,13 @@ fn image(object: &Map<String, Value>) -> Result<String, String> {
 }
 
 fn missing(what: &str, names: &[&str], object: &Map<String, Value>) -> String {
+    let is_asked = |name: &str| names.contains(&without_number(&normal(name)));
+    if object.keys().any(|name| is_asked(name)) {
+        return format!("its {what} is null");
+    }
     let keys: Vec<&str> = object.keys().map(String::as_str).collect();
     format!(
-        "it has no key for {what}, found {}, expected one of {}",
+        "it has no key for the {what}, found {}, expected one of {}",
         keys.join(", "),
         names.join(", ")
     )

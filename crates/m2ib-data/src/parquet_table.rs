@@ -17,6 +17,7 @@ use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder,
 };
+use parquet::basic::Compression;
 use serde_json::{Map, Value};
 
 use crate::arrow_json::{is_readable, value};
@@ -158,7 +159,7 @@ fn object(batch: &RecordBatch, place: usize) -> Map<String, Value> {
     let fields = batch.schema();
     let fields = fields.fields().iter().zip(batch.columns());
     let values = fields.map(|(field, column)| (field.name().clone(), value(column, place)));
-    values.filter(|(_, value)| !value.is_null()).collect()
+    values.collect()
 }
 
 /// What a file says of itself.
@@ -182,6 +183,15 @@ fn open(path: &Path) -> DataResult<ArrowReaderMetadata> {
                     start.saturating_add(size)
                 )));
             }
+            if let codec @ (Compression::BROTLI(_) | Compression::LZO) = column.compression() {
+                let codec = codec.to_string().to_lowercase();
+                let codec = codec.split('(').next().unwrap_or_default();
+                return Err(broken(format!(
+                    "its column {} is packed by {codec}, which is not read; write it with zstd, snappy, \
+                     gzip or lz4",
+                    column.column_path()
+                )));
+            }
         }
     }
     let columns = about.parquet_schema().num_columns();
@@ -198,7 +208,12 @@ fn check_footer(path: &Path, mut file: &std::fs::File) -> DataResult<()> {
     use std::io::{Read, Seek, SeekFrom};
     let failed = read_error(path);
     let length = file.metadata().map_err(&failed)?.len();
+    let mut begin = [0; 4];
     let mut end = [0; 8];
+    if length >= 4 {
+        file.read_exact(&mut begin).map_err(&failed)?;
+        file.rewind().map_err(&failed)?;
+    }
     if length >= 12 {
         file.seek(SeekFrom::End(-8)).map_err(&failed)?;
         file.read_exact(&mut end).map_err(&failed)?;
@@ -212,8 +227,14 @@ fn check_footer(path: &Path, mut file: &std::fs::File) -> DataResult<()> {
             "it is damaged: what it says of itself should have {size} bytes, and it has {length}"
         ))),
         b"PARE" => Err(shard_error(path)("it is encrypted".into())),
-        _ => Err(shard_error(path)(
+        _ if length == 0 => Err(shard_error(path)(
+            "it is empty, expected a Parquet file".into(),
+        )),
+        _ if &begin == b"PAR1" => Err(shard_error(path)(
             "it ends early: a Parquet file ends in PAR1; get it again, or leave it out".into(),
+        )),
+        _ => Err(shard_error(path)(
+            "it is no Parquet file: one begins with PAR1".into(),
         )),
     }
 }

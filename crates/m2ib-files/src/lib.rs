@@ -16,4 +16,4 @@ pub use causes::causes;
 pub use digest::{Digester, digest};
 pub use read::{open, open_within, read, read_lines, read_text};
 pub use same::is_same;
-pub use write::{TEMPORARY, sync_folder, write_whole};
+pub use write::{TEMPORARY, sync_folder, unwritten, write_whole};

@@ -12,7 +12,8 @@ use std::path::Path;
 /// What the system reports; [`ErrorKind::InvalidInput`] with what was found in place of a file.
 pub fn open(path: &Path) -> Result<File> {
     // Before it is opened: to open a pipe is to wait for its writer.
-    check(&std::fs::metadata(path)?)?;
+    let about = std::fs::metadata(path).map_err(|error| meant(path, error))?;
+    check(&about)?;
     let file = File::open(path)?;
     check(&file.metadata()?)?;
     Ok(file)
@@ -64,6 +65,22 @@ pub fn read_lines(path: &Path, limit: u64) -> Result<Vec<String>> {
     let text = read_text(path, limit)?;
     let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
     Ok(lines.map(String::from).collect())
+}
+
+/// What a path that is not there was meant as, where that can be told.
+fn meant(path: &Path, error: Error) -> Error {
+    let text = path.to_string_lossy();
+    let reason = match error.kind() {
+        ErrorKind::NotFound if text.is_empty() => "its name is empty",
+        ErrorKind::NotFound if text.starts_with("http://") || text.starts_with("https://") => {
+            "it is an address, expected a file; download it first"
+        }
+        ErrorKind::NotFound if text.starts_with('~') => {
+            "only a shell knows what ~ stands for; write the folder out"
+        }
+        _ => return error,
+    };
+    Error::new(error.kind(), reason)
 }
 
 fn check(about: &Metadata) -> Result<()> {
@@ -135,6 +152,15 @@ mod tests {
         std::fs::write(&path, b"fiver").expect("it is written");
         let error = refused(&path);
         assert!(error.contains("5 bytes, at most 4 bytes"), "{error}");
+        for (meant, reason) in [
+            ("", "its name is empty"),
+            ("https://example.com/cat.jpg", "download it first"),
+            ("~/cat.jpg", "a shell"),
+            ("cat.jpg", "os error 2"),
+        ] {
+            let error = refused(Path::new(meant));
+            assert!(error.contains(reason), "{error}");
+        }
         assert!(refused(folder.path()).contains("a folder"));
         std::fs::write(&path, b"\xff").expect("it is written");
         let error = read_text(&path, 4).expect_err("it is no text").to_string();

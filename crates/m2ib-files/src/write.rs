@@ -1,7 +1,7 @@
 //! Files that are either whole or not there.
 
 use std::fs::File;
-use std::io::{Result, Write};
+use std::io::{Error, ErrorKind, Result, Write};
 use std::path::Path;
 use std::time::Duration;
 
@@ -25,16 +25,36 @@ pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
     // A temporary file is private by default; this one is to be as any other the user writes.
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    let mut file = builder.prefix(TEMPORARY).tempfile_in(folder)?;
+    let failed = |error| unwritten(path, error);
+    let file = builder.prefix(TEMPORARY).tempfile_in(folder);
+    let mut file = file.map_err(failed)?;
     // Held until it has its name, so that nobody takes it for left behind; not every file system
     // knows locks, and then its age alone speaks for it.
     let _ = file.as_file().try_lock();
-    file.write_all(bytes)?;
+    file.write_all(bytes).map_err(failed)?;
     file.as_file().sync_all()?;
     file.persist(path).map_err(|error| error.error)?;
     // The file is there; that its name will be after a power cut, not every file system can promise.
     let _ = sync_folder(path);
     Ok(())
+}
+
+/// Why `path` could not be written, without the temporary name that it had; that its folder is not there,
+/// if that is why.
+pub fn unwritten(path: &Path, error: Error) -> Error {
+    let folder = folder_of(path);
+    if error.kind() == ErrorKind::NotFound && !folder.exists() {
+        let reason = format!(
+            "the folder {} is not there, make it first",
+            folder.display()
+        );
+        return Error::new(ErrorKind::NotFound, reason);
+    }
+    // As the crate tempfile adds it.
+    match error.to_string().split_once(" at path ") {
+        Some((reason, _)) => Error::new(error.kind(), reason),
+        None => error,
+    }
 }
 
 /// Brings a file's name to the disk, not only its content.
@@ -94,7 +114,16 @@ mod tests {
         write_whole(&path, b"one").expect("a new file");
         write_whole(&path, b"two").expect("the same again");
         assert_eq!(std::fs::read(&path).expect("it is there"), b"two");
-        assert!(write_whole(&folder.path().join("no/such/a.txt"), b"").is_err());
+        let error = write_whole(&folder.path().join("no/such/a.txt"), b"");
+        let error = error.expect_err("no such folder").to_string();
+        assert!(
+            error.ends_with("no/such is not there, make it first"),
+            "{error}"
+        );
+        // A file stands where its folder should be.
+        let error = write_whole(&path.join("a.txt"), b"");
+        let error = error.expect_err("no folder").to_string();
+        assert!(!error.contains(TEMPORARY), "{error}");
         // A folder stands where the file should go.
         assert!(write_whole(folder.path(), b"").is_err());
         let left = std::fs::read_dir(folder.path()).expect("it is there");

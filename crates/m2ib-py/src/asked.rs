@@ -9,6 +9,7 @@ use pyo3::types::PyString;
 
 use crate::array;
 use crate::failure::Failure;
+use crate::given::{all_captions, caption_of, count};
 use crate::python::{call, name_of};
 use crate::settings::wrong;
 use crate::sides::TextAttribution;
@@ -30,12 +31,13 @@ impl Wanted {
         instead_of: Option<&Bound<'_, PyAny>>,
         baseline: Option<String>,
         kappa: Option<f64>,
-        seeds: Option<usize>,
+        seeds: Option<i64>,
         interactions: Option<&str>,
     ) -> PyResult<Self> {
         let by = interactions.map(Interacting::parse).transpose();
         let by = by.map_err(Failure::from)?;
         let instead_of = instead_of.map(rivals).transpose()?;
+        let seeds = seeds.map(|seeds| count("seeds", seeds)).transpose()?;
         Ok(Self {
             instead_of,
             baseline,
@@ -86,10 +88,10 @@ impl Wanted {
 
 /// A caption or several.
 pub(crate) fn rivals(given: &Bound<'_, PyAny>) -> PyResult<Vec<String>> {
-    if let Ok(one) = given.cast::<PyString>() {
-        return Ok(vec![one.to_str()?.to_owned()]);
+    if given.is_instance_of::<PyString>() {
+        return Ok(vec![caption_of("instead_of", given)?]);
     }
-    let several = given.extract::<Vec<String>>();
+    let several = all_captions("instead_of", given);
     several.map_err(|_| wrong("instead_of", given, "a caption as a str, or a list of them").into())
 }
 

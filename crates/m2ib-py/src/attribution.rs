@@ -89,7 +89,7 @@ impl Attribution {
 
     /// The words with the largest saliency, the largest first.
     #[pyo3(signature = (count = 3))]
-    fn top_words<'py>(&self, py: Python<'py>, count: usize) -> PyResult<Vec<Bound<'py, PyAny>>> {
+    fn top_words<'py>(&self, py: Python<'py>, count: i64) -> PyResult<Vec<Bound<'py, PyAny>>> {
         self.text().top_words(py, count)
     }
 

@@ -6,6 +6,10 @@ use std::sync::Arc;
 use pyo3::prelude::*;
 
 use crate::failure::Failure;
+use crate::given;
+use crate::picture::Picture;
+use crate::run::run;
+use crate::shared::Shared;
 
 /// Mean and deviation of every feature at every layer of a model, for matched noise.
 ///
@@ -14,6 +18,40 @@ use crate::failure::Failure;
 #[derive(Debug)]
 pub(crate) struct Calibration {
     pub(crate) inner: Arc<m2ib::Calibration>,
+}
+
+impl Calibration {
+    /// Gathers statistics over images and captions.
+    pub(crate) fn of(
+        py: Python<'_>,
+        shared: &Arc<Shared>,
+        images: &Bound<'_, PyAny>,
+        captions: &Bound<'_, PyAny>,
+    ) -> PyResult<Self> {
+        let images = given::pictures(images)?.unwrap_or_else(|| vec![images.clone()]);
+        let captions = given::all_captions("captions", captions)?;
+        let pictures = images.iter().map(Picture::of);
+        let pictures = pictures.collect::<PyResult<Vec<_>>>()?;
+        let (threads, shared) = (shared.recipe.threads, shared.clone());
+        let made = run(py, threads, move || {
+            let mut calibrator = m2ib::Calibrator::new(&shared.model);
+            for (index, picture) in pictures.into_iter().enumerate() {
+                m2ib::Scope::check()?;
+                let about = |failure: Failure| failure.about(format_args!("images[{index}]"));
+                let image = shared.recipe.open(picture).map_err(about)?;
+                let added = calibrator.add_image(&image).map_err(Failure::from);
+                added.map_err(about)?;
+            }
+            for (index, caption) in captions.iter().enumerate() {
+                m2ib::Scope::check()?;
+                let added = calibrator.add_caption(caption).map_err(Failure::from);
+                added.map_err(|failure| failure.about(format_args!("captions[{index}]")))?;
+            }
+            Ok(calibrator.finish()?)
+        })?;
+        let inner = Arc::new(made);
+        Ok(Self { inner })
+    }
 }
 
 #[pymethods]

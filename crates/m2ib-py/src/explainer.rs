@@ -1,29 +1,25 @@
 //! `m2ib.Explainer`.
 
-use std::collections::HashMap;
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::path::PathBuf;
+use std::sync::Arc;
 
-use m2ib::clip_model::ModelFiles;
-use m2ib::m2ib_core::{Lanes, threads};
-use m2ib::{Ask, Backend, DeviceChoice, DualEncoder};
-use m2ib_methods::{Interacting, Method, Registry, Subject, interactions};
+use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyString};
+use pyo3::types::PyDict;
 
 use crate::asked::Wanted;
 use crate::attribution::Attribution;
 use crate::calibration::Calibration;
-use crate::encoded::{EncodedImage, EncodedText, kept};
-use crate::failure::{Failure, fault};
+use crate::encoded::{EncodedImage, EncodedText, encoded};
+use crate::failure::Failure;
+use crate::given::{caption, count};
 use crate::many;
-use crate::picture::Picture;
+use crate::model::{Model, Origin, with_bank};
+use crate::pair::of_pair;
 use crate::python::plain;
 use crate::run::run;
-use crate::settings::{Recipe, wrong};
-
-/// Statistics beside a model's weights.
-const BESIDE: &str = "calibration.safetensors";
+use crate::settings::Recipe;
+use crate::shared::Shared;
 
 /// Explains image–caption pairs with one model and fixed settings.
 ///
@@ -32,115 +28,6 @@ const BESIDE: &str = "calibration.safetensors";
 #[pyclass(frozen, module = "m2ib")]
 pub(crate) struct Explainer {
     pub(crate) shared: Arc<Shared>,
-}
-
-/// What jobs on other threads need of an explainer.
-pub(crate) struct Shared {
-    pub(crate) inner: m2ib::Explainer,
-    /// As it was loaded, which is how the program's other methods have it: an explainer's computes the
-    /// same in other kernels.
-    pub(crate) model: DualEncoder,
-    pub(crate) recipe: Recipe,
-    calibration: Option<Arc<m2ib::Calibration>>,
-    /// Those that were asked for by name.
-    methods: Mutex<HashMap<String, Arc<dyn Method>>>,
-}
-
-impl Shared {
-    fn new(
-        model: DualEncoder,
-        recipe: Recipe,
-        calibration: Option<Arc<m2ib::Calibration>>,
-    ) -> Result<Self, Failure> {
-        Ok(Self {
-            inner: recipe.build(model.clone(), calibration.as_deref())?,
-            model,
-            recipe,
-            calibration,
-            methods: Mutex::default(),
-        })
-    }
-
-    /// A method by name.
-    pub(crate) fn method(&self, name: &str) -> Result<Arc<dyn Method>, Failure> {
-        let broken = |_| fault("a method broke");
-        if let Some(method) = self.methods.lock().map_err(broken)?.get(name) {
-            return Ok(method.clone());
-        }
-        let factory = Registry::standard().parse(name)?;
-        let built = factory.build(&self.model, self.calibration.as_deref())?;
-        let method: Arc<dyn Method> = built.into();
-        let mut methods = self.methods.lock().map_err(broken)?;
-        methods.insert(name.into(), method.clone());
-        Ok(method)
-    }
-}
-
-/// A model that is about to be loaded.
-struct Model {
-    origin: Origin,
-    device: Option<String>,
-    precision: String,
-    input_size: Option<usize>,
-}
-
-enum Origin {
-    Emoji,
-    Folder(PathBuf),
-    Hub(String),
-}
-
-impl Model {
-    fn load(&self, bank: Option<&[String]>) -> Result<DualEncoder, Failure> {
-        let device = match &self.device {
-            Some(name) => name.parse::<DeviceChoice>()?.device()?,
-            None => Backend::preferred()?.device()?,
-        };
-        let files = match &self.origin {
-            Origin::Emoji => None,
-            Origin::Folder(folder) => Some(ModelFiles::in_folder(folder)?),
-            Origin::Hub(id) => {
-                let options = m2ib::hub::HubOptions::from_env();
-                Some(m2ib::hub::fetch(id, &options, None)?)
-            }
-        };
-        let precision = self.precision.parse()?;
-        Lanes::new(1, threads())?.together(|| {
-            let mut model = match files {
-                Some(files) => DualEncoder::from_files(&files, &device)?,
-                None => m2ib::emoji::pretrained(&device)?,
-            };
-            if let Some(side) = self.input_size {
-                let resized = model.with_input_size(side).map_err(Failure::from);
-                model = resized.map_err(|failure| Failure {
-                    kind: crate::failure::Kind::Settings,
-                    ..failure.about("input_size")
-                })?;
-            }
-            model.set_precision(precision)?;
-            match bank {
-                Some(captions) => with_bank(&model, captions),
-                None => Ok(model),
-            }
-        })
-    }
-
-    /// The statistics that come with it.
-    fn statistics(&self) -> Result<Option<m2ib::Calibration>, Failure> {
-        Ok(match &self.origin {
-            // They are of the size that it was trained at.
-            _ if self.input_size.is_some() => None,
-            Origin::Emoji => Some(m2ib::emoji::calibration()?),
-            Origin::Folder(folder) => {
-                let beside = folder.join(BESIDE);
-                match beside.is_file() {
-                    true => Some(m2ib::Calibration::load(beside)?),
-                    false => None,
-                }
-            }
-            Origin::Hub(_) => None,
-        })
-    }
 }
 
 impl Explainer {
@@ -153,84 +40,6 @@ impl Explainer {
         })?;
         let shared = Arc::new(shared);
         Ok(Self { shared })
-    }
-
-    fn of_pair(
-        &self,
-        py: Python<'_>,
-        image: &Bound<'_, PyAny>,
-        text: String,
-        method: Option<String>,
-        keep_image: bool,
-        wanted: &Wanted,
-    ) -> PyResult<Attribution> {
-        let ask = wanted.ask()?;
-        let by = wanted.interactions.clone();
-        let picture = Picture::of(image)?;
-        let source = picture.path().map(Path::to_path_buf);
-        let shared = self.shared.clone();
-        let (attribution, image) = run(py, self.shared.recipe.threads, move || {
-            let explainer = &shared.inner;
-            let mut attribution;
-            let image;
-            match method {
-                None => {
-                    // What is wrong with the caption is known at once.
-                    let text = explainer.encode_text(&text)?;
-                    image = shared.recipe.open(picture)?;
-                    let encoded = explainer.encode_image(&image)?;
-                    attribution = explainer.ask(&encoded, &text, &ask, &mut m2ib::unwatched)?;
-                    attribution.asked.interactions = match &by {
-                        None => None,
-                        Some(Interacting::Bottleneck) => {
-                            Some(explainer.word_maps(&encoded, &text)?)
-                        }
-                        Some(by) => {
-                            let caption = &text.caption().text;
-                            let subject = Subject::new(&shared.model, &image, caption)?;
-                            Some(interactions(&subject, by)?)
-                        }
-                    };
-                }
-                Some(name) => {
-                    let method = shared.method(&name)?;
-                    image = shared.recipe.open(picture)?;
-                    let subject = Subject::new(&shared.model, &image, &text)?;
-                    attribution = match ask == Ask::default() {
-                        true => method.attribute(&subject)?,
-                        false => {
-                            let calibration = shared.calibration.as_deref();
-                            m2ib_methods::ask(method.factory(), calibration, &subject, &ask)?
-                        }
-                    };
-                    let found = by.map(|by| interactions(&subject, &by)).transpose()?;
-                    attribution.asked.interactions = found;
-                }
-            }
-            attribution.provenance.adjustment = shared.recipe.adjustment;
-            Ok((attribution, keep_image.then(|| Arc::new(image))))
-        })?;
-        Ok(Attribution::new(attribution, image, source))
-    }
-}
-
-impl Explainer {
-    /// An image and a caption, encoded already or now.
-    fn encoded(
-        &self,
-        py: Python<'_>,
-        image: &Bound<'_, PyAny>,
-        text: &Bound<'_, PyAny>,
-    ) -> PyResult<(Arc<m2ib::EncodedImage>, Arc<m2ib::EncodedText>)> {
-        let image = match image.cast::<EncodedImage>() {
-            Ok(encoded) => encoded.get().inner.clone(),
-            Err(_) => self.encode_image(py, image, false)?.inner,
-        };
-        let text = match text.cast::<EncodedText>() {
-            Ok(encoded) => encoded.get().inner.clone(),
-            Err(_) => self.encode_text(py, text)?.inner,
-        };
-        Ok((image, text))
     }
 }
 
@@ -250,14 +59,14 @@ impl Explainer {
         py: Python<'_>,
         device: Option<String>,
         precision: &str,
-        input_size: Option<usize>,
+        input_size: Option<i64>,
         settings: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<Self> {
         let model = Model {
             origin: Origin::Emoji,
             device,
             precision: precision.into(),
-            input_size,
+            input_size: side(input_size)?,
         };
         Self::load(py, model, settings)
     }
@@ -278,14 +87,14 @@ impl Explainer {
         folder: PathBuf,
         device: Option<String>,
         precision: &str,
-        input_size: Option<usize>,
+        input_size: Option<i64>,
         settings: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<Self> {
         let model = Model {
             origin: Origin::Folder(folder),
             device,
             precision: precision.into(),
-            input_size,
+            input_size: side(input_size)?,
         };
         Self::load(py, model, settings)
     }
@@ -309,18 +118,14 @@ impl Explainer {
         id_or_folder: PathBuf,
         device: Option<String>,
         precision: &str,
-        input_size: Option<usize>,
+        input_size: Option<i64>,
         settings: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<Self> {
-        let origin = match id_or_folder.to_str() {
-            Some(id) if !id_or_folder.exists() && is_id(id) => Origin::Hub(id.into()),
-            _ => Origin::Folder(id_or_folder),
-        };
         let model = Model {
-            origin,
+            origin: Origin::of(id_or_folder),
             device,
             precision: precision.into(),
-            input_size,
+            input_size: side(input_size)?,
         };
         Self::load(py, model, settings)
     }
@@ -389,11 +194,19 @@ impl Explainer {
         keep_image: bool,
         baseline: Option<String>,
         kappa: Option<f64>,
-        seeds: Option<usize>,
+        seeds: Option<i64>,
         interactions: Option<&str>,
     ) -> PyResult<Attribution> {
         let wanted = Wanted::of(None, baseline, kappa, seeds, interactions)?;
-        self.of_pair(py, image, caption(text)?, method, keep_image, &wanted)
+        of_pair(
+            py,
+            &self.shared,
+            image,
+            caption(text)?,
+            method,
+            keep_image,
+            &wanted,
+        )
     }
 
     /// Explains why a caption fits better than others: which patches and words speak for it and not for
@@ -418,10 +231,18 @@ impl Explainer {
         method: Option<String>,
         keep_image: bool,
         kappa: Option<f64>,
-        seeds: Option<usize>,
+        seeds: Option<i64>,
     ) -> PyResult<Attribution> {
         let wanted = Wanted::of(Some(instead_of), None, kappa, seeds, None)?;
-        self.of_pair(py, image, caption(text)?, method, keep_image, &wanted)
+        of_pair(
+            py,
+            &self.shared,
+            image,
+            caption(text)?,
+            method,
+            keep_image,
+            &wanted,
+        )
     }
 
     /// Explains an encoded image against an encoded caption.
@@ -448,8 +269,9 @@ impl Explainer {
     /// alone goes with every caption, and one caption with every image.
     ///
     /// Args:
-    ///     images: A list of images, or one.
-    ///     texts: A list of captions, or one.
+    ///     images: Images in a list or whatever else gives one after another, a batch
+    ///         [images, height, width, channels] or, of torch, [images, channels, height, width]; or one.
+    ///     texts: Captions in a list or whatever else gives one after another, or one.
     ///     method: Another method than M2IB, as for ``attribute``.
     ///     return_exceptions: Whether a pair that fails has its exception in the list. Else the first
     ///         such exception is raised.
@@ -470,7 +292,7 @@ impl Explainer {
         keep_images: bool,
         progress: Option<Bound<'py, PyAny>>,
     ) -> PyResult<Vec<Bound<'py, PyAny>>> {
-        let pairs = many::Pairs::of(images, texts)?;
+        let pairs = many::Pairs::of(images, texts, return_exceptions)?;
         let wanted = many::Wanted {
             method,
             return_exceptions,
@@ -488,70 +310,27 @@ impl Explainer {
         image: &Bound<'_, PyAny>,
         keep_image: bool,
     ) -> PyResult<EncodedImage> {
-        let picture = Picture::of(image)?;
-        let source = picture.path().map(Path::to_path_buf);
-        let shared = self.shared.clone();
-        let (inner, picture) = run(py, self.shared.recipe.threads, move || {
-            let image = shared.recipe.open(picture)?;
-            let encoded = shared.inner.encode_image(&image)?;
-            Ok((Arc::new(encoded), keep_image.then(|| Arc::new(image))))
-        })?;
-        Ok(EncodedImage {
-            inner,
-            picture,
-            source,
-        })
+        EncodedImage::of(py, &self.shared, image, keep_image)
     }
 
     /// Runs a caption through its tower, to be explained against many images.
     fn encode_text(&self, py: Python<'_>, text: &Bound<'_, PyAny>) -> PyResult<EncodedText> {
-        let (shared, text) = (self.shared.clone(), caption(text)?);
-        let inner = run(py, self.shared.recipe.threads, move || {
-            Ok(Arc::new(shared.inner.encode_text(&text)?))
-        })?;
-        Ok(EncodedText { inner })
+        EncodedText::of(py, &self.shared, text)
     }
 
     /// Runs captions through their tower, several at once on a CPU. The first that cannot be is an error.
-    fn encode_texts(
-        &self,
-        py: Python<'_>,
-        texts: Vec<Bound<'_, PyAny>>,
-    ) -> PyResult<Vec<EncodedText>> {
-        let texts = texts.iter().map(caption).collect::<PyResult<Vec<_>>>()?;
-        let shared = self.shared.clone();
-        run(py, self.shared.recipe.threads, move || {
-            let encoded = shared.inner.encode_texts(&texts).into_iter().enumerate();
-            let one = |(place, text): (usize, m2ib::Result<_>)| match text {
-                Ok(text) => Ok(EncodedText {
-                    inner: Arc::new(text),
-                }),
-                Err(error) => Err(Failure::from(error).about(format_args!("texts[{place}]"))),
-            };
-            encoded.map(one).collect()
-        })
+    fn encode_texts(&self, py: Python<'_>, texts: &Bound<'_, PyAny>) -> PyResult<Vec<EncodedText>> {
+        EncodedText::all(py, &self.shared, texts)
     }
 
     /// Takes back what ``EncodedImage.to_json`` wrote: of the same model, layer, shifts and precision.
     fn restore_image(&self, py: Python<'_>, text: &str) -> PyResult<EncodedImage> {
-        let (shared, text) = (self.shared.clone(), text.to_owned());
-        let inner = run(py, self.shared.recipe.threads, move || {
-            Ok(Arc::new(shared.inner.restore_image(&kept(&text)?)?))
-        })?;
-        Ok(EncodedImage {
-            inner,
-            picture: None,
-            source: None,
-        })
+        EncodedImage::restored(py, &self.shared, text)
     }
 
     /// Takes back what ``EncodedText.to_json`` wrote: of the same model, layer and precision.
     fn restore_text(&self, py: Python<'_>, text: &str) -> PyResult<EncodedText> {
-        let (shared, text) = (self.shared.clone(), text.to_owned());
-        let inner = run(py, self.shared.recipe.threads, move || {
-            Ok(Arc::new(shared.inner.restore_text(&kept(&text)?)?))
-        })?;
-        Ok(EncodedText { inner })
+        EncodedText::restored(py, &self.shared, text)
     }
 
     /// The cosine similarity of an image and a caption, encoded or not.
@@ -561,7 +340,7 @@ impl Explainer {
         image: &Bound<'_, PyAny>,
         text: &Bound<'_, PyAny>,
     ) -> PyResult<f32> {
-        let (image, text) = self.encoded(py, image, text)?;
+        let (image, text) = encoded(py, &self.shared, image, text)?;
         let shared = self.shared.clone();
         run(py, self.shared.recipe.threads, move || {
             Ok(shared.inner.similarity(&image, &text)?)
@@ -576,7 +355,7 @@ impl Explainer {
         image: &Bound<'_, PyAny>,
         text: &Bound<'_, PyAny>,
     ) -> PyResult<Option<(usize, usize)>> {
-        let (image, text) = self.encoded(py, image, text)?;
+        let (image, text) = encoded(py, &self.shared, image, text)?;
         let shared = self.shared.clone();
         run(py, self.shared.recipe.threads, move || {
             let (rank, _) = shared.inner.rank(&image, &text)?;
@@ -588,30 +367,10 @@ impl Explainer {
     fn calibrate(
         &self,
         py: Python<'_>,
-        images: Vec<Bound<'_, PyAny>>,
-        captions: Vec<String>,
+        images: &Bound<'_, PyAny>,
+        captions: &Bound<'_, PyAny>,
     ) -> PyResult<Calibration> {
-        let pictures = images.iter().map(Picture::of);
-        let pictures = pictures.collect::<PyResult<Vec<_>>>()?;
-        let shared = self.shared.clone();
-        let made = run(py, self.shared.recipe.threads, move || {
-            let mut calibrator = m2ib::Calibrator::new(&shared.model);
-            for (index, picture) in pictures.into_iter().enumerate() {
-                m2ib::Scope::check()?;
-                let about = |failure: Failure| failure.about(format_args!("images[{index}]"));
-                let image = shared.recipe.open(picture).map_err(about)?;
-                let added = calibrator.add_image(&image).map_err(Failure::from);
-                added.map_err(about)?;
-            }
-            for (index, caption) in captions.iter().enumerate() {
-                m2ib::Scope::check()?;
-                let added = calibrator.add_caption(caption).map_err(Failure::from);
-                added.map_err(|failure| failure.about(format_args!("captions[{index}]")))?;
-            }
-            Ok(calibrator.finish()?)
-        })?;
-        let inner = Arc::new(made);
-        Ok(Calibration { inner })
+        Calibration::of(py, &self.shared, images, captions)
     }
 
     /// The settings of both sides, as attributions' provenance has them.
@@ -651,6 +410,12 @@ impl Explainer {
         self.shared.recipe.threads.map(usize::from)
     }
 
+    fn __reduce__(&self) -> PyResult<()> {
+        Err(PyTypeError::new_err(
+            "an explainer holds a model and is not pickled; make one in each process, by m2ib.Explainer.emoji, from_folder or from_pretrained",
+        ))
+    }
+
     fn __repr__(&self) -> String {
         let provenance = self.shared.inner.provenance();
         format!(
@@ -660,28 +425,8 @@ impl Explainer {
     }
 }
 
-/// A model whose similarities are ranked among these captions.
-fn with_bank(model: &DualEncoder, captions: &[String]) -> Result<DualEncoder, Failure> {
-    let model = model.with_bank(captions).map_err(Failure::from);
-    model.map_err(|failure| failure.about("bank"))
-}
-
-/// A caption.
-fn caption(text: &Bound<'_, PyAny>) -> PyResult<String> {
-    match text.cast::<PyString>() {
-        Ok(text) => Ok(text.to_str()?.to_owned()),
-        Err(_) => {
-            let failure = wrong("text", text, "a caption as a str");
-            Err(Failure {
-                kind: crate::failure::Kind::Text,
-                ..failure
-            }
-            .into())
-        }
-    }
-}
-
-/// Whether a path that is not there looks like "owner/name", as the program takes it.
-fn is_id(text: &str) -> bool {
-    text.split('/').count() == 2 && !text.starts_with(['.', '/', '~'])
+/// The side of a model's input, in pixels.
+fn side(input_size: Option<i64>) -> Result<Option<usize>, Failure> {
+    let side = input_size.map(|side| count("input_size", side));
+    side.transpose()
 }

@@ -8,13 +8,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use m2ib::Backend;
 use m2ib_methods::Subject;
 use pyo3::prelude::*;
-use pyo3::types::{PyList, PyString, PyTuple};
+use pyo3::types::PyString;
 
 use crate::attribution::Attribution;
-use crate::explainer::Shared;
 use crate::failure::{Failure, Kind};
+use crate::given;
 use crate::picture::Picture;
 use crate::run::run_with;
+use crate::shared::Shared;
 
 /// Pairs of a chunk for each that is explained at once.
 const ROUNDS: usize = 16;
@@ -30,27 +31,31 @@ pub(crate) struct Wanted<'py> {
 /// Images and captions, as many of the one as of the other.
 pub(crate) struct Pairs<'py> {
     images: Vec<Bound<'py, PyAny>>,
-    texts: Vec<String>,
+    /// What is none has its reason.
+    texts: Vec<Result<String, Failure>>,
     /// The one image or caption that goes with all.
     count: usize,
 }
 
 impl<'py> Pairs<'py> {
-    pub(crate) fn of(images: &Bound<'py, PyAny>, texts: &Bound<'py, PyAny>) -> PyResult<Self> {
-        let is_list = images.is_instance_of::<PyList>() || images.is_instance_of::<PyTuple>();
-        let single_image = !is_list;
-        let images: Vec<_> = match is_list {
-            true => images.try_iter()?.collect::<PyResult<_>>()?,
-            false => vec![images.clone()],
-        };
+    /// With `each`, a caption that is none costs its own pairs only.
+    pub(crate) fn of(
+        images: &Bound<'py, PyAny>,
+        texts: &Bound<'py, PyAny>,
+        each: bool,
+    ) -> PyResult<Self> {
+        let several = given::pictures(images)?;
+        let single_image = several.is_none();
+        let images = several.unwrap_or_else(|| vec![images.clone()]);
         let single_text = texts.is_instance_of::<PyString>();
-        let texts: Vec<String> = match texts.cast::<PyString>() {
-            Ok(text) => vec![text.to_str()?.to_owned()],
-            Err(_) => texts.extract().map_err(|_| {
-                let reason = "texts must be a caption or a list of captions, each a str";
-                Failure::new(Kind::Text, reason)
-            })?,
+        let texts = match single_text {
+            true => vec![Ok(given::caption(texts)?)],
+            false => given::captions("texts", texts)?,
         };
+        let wrong = texts.iter().find_map(|text| text.as_ref().err());
+        if let (Some(wrong), false) = (wrong, each) {
+            return Err(wrong.clone().into());
+        }
         let count = match (single_image, single_text) {
             (true, _) => texts.len(),
             (_, true) => images.len(),
@@ -75,7 +80,7 @@ impl<'py> Pairs<'py> {
         &self.images[pair.min(self.images.len() - 1)]
     }
 
-    fn text(&self, pair: usize) -> &str {
+    fn text(&self, pair: usize) -> &Result<String, Failure> {
         &self.texts[pair.min(self.texts.len() - 1)]
     }
 
@@ -159,14 +164,14 @@ pub(crate) fn attribute<'py>(
             }
         }
         let refused: HashMap<Key, PyErr> = failed.into_iter().collect();
-        let asked: Vec<usize> = chunk
+        let asked: Vec<(usize, &String)> = chunk
             .iter()
-            .copied()
-            .filter(|&pair| !refused.contains_key(&keys[pair]))
+            .filter(|&&pair| !refused.contains_key(&keys[pair]))
+            .filter_map(|&pair| Some((pair, pairs.text(pair).as_ref().ok()?)))
             .collect();
         let job = {
-            let texts: Vec<String> = asked.iter().map(|&pair| pairs.text(pair).into()).collect();
-            let of_pairs: Vec<Key> = asked.iter().map(|&pair| keys[pair].clone()).collect();
+            let texts: Vec<String> = asked.iter().map(|(_, text)| (*text).clone()).collect();
+            let of_pairs: Vec<Key> = asked.iter().map(|&(pair, _)| keys[pair].clone()).collect();
             let (shared, done) = (shared.clone(), done.clone());
             let (method, keep) = (wanted.method.clone(), wanted.keep_images);
             let images = std::mem::take(&mut images);
@@ -180,9 +185,10 @@ pub(crate) fn attribute<'py>(
         images = known;
         let mut explained = explained.into_iter();
         for &pair in chunk {
-            let result = match refused.get(&keys[pair]) {
-                Some(error) => Err(error.clone_ref(py)),
-                None => explained.next().map_or_else(
+            let result = match (refused.get(&keys[pair]), pairs.text(pair)) {
+                (Some(error), _) => Err(error.clone_ref(py)),
+                (None, Err(failure)) => Err(failure.clone().into()),
+                (None, Ok(_)) => explained.next().map_or_else(
                     || Err(crate::failure::fault("a pair is lost").into()),
                     |result| {
                         result.map_err(|failure| failure.about(format_args!("pair {pair}")).into())

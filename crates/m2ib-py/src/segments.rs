@@ -11,6 +11,7 @@ use crate::array;
 use crate::failure::{Failure, Kind, fault};
 use crate::python::{call, plain};
 use crate::save;
+use crate::settings::wrong;
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
@@ -19,10 +20,24 @@ impl From<Error> for Failure {
 }
 
 /// A threshold as Python has it.
-#[derive(FromPyObject)]
 pub(crate) enum Given {
     Number(f32),
     Name(String),
+}
+
+impl<'py> FromPyObject<'_, 'py> for Given {
+    type Error = PyErr;
+
+    fn extract(given: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
+        if let Ok(level) = given.extract() {
+            return Ok(Self::Number(level));
+        }
+        let expected = "a number from 0 to 1, or a name such as \"otsu\"";
+        let name = given.extract();
+        Ok(Self::Name(
+            name.map_err(|_| wrong("threshold", &given, expected))?,
+        ))
+    }
 }
 
 /// How a map is cut.

@@ -13,6 +13,7 @@ use pyo3::types::{PyDict, PyString, PyTuple};
 
 use crate::calibration;
 use crate::failure::{Failure, Kind};
+use crate::given::all_captions;
 use crate::picture::Picture;
 
 /// All but those of a side.
@@ -236,13 +237,10 @@ fn captions(value: &Bound<'_, PyAny>) -> PyResult<Vec<String>> {
             let about = format!("bank: cannot read {}: {error}", file.display());
             Failure::new(Kind::File, about)
         })?,
-        Err(_) => value.extract::<Vec<String>>().map_err(|_| {
-            wrong(
-                "bank",
-                value,
-                "a list of captions, or a file with one a line",
-            )
-        })?,
+        Err(_) => {
+            let expected = "a list of captions, or a file with one a line";
+            all_captions("bank", value).map_err(|_| wrong("bank", value, expected))?
+        }
     };
     let blank = captions
         .iter()

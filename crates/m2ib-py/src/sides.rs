@@ -8,6 +8,7 @@ use pyo3::prelude::*;
 
 use crate::array;
 use crate::failure::Failure;
+use crate::given::{self, count};
 use crate::python::{call, name_of};
 use crate::segments::{self, Given, Segments};
 
@@ -153,13 +154,19 @@ impl ImageAttribution {
         &self,
         py: Python<'_>,
         threshold: Given,
-        regions: Option<usize>,
+        regions: Option<i64>,
         least_region: f32,
-        points: usize,
-        background_points: usize,
+        points: i64,
+        background_points: i64,
     ) -> PyResult<Segments> {
-        let segmenter =
-            segments::segmenter(&threshold, regions, least_region, points, background_points)?;
+        let regions = regions.map(|regions| count("regions", regions));
+        let segmenter = segments::segmenter(
+            &threshold,
+            regions.transpose()?,
+            least_region,
+            count("points", points)?,
+            count("background_points", background_points)?,
+        )?;
         let whole = self.whole.clone();
         Ok(py.detach(|| Segments::cut(&segmenter, whole)))
     }
@@ -249,8 +256,9 @@ impl TextAttribution {
     pub(crate) fn top_words<'py>(
         &self,
         py: Python<'py>,
-        count: usize,
+        count: i64,
     ) -> PyResult<Vec<Bound<'py, PyAny>>> {
+        let count = given::count("count", count)?;
         self.given(py, self.inner().top_words(count))
     }
 

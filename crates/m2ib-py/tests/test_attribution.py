@@ -88,6 +88,16 @@ def test_it_goes_there_and_back(attribution: m2ib.Attribution, cheap: m2ib.Expla
     assert json.loads(attribution.to_json())["similarity"] == pytest.approx(attribution.similarity)
 
 
+def test_what_holds_a_model_says_how_it_goes_to_other_processes(cheap: m2ib.Explainer, scene: m2ib.Scene) -> None:
+    for held, said in (
+        (cheap, "make one in each process"),
+        (cheap.encode_image(scene.png), "Explainer.restore_image"),
+        (cheap.encode_text("a dog"), "Explainer.restore_text"),
+    ):
+        with pytest.raises(TypeError, match=said):
+            pickle.dumps(held)
+
+
 def test_what_is_no_attribution_is_refused(tmp_path: Path) -> None:
     for text in ("", "{}", "[1]", "nothing"):
         with pytest.raises(m2ib.SettingsError, match="is no attribution in JSON"):

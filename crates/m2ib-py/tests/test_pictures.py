@@ -13,6 +13,28 @@ from PIL import Image
 import m2ib
 
 
+class FakeTensor:
+    """As torch's, where it is not installed: whatever NumPy makes an array of is taken."""
+
+    def __init__(self, values: Any, fails: bool = False) -> None:
+        self.values = values
+        self.fails = fails
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
+        if self.fails:
+            raise RuntimeError("on another device")
+        return np.asarray(self.values, dtype=dtype)
+
+
+def closed() -> Image.Image:
+    """Of a file that was closed before its pixels were read."""
+    file = io.BytesIO()
+    Image.new("RGB", (4, 4)).save(file, "PNG")
+    picture = Image.open(file)
+    picture.close()
+    return picture
+
+
 def test_all_ways_are_one_picture(tmp_path: Path, scene: m2ib.Scene) -> None:
     file = tmp_path / "scene.png"
     file.write_bytes(scene.png)
@@ -44,7 +66,7 @@ def test_explanations_are_the_same_from_all(cheap: m2ib.Explainer, scene: m2ib.S
         assert cheap.attribute(way, "a photo of a hedgehog") == expected
 
 
-@pytest.mark.parametrize("mode", ["L", "LA", "1", "P", "CMYK", "RGBA", "YCbCr", "I;16"])
+@pytest.mark.parametrize("mode", ["L", "LA", "1", "P", "CMYK", "RGBA", "YCbCr", "HSV", "I;16"])
 def test_modes_of_pillow(mode: str, cheap: m2ib.Explainer, scene: m2ib.Scene) -> None:
     picture = Image.fromarray(scene.image)
     if mode == "I;16":
@@ -82,6 +104,9 @@ def test_grey_arrays(scene: m2ib.Scene) -> None:
         (7, "image is a int, expected a path"),
         (None, "image is a NoneType"),
         ([[0]], "image is a list"),
+        (io.BytesIO(b"GIF89a"), "image.read() has the bytes"),
+        ("", "image is an empty path"),
+        (np.ma.masked_array(np.zeros((5, 5), np.uint8), True), "image.filled(0)"),
         (np.zeros((0, 3, 3), np.uint8), "shape (0, 3, 3), expected at least one pixel"),
         (np.zeros((5, 5, 7), np.uint8), "shape (5, 5, 7), expected [height, width, 3]"),
         (np.zeros((3, 50, 60), np.uint8), "image.transpose(1, 2, 0) has the channels last"),
@@ -89,7 +114,7 @@ def test_grey_arrays(scene: m2ib.Scene) -> None:
         (np.zeros(5, np.uint8), "shape (5,)"),
         (np.zeros((5, 5, 3), np.int64), "holds int64, expected uint8"),
         (np.full((5, 5, 3), -1.5), "from -1.5 to -1.5, expected floats from 0 to 1"),
-        (np.full((5, 5, 3), np.nan), "from nan to nan"),
+        (np.full((5, 5, 3), np.nan), "holds NaN"),
         (np.zeros((5, 5, 3), complex), "holds complex128"),
         (np.array([["a"]]), "holds <U1"),
         (b"", "is not an image that is read"),
@@ -97,6 +122,8 @@ def test_grey_arrays(scene: m2ib.Scene) -> None:
         (Image.new("F", (4, 4)), 'mode "F"'),
         (Image.new("I", (4, 4)), 'mode "I"'),
         (Image.new("RGB", (0, 4)), "0 × 4 pixels"),
+        (closed(), "whose pixels cannot be read: Operation on closed image"),
+        (FakeTensor(5j, fails=True), "of which NumPy makes no array: on another device"),
     ],
 )
 def test_what_is_none_is_refused_in_a_sentence(image: Any, said: str, cheap: m2ib.Explainer) -> None:
@@ -127,16 +154,6 @@ def test_tensors_of_torch(scene: m2ib.Scene) -> None:
         m2ib.read_image(torch.zeros(5, 3, 9, 9))
     with pytest.raises(m2ib.ImageError, match="before a model's normalisation"):
         m2ib.read_image(torch.randn(3, 9, 9))
-
-
-class FakeTensor:
-    """As torch's, where it is not installed: whatever NumPy makes an array of is taken."""
-
-    def __init__(self, values: Any) -> None:
-        self.values = values
-
-    def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
-        return np.asarray(self.values, dtype=dtype)
 
 
 def test_whatever_becomes_an_array(scene: m2ib.Scene) -> None:

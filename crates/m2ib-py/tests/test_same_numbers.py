@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -83,6 +84,16 @@ def test_many_give_what_each_gives(cheap: m2ib.Explainer) -> None:
     one_text = cheap.attribute_many(images[:3], texts[0], keep_images=True)
     assert [attribution.overlay().shape for attribution in one_text] == [(96, 96, 3)] * 3
     assert cheap.attribute_many([], []) == []
+    ways: list[tuple[Any, Any]] = [
+        ((image for image in images), (text for text in texts)),
+        (iter(images), np.array(texts)),
+        (np.array(images, dtype=object), tuple(texts)),
+        (np.stack([m2ib.read_image(image) for image in images]), texts),
+    ]
+    for of_images, of_texts in ways:
+        for attribution, same in zip(cheap.attribute_many(of_images, of_texts), found, strict=True):
+            assert attribution.caption == same.caption
+            assert attribution.similarity == pytest.approx(same.similarity, abs=1e-6), type(of_images)
 
 
 def test_many_by_another_method(cheap: m2ib.Explainer, scene: m2ib.Scene) -> None:

@@ -109,8 +109,31 @@ def test_captions(cheap: m2ib.Explainer, scene: m2ib.Scene) -> None:
     for none in (7, None, ["a dog"], b"a dog"):
         with pytest.raises(m2ib.TextError, match="expected a caption as a str"):
             cheap.attribute(scene.png, none)  # type: ignore[arg-type]
-    with pytest.raises(UnicodeError):
+    with pytest.raises(m2ib.TextError, match="UTF-8"):
         cheap.attribute(scene.png, "\ud800")
+    with pytest.raises(m2ib.TextError, match=r"texts\[1\] is 7, expected a caption as a str"):
+        cheap.encode_texts(["a dog", 7])  # type: ignore[list-item]
+    others: list[Any] = ["a dog", 7, {"a dog"}]
+    for other in others:
+        with pytest.raises(m2ib.TextError, match="expected a list of captions, each a str"):
+            cheap.encode_texts(other)
+    with pytest.raises(m2ib.TextError, match=r"captions\[0\] is None"):
+        cheap.calibrate([scene.png] * 2, [None, "a dog"])  # type: ignore[list-item]
+
+
+def test_counts(attribution: m2ib.Attribution, cheap: m2ib.Explainer, scene: m2ib.Scene) -> None:
+    with pytest.raises(m2ib.SettingsError, match="count is -1, expected a whole number from 0"):
+        attribution.top_words(-1)
+    with pytest.raises(m2ib.SettingsError, match="seeds is -1"):
+        cheap.attribute(scene.png, "a dog", seeds=-1)
+    with pytest.raises(m2ib.SettingsError, match="points is -2"):
+        attribution.image.segment(points=-2)
+    with pytest.raises(m2ib.SettingsError, match="threshold is None, expected a number from 0 to 1"):
+        attribution.image.segment(None)  # type: ignore[arg-type]
+    # One that was taken from the machine would leave it no threads for anything else.
+    with pytest.raises(m2ib.DeviceError, match="100000 threads could not be started"):
+        m2ib.Explainer.emoji(threads=100_000)
+    assert m2ib.Explainer.emoji(threads=2).threads == 2
 
 
 def test_encodings_of_another_layer(explainer: m2ib.Explainer, cheap: m2ib.Explainer, scene: m2ib.Scene) -> None:
@@ -132,7 +155,13 @@ def test_many_that_fail(cheap: m2ib.Explainer, scene: m2ib.Scene) -> None:
         cheap.attribute_many(images, texts)
     with pytest.raises(m2ib.SettingsError, match="4 images and 3 texts, expected as many"):
         cheap.attribute_many(images, texts[:3])
-    with pytest.raises(m2ib.TextError, match="texts must be"):
+    none: list[Any] = ["a dog", None, 7, "a dog"]
+    found = cheap.attribute_many([scene.png] * 4, none, return_exceptions=True)
+    assert [type(result) for result in found] == [m2ib.Attribution, m2ib.TextError, m2ib.TextError, m2ib.Attribution]
+    assert str(found[1]) == "texts[1] is None, expected a caption as a str"
+    with pytest.raises(m2ib.TextError, match=r"texts\[1\] is None"):
+        cheap.attribute_many([scene.png] * 4, none)
+    with pytest.raises(m2ib.TextError, match="texts is 7, expected a list of captions"):
         cheap.attribute_many(images, 7)  # type: ignore[call-overload]
     with pytest.raises(m2ib.ImageError, match="pair 1|image is a int"):
         cheap.attribute_many([scene.png, 7], ["a dog", "a dog"])  # type: ignore[list-item]

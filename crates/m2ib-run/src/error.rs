@@ -107,6 +107,9 @@ pub(crate) fn failed(
     move |source| Error::File {
         action,
         path: path.into(),
-        source,
+        source: match action {
+            "write" => m2ib_files::unwritten(path, source),
+            _ => source,
+        },
     }
 }

@@ -361,6 +361,51 @@ fn a_parquet_file_that_is_damaged_or_of_other_types_is_told() {
 }
 
 #[test]
+fn what_is_no_parquet_file_or_packed_in_another_way_is_told() {
+    for (bytes, words) in [
+        (&b""[..], "it is empty"),
+        (b"PAR1 and no more", "it ends early"),
+        (b"<html>not found</html>", "it is no Parquet file"),
+        (
+            include_bytes!("../data/brotli.parquet"),
+            "its column image is packed by brotli, which is not read",
+        ),
+    ] {
+        let (_folder, path) = written("other.parquet", bytes);
+        let text = refused(&path);
+        assert!(text.contains(words), "{text}");
+    }
+}
+
+#[test]
+fn a_caption_that_is_null_says_so() {
+    let captions = StringArray::from(vec![Some("a red square"), None, Some(" ")]);
+    let mut with_nulls = columns(pngs());
+    with_nulls[1].1 = Arc::new(captions);
+    let pairs = "{\"image\": \"red.png\", \"text\": \"a red square\"}\n\
+                 {\"image\": \"green.png\", \"text\": null}\n\
+                 {\"image\": \"blue.png\", \"text\": \" \"}\n";
+    for (name, bytes) in [
+        ("nulls.parquet", parquet(with_nulls)),
+        ("nulls.jsonl", pairs.as_bytes().to_vec()),
+    ] {
+        let (_folder, path) = written(name, &bytes);
+        let listing = Listing::of(Source::new(&path), 10).unwrap();
+        let reasons = listing.items(0..3).unwrap().into_iter();
+        let reasons: Vec<_> = reasons
+            .map(|item| item.row.err().map(|failure| failure.reason))
+            .collect();
+        let reasons: Vec<_> = reasons.iter().map(Option::as_deref).collect();
+        let expected = [
+            None,
+            Some("its caption is null"),
+            Some("its caption is empty"),
+        ];
+        assert_eq!(reasons, expected, "{name}");
+    }
+}
+
+#[test]
 fn a_picture_that_is_missing_or_broken_costs_its_row_alone() {
     let pictures = [Some(png([250, 0, 0])), None, Some(b"no picture".to_vec())];
     let pictures: BinaryArray = pictures.iter().map(|it| it.as_deref()).collect();

@@ -1,7 +1,7 @@
 """m2ib's compiled part; use ``m2ib`` itself."""
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, Literal, final, overload
 
 import numpy as np
@@ -94,7 +94,7 @@ class Explainer:
         self,
         image: ImageLike,
         text: str,
-        instead_of: Sequence[str] | str,
+        instead_of: Iterable[str] | str,
         *,
         method: str | None = None,
         keep_image: bool = True,
@@ -105,8 +105,8 @@ class Explainer:
     @overload
     def attribute_many(
         self,
-        images: Sequence[ImageLike] | ImageLike,
-        texts: Sequence[str] | str,
+        images: Iterable[ImageLike] | ImageLike,
+        texts: Iterable[str] | str,
         *,
         method: str | None = None,
         return_exceptions: Literal[False] = False,
@@ -116,8 +116,8 @@ class Explainer:
     @overload
     def attribute_many(
         self,
-        images: Sequence[ImageLike] | ImageLike,
-        texts: Sequence[str] | str,
+        images: Iterable[ImageLike] | ImageLike,
+        texts: Iterable[str] | str,
         *,
         method: str | None = None,
         return_exceptions: bool,
@@ -126,12 +126,12 @@ class Explainer:
     ) -> list[Attribution | Exception]: ...
     def encode_image(self, image: ImageLike, *, keep_image: bool = True) -> EncodedImage: ...
     def encode_text(self, text: str) -> EncodedText: ...
-    def encode_texts(self, texts: Sequence[str]) -> list[EncodedText]: ...
+    def encode_texts(self, texts: Iterable[str]) -> list[EncodedText]: ...
     def restore_image(self, text: str) -> EncodedImage: ...
     def restore_text(self, text: str) -> EncodedText: ...
     def similarity(self, image: ImageLike | EncodedImage, text: str | EncodedText) -> float: ...
     def rank(self, image: ImageLike | EncodedImage, text: str | EncodedText) -> tuple[int, int] | None: ...
-    def calibrate(self, images: Sequence[ImageLike], captions: Sequence[str]) -> Calibration: ...
+    def calibrate(self, images: Iterable[ImageLike], captions: Iterable[str]) -> Calibration: ...
     @property
     def settings(self) -> dict[str, Any]: ...
     @property

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
 from typing import Any, NoReturn, Protocol, TypeAlias, runtime_checkable
 
 from ._errors import ImageError
@@ -53,6 +54,8 @@ Prepared: TypeAlias = tuple[str, str | bytes] | tuple[str, bytes, tuple[int, int
 def prepare(image: object) -> Prepared:
     """A path, a file's bytes, or pixels with their size, channels and bits."""
     if isinstance(image, str):
+        if not image:
+            _refuse("image is an empty path")
         return "path", image
     if isinstance(image, os.PathLike):
         return "path", os.fsdecode(image)
@@ -67,14 +70,46 @@ def prepare(image: object) -> Prepared:
     if hasattr(image, "__array__") or hasattr(image, "__array_interface__"):
         import numpy as np
 
-        return _of_array(np.asarray(image), "image", channels_first=False)
+        if isinstance(image, np.ma.MaskedArray):
+            _refuse("image is a masked array, expected one without a mask; image.filled(0) has none")
+        try:
+            array = np.asarray(image)
+        except Exception as error:
+            raise ImageError(f"image is a {_name(image)} of which NumPy makes no array: {error}") from error
+        return _of_array(array, "image", channels_first=False)
+    hint = "; image.read() has the bytes of an open file" if hasattr(image, "read") else ""
     _refuse(
         f"image is a {_name(image)}, expected a path, the bytes of a file, "
-        "a Pillow image, a NumPy array or a torch tensor"
+        f"a Pillow image, a NumPy array or a torch tensor{hint}"
     )
 
 
+def several(images: object) -> list[Any] | None:
+    """The pictures of a list, an iterator, a batch or a column; None for a single picture."""
+    if isinstance(images, (list, tuple)):
+        return list(images)
+    # An open file is an iterator too, of lines.
+    if isinstance(images, Iterator) and not hasattr(images, "read"):
+        return list(images)
+    if hasattr(images, "__array__"):
+        axes = getattr(images, "ndim", None)
+        # Paths, bytes or pictures as objects, as pandas has them.
+        is_column = axes == 1 and getattr(getattr(images, "dtype", None), "kind", "") in "OUT"
+        if axes == 4 or is_column:
+            return list(images)  # type: ignore[call-overload, no-any-return]
+    return None
+
+
 def _of_pillow(image: Any) -> Prepared:
+    try:
+        return _of_open_pillow(image)
+    except ImageError:
+        raise
+    except Exception as error:
+        raise ImageError(f"image is a Pillow image whose pixels cannot be read: {error}") from error
+
+
+def _of_open_pillow(image: Any) -> Prepared:
     if image.mode in ("I", "F"):
         _refuse(
             f'image is a Pillow image of mode "{image.mode}", whose black and white nobody knows; '
@@ -85,6 +120,8 @@ def _of_pillow(image: Any) -> Prepared:
 
         levels = np.asarray(image).astype(np.uint16)
         return _of_array(levels, "image", channels_first=False)
+    if image.mode == "La":
+        image = image.convert("LA")
     if image.mode not in _MODES:
         hides = image.mode in ("PA", "La", "RGBa") or "transparency" in image.info
         image = image.convert("RGBA" if hides else "RGB")
@@ -109,6 +146,8 @@ def _of_array(array: Any, what: str, *, channels_first: bool) -> Prepared:
     if 0 in shape:
         _refuse(f"{what} has shape {shape}, expected at least one pixel")
     if np.issubdtype(array.dtype, np.floating):
+        if np.isnan(array).any():
+            _refuse(f"{what} holds NaN, expected floats from 0 to 1 or uint8")
         low, high = float(array.min()), float(array.max())
         if not (low >= 0.0 and high <= 1.0):
             _refuse(
