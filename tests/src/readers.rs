@@ -13,11 +13,15 @@ use std::sync::LazyLock;
 use clip_input::{CaptionTokenizer, Content, ImageProcessor, Recipe, decode_image};
 use clip_model::clip::ClipConfig;
 use clip_model::{ModelFiles, Towers, Weights};
-use m2ib::{Backend, Calibration, Config, Device};
+use m2ib::{
+    Attribution, Backend, Calibration, Config, Device, EncodedImage, EncodedText, Explainer,
+    ImageRecord, Preset, TextRecord,
+};
 use m2ib_data::{DataFormat, Source};
 use m2ib_eval::comparison::Finding;
 use m2ib_eval::journal::{Journal, Outcome};
 use m2ib_files::{causes, digest};
+use serde::de::DeserializeOwned;
 use tempfile::TempDir;
 
 /// A refusal, or nothing for what is taken.
@@ -27,7 +31,7 @@ pub type Refusal = Result<(), Box<dyn Error>>;
 pub type Reader = fn(&[u8]) -> Refusal;
 
 /// All readers by their names, which are those of the folders in `fuzz/corpus`.
-pub const READERS: [(&str, Reader); 38] = [
+pub const READERS: [(&str, Reader); 40] = [
     ("config", config),
     ("preprocessor", preprocessor),
     ("tokenizer", tokenizer),
@@ -50,6 +54,8 @@ pub const READERS: [(&str, Reader); 38] = [
     ("settings", settings),
     ("journal", journal),
     ("journal-entry", journal_entry),
+    ("image-record", image_record),
+    ("text-record", text_record),
     ("image", image),
     ("captions", captions),
     ("tsv", |bytes| rows(bytes, DataFormat::Tsv)),
@@ -364,6 +370,65 @@ fn known(path: &Path) -> Refusal {
         journal.get(&entry.row, &entry.setting)?;
     }
     Ok(journal.append("row", "setting", Outcome::Failure("why".into()))?)
+}
+
+/// A pair by the embedded model in one step, and what explains it.
+struct Kept {
+    explainer: Explainer,
+    image: EncodedImage,
+    text: EncodedText,
+}
+
+static KEPT: LazyLock<Kept> = LazyLock::new(|| {
+    let builder = Explainer::builder("emoji").preset(Preset::Fast);
+    let explainer = builder.steps(1).samples(1).build();
+    let explainer = explainer.expect("the embedded model");
+    let scene = decode_image(m2ib::emoji::SCENES[0].png, "scene").expect("a picture");
+    Kept {
+        image: explainer.encode_image(&scene).expect("an encoding"),
+        text: explainer
+            .encode_text("a photo of a piano")
+            .expect("an encoding"),
+        explainer,
+    }
+});
+
+/// An image and a caption as they are kept, in JSON.
+///
+/// # Errors
+/// If the device fails.
+pub fn records() -> Result<[Vec<u8>; 2], Box<dyn Error>> {
+    let (image, text) = (KEPT.image.to_record()?, KEPT.text.to_record()?);
+    Ok([serde_json::to_vec(&image)?, serde_json::to_vec(&text)?])
+}
+
+/// An encoding is no file until somebody writes it into one, and then names it.
+fn kept<T: DeserializeOwned>(
+    bytes: &[u8],
+    explained: impl Fn(T) -> m2ib::Result<Attribution>,
+) -> Refusal {
+    let record = serde_json::from_slice(bytes).map_err(|error| format!("{FILE}: {error}"))?;
+    let attribution = explained(record).map_err(|error| format!("{FILE}: {}", causes(&error)))?;
+    assert!(!attribution.to_string().is_empty());
+    Ok(())
+}
+
+fn image_record(bytes: &[u8]) -> Refusal {
+    let Kept {
+        explainer, text, ..
+    } = &*KEPT;
+    kept(bytes, |record: ImageRecord| {
+        explainer.attribute_encoded(&explainer.restore_image(&record)?, text)
+    })
+}
+
+fn text_record(bytes: &[u8]) -> Refusal {
+    let Kept {
+        explainer, image, ..
+    } = &*KEPT;
+    kept(bytes, |record: TextRecord| {
+        explainer.attribute_encoded(image, &explainer.restore_text(&record)?)
+    })
 }
 
 fn image(bytes: &[u8]) -> Refusal {

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use m2ib_files::caught;
 use m2ib_tests::mutation::{mend_png, mutate};
-use m2ib_tests::readers::{READERS, check};
+use m2ib_tests::readers::{READERS, check, records};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rstest::rstest;
@@ -53,8 +53,13 @@ fn corpus(name: &str) -> Vec<Vec<u8>> {
     if let Some(path) = elsewhere {
         return vec![std::fs::read(root.join(path)).unwrap()];
     }
-    if name == "journal" {
-        return vec![journal()];
+    match name {
+        "journal" => return vec![journal()],
+        "image-record" | "text-record" => {
+            let [image, text] = records().unwrap();
+            return vec![if name == "image-record" { image } else { text }];
+        }
+        _ => {}
     }
     let folder = root.join("fuzz/corpus").join(name);
     let files = folder.read_dir().unwrap().map(|file| file.unwrap().path());
@@ -104,6 +109,8 @@ fn journal() -> Vec<u8> {
 #[case("settings")]
 #[case("journal")]
 #[case("journal-entry")]
+#[case("image-record")]
+#[case("text-record")]
 #[case("image")]
 #[case("captions")]
 #[case("tsv")]

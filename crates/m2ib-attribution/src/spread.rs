@@ -38,6 +38,10 @@ pub struct ImageSpread {
     /// The share of one map's hottest tenth that is of another's too, the mean over pairs; .1 by
     /// chance.
     pub hottest: f32,
+    /// Each seed's own map, in the order of [`Spread::seeds`], `[rows, columns]` each. Files don't have them: there
+    /// are none where an explanation was read back.
+    #[serde(skip)]
+    pub maps: Vec<Array2<f32>>,
 }
 
 /// How words' scores differ.
@@ -88,6 +92,7 @@ impl Averaged {
             support: on_grid(means(&hot)),
             rank_agreement: pairwise(&flat, rank_correlation),
             hottest: pairwise(&flat, hottest_shared),
+            maps: maps.iter().map(|&map| map.clone()).collect(),
         };
         let strongest: Vec<Vec<f32>> = words.iter().map(|words| strongest(words)).collect();
         let text = TextSpread {

@@ -7,24 +7,44 @@ use clap::Args;
 use m2ib::{Calibration, DualEncoder};
 use m2ib_eval::{calibrate, calibrate_rows};
 
-use crate::model::ModelArguments;
 use crate::pairs::Pairs;
 
 /// Pairs, or scenes, that a model's statistics are taken over where it comes without.
 const SCENES: u64 = 512;
 /// In place of a file: no statistics.
 const NONE: &str = "none";
-/// Their name in a folder.
+/// Their name in a folder of results.
 const FILE: &str = "calibration.safetensors";
 
 #[derive(Args)]
 pub(crate) struct CalibrationArguments {
     /// Feature statistics for matched noise, from `m2ib calibrate`. If not given, those in the
-    /// model's folder (calibration.safetensors); to evaluate and sweep with methods that need some,
+    /// model's folder or repository (calibration.safetensors); to evaluate and sweep with methods that need some,
     /// else statistics over up to 512 of the pairs, or over as many scenes that are not explained. "none": an
     /// image's own patches and the vocabulary, even where there are some.
     #[arg(long, value_name = "FILE|none")]
     calibration: Option<PathBuf>,
+}
+
+/// What is asked for.
+pub(crate) enum Statistics {
+    /// Those that come with the model.
+    Own,
+    /// None, even where some come with it.
+    None,
+    /// Those of a file.
+    Given(Calibration),
+}
+
+impl Statistics {
+    /// Those that a model is explained with.
+    pub(crate) fn of(&self, model: &DualEncoder) -> Result<Option<Calibration>> {
+        Ok(match self {
+            Self::Own => Calibration::found(model)?,
+            Self::None => None,
+            Self::Given(calibration) => Some(calibration.clone()),
+        })
+    }
 }
 
 impl CalibrationArguments {
@@ -37,33 +57,27 @@ impl CalibrationArguments {
         self.calibration.as_deref() == Some(Path::new(NONE))
     }
 
-    /// Those given, or those that came with the model.
-    pub(crate) fn known(&self, arguments: &ModelArguments) -> Result<Option<Calibration>> {
-        if self.is_none() {
-            return Ok(None);
-        }
-        let beside = Path::new(&arguments.model).join(FILE);
+    /// What is asked for; a file that is none of statistics is told before a model is loaded.
+    pub(crate) fn read(&self) -> Result<Statistics> {
         Ok(match &self.calibration {
-            Some(file) => {
-                let read = Calibration::load(file);
-                Some(read.context("--calibration")?)
-            }
-            // Theirs are those of the size that it was trained at.
-            None if arguments.input_size.is_some() => None,
-            None if arguments.is_emoji() => Some(m2ib::emoji::calibration()?),
-            None if beside.is_file() => Some(Calibration::load(&beside)?),
-            None => None,
+            None => Statistics::Own,
+            Some(_) if self.is_none() => Statistics::None,
+            Some(file) => Statistics::Given(Calibration::load(file).context("--calibration")?),
         })
+    }
+
+    /// Those given, or those that came with the model.
+    pub(crate) fn known(&self, model: &DualEncoder) -> Result<Option<Calibration>> {
+        self.read()?.of(model)
     }
 
     /// Those known or, where some are needed, some that settings can be checked by.
     pub(crate) fn provisional(
         &self,
         needed: bool,
-        arguments: &ModelArguments,
         model: &DualEncoder,
     ) -> Result<Option<Calibration>> {
-        let known = self.known(arguments)?;
+        let known = self.known(model)?;
         let needed = needed && !self.is_none();
         Ok(known.or_else(|| needed.then(|| Calibration::standard(model))))
     }
@@ -73,12 +87,11 @@ impl CalibrationArguments {
     pub(crate) fn load(
         &self,
         needed: bool,
-        arguments: &ModelArguments,
         model: &DualEncoder,
         (pairs, seed): (&Pairs, u64),
         folder: &Path,
     ) -> Result<Option<Calibration>> {
-        let known = self.known(arguments)?;
+        let known = self.known(model)?;
         if known.is_some() || !needed || self.is_none() {
             return Ok(known);
         }

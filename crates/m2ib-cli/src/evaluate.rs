@@ -58,15 +58,11 @@ impl Evaluate {
         let model = self.model.load()?;
         let needed = plan.methods.iter().any(|method| method.needs_calibration());
         // Whatever is wrong is told before statistics are taken, which takes a while.
-        plan.calibration = self.calibration.provisional(needed, &self.model, &model)?;
+        plan.calibration = self.calibration.provisional(needed, &model)?;
         self.compare.check(&plan, &model, &dataset)?;
-        plan.calibration = self.calibration.load(
-            needed,
-            &self.model,
-            &model,
-            (&self.pairs, self.seed),
-            &self.out,
-        )?;
+        plan.calibration =
+            self.calibration
+                .load(needed, &model, (&self.pairs, self.seed), &self.out)?;
         self.compare.run(&plan, &model, &dataset, &output)
     }
 

@@ -167,12 +167,14 @@ impl Run {
     }
 
     fn engine(&self, bank: &[String]) -> Result<Engine> {
-        let calibration = self.calibration.known(&self.model)?;
+        let statistics = self.calibration.read()?;
         let loaded = || Ok(self.model.load()?.with_bank(bank)?);
         let Some(method) = &self.method else {
-            return Ok(Engine::m2ib(self.m2ib.explainer(loaded, calibration)?)?);
+            let explainer = self.m2ib.explainer(loaded, |model| statistics.of(model))?;
+            return Ok(Engine::m2ib(explainer)?);
         };
         let model = loaded()?;
+        let calibration = statistics.of(&model)?;
         let built = method.build(&model, calibration.as_ref());
         Ok(Engine::method(model, built.context("--method")?)?)
     }

@@ -90,9 +90,10 @@ impl Serve {
     }
 
     fn service(&self) -> Result<Service> {
+        let statistics = self.calibration.read()?;
         let model = self.bank.given_to(self.model.load()?)?;
         let mut settings = Settings::default();
-        settings.calibration = self.calibration.known(&self.model)?;
+        settings.calibration = statistics.of(&model)?;
         settings.adjustment = self.picture.adjustment();
         settings.hosts = self.server.allow_hosts.clone();
         if self.model.is_emoji() {

@@ -294,7 +294,7 @@ impl Sweep {
         );
         let needed = candidates.iter().any(|method| method.needs_calibration());
         // Whatever is wrong is told before statistics are taken, which takes a while.
-        let provisional = self.calibration.provisional(needed, &self.model, model)?;
+        let provisional = self.calibration.provisional(needed, model)?;
         let provisional = self.plan(candidates.clone(), provisional);
         provisional.check(model)?;
         match self.metric {
@@ -305,7 +305,7 @@ impl Sweep {
         }
         let calibration = &self.calibration;
         let pairs = (&self.pairs, self.seed);
-        let calibration = calibration.load(needed, &self.model, model, pairs, &self.out)?;
+        let calibration = calibration.load(needed, model, pairs, &self.out)?;
         let plan = |methods| self.plan(methods, calibration.clone());
         let journal = self.out.join(JOURNALS[0]);
         match self.metric {

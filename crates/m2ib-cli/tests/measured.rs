@@ -113,19 +113,72 @@ fn a_metric_that_the_data_cannot_answer_is_refused_before_the_work() {
     assert!(!Path::new(out).exists());
 }
 
+/// The embedded model in a folder, but for a number that changes next to nothing, and without statistics.
+fn another_model(folder: &Path) {
+    std::fs::create_dir_all(folder).unwrap();
+    let embedded = Path::new(env!("CARGO_MANIFEST_DIR")).join("../m2ib-emoji/model");
+    for file in embedded.read_dir().unwrap() {
+        let file = file.unwrap();
+        if !file.file_name().to_string_lossy().contains("calibration") {
+            std::fs::copy(file.path(), folder.join(file.file_name())).unwrap();
+        }
+    }
+    let config = folder.join("config.json");
+    let text = std::fs::read_to_string(&config).unwrap();
+    let mut json: serde_json::Value = serde_json::from_str(&text).unwrap();
+    json["vision_config"]["layer_norm_eps"] = serde_json::json!(1.1e-5);
+    std::fs::write(&config, json.to_string()).unwrap();
+}
+
+/// The program finds what was downloaded with the model, as it finds what lies in a folder.
+#[test]
+fn statistics_of_a_model_of_the_hub_are_found() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = folder.path().join("models--tiny--clip");
+    let commit = "0123456789abcdef0123456789abcdef01234567";
+    let snapshot = place.join("snapshots").join(commit);
+    another_model(&snapshot);
+    std::fs::create_dir(place.join("refs")).unwrap();
+    std::fs::write(place.join("refs/main"), commit).unwrap();
+    let explained = || {
+        let image = scene(0);
+        let explain = Command::new(env!("CARGO_BIN_EXE_m2ib"))
+            .args(["explain", "--model", "tiny/clip", "--preset", "matched"])
+            .args(["--steps", "1", "--samples", "2", "--out", "-", "--image"])
+            .arg(&image)
+            .args(["--text", "a photo of a piano"])
+            .env("HF_HUB_CACHE", folder.path())
+            .env("HF_HUB_OFFLINE", "1")
+            .env_remove("M2IB_LOG")
+            .output()
+            .unwrap();
+        let stderr = String::from_utf8_lossy(&explain.stderr);
+        assert!(explain.status.success(), "{stderr}");
+        String::from_utf8(explain.stdout).unwrap()
+    };
+    let without = explained();
+    assert!(without.contains("own patches"), "{without}");
+    let data = pairs(folder.path(), &[("a piano", 0), ("a lock", 1)]);
+    let (model, out) = (snapshot.to_str(), snapshot.join("calibration.safetensors"));
+    let calibrate = [
+        "calibrate",
+        "--data",
+        &data,
+        "--model",
+        model.unwrap(),
+        "--out",
+    ];
+    succeeded(&[&calibrate[..], &[out.to_str().unwrap()]].concat());
+    let with = explained();
+    assert!(with.contains("2 images and 2 captions"), "{with}");
+}
+
 /// To take them costs half a minute, and whoever finds them next time may think they belong there.
 #[test]
 fn statistics_are_not_taken_for_what_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let model = folder.path().join("model");
-    std::fs::create_dir(&model).unwrap();
-    let embedded = Path::new(env!("CARGO_MANIFEST_DIR")).join("../m2ib-emoji/model");
-    for file in embedded.read_dir().unwrap() {
-        let file = file.unwrap();
-        if !file.file_name().to_string_lossy().contains("calibration") {
-            std::fs::copy(file.path(), model.join(file.file_name())).unwrap();
-        }
-    }
+    another_model(&model);
     let data = pairs(folder.path(), &[("a hedgehog", 6), ("a dog", 2)]);
     let out = folder.path().join("out");
     let arguments = [

@@ -84,6 +84,7 @@ pub(crate) fn spread(width: u32, height: u32) -> Attribution {
         support,
         rank_agreement: 0.875,
         hottest: 0.9375,
+        maps: Vec::new(),
     };
     let text = TextSpread {
         deviation: vec![0.5; attribution.text.saliency.len()],

@@ -5,7 +5,7 @@ use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 use unicode_width::UnicodeWidthStr;
 
-use crate::night::by_night;
+use crate::night::{by_night, labelled};
 use crate::{ColorMap, Error, Result};
 
 // Plotters places everything on whole pixels, so it is drawn large and shown smaller.
@@ -91,7 +91,7 @@ impl Grid {
             what: "the heat map of settings",
             reason: error.to_string(),
         })?;
-        Ok(by_night(&svg.replacen("<svg ", "<svg role=\"img\" ", 1)))
+        Ok(by_night(&labelled(&svg, &self.title)))
     }
 
     /// Room for the longest value on the left.

@@ -3,7 +3,7 @@
   // A table is sorted by the column whose heading is pressed, and the other way round by the next press.
   const value = (row, column) => {
     const text = (row.cells[column]?.textContent ?? "").trim();
-    const number = parseFloat(text.replace("−", "-").replace(",", "."));
+    const number = parseFloat(text.replace("−", "-").replace(",", ".").replaceAll("\u2009", ""));
     return { text, number };
   };
   const sorted = (rows, column, sign) =>

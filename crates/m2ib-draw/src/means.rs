@@ -5,7 +5,7 @@ use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 use unicode_width::UnicodeWidthStr;
 
-use crate::night::by_night;
+use crate::night::{by_night, labelled};
 use crate::number_format::NumberFormat;
 use crate::{Error, Result};
 
@@ -76,7 +76,12 @@ pub fn means(names: &[&str], panels: &[Panel]) -> Result<String> {
         what: "the chart of means",
         reason: error.to_string(),
     })?;
-    Ok(by_night(&svg.replacen("<svg ", "<svg role=\"img\" ", 1)))
+    let titles: Vec<&str> = panels.iter().map(|panel| &*panel.title).collect();
+    let (titles, names) = (titles.join(", "), names.join(", "));
+    Ok(by_night(&labelled(
+        &svg,
+        &format!("{titles}: means of {names}"),
+    )))
 }
 
 /// Room for the longest name.
@@ -105,7 +110,10 @@ fn draw_panel(area: &Area<'_>, names: &[&str], panel: &Panel) -> Drawn {
         .axis_style(INK.mix(0.28).stroke_width(2))
         .label_style(("sans-serif", FONT * 0.8).into_font().color(&INK))
         .x_labels(4)
-        .x_label_formatter(&|value| axis.format.write(value * axis.unit))
+        .x_label_formatter(&|value| {
+            let value = value * axis.unit;
+            axis.format.write(value.clamp(f64::MIN, f64::MAX))
+        })
         .y_labels(0)
         .draw()?;
     let middle = |place: usize| (HEAD + place as u32 * ROW + ROW / 2) as i32;
@@ -173,8 +181,12 @@ impl Axis {
             true => (low, high),
             false => (0.0, 1.0),
         };
-        // Differences below single precision are rounding.
-        let room = ((high - low) * 0.06).max(1e-6);
+        // Differences below single precision are rounding: then all are one place in the middle.
+        let room = if high - low > 1e-6 {
+            (high - low) * 0.06
+        } else {
+            0.5
+        };
         let (low, high) = (low - room, high + room);
         let extent = (high - low).log10().floor();
         let unit = 10f64.powf(extent);
@@ -211,8 +223,23 @@ mod tests {
         for text in ["energy ↑", "average drop % ↓", "grad-cam", "a method"] {
             assert!(svg.contains(text), "{text}");
         }
+        // For who cannot see it.
+        let label = "aria-label=\"energy ↑, average drop % ↓: means of grad-cam, a method\"";
+        assert!(svg.contains(label), "{svg}");
         assert_eq!(svg.matches("<circle").count(), 2);
         assert_eq!(means(&["a"], &[]).unwrap(), "");
+    }
+
+    /// Where all means are one, the axis has numbers that people can read.
+    #[test]
+    fn one_value_lies_in_the_middle_of_its_axis() {
+        let one = Mean {
+            mean: 1.0,
+            ends: Some([1.0; 2]),
+            best: false,
+        };
+        let axis = Axis::of(&[Some(one), Some(one)]);
+        assert_eq!((axis.low * axis.unit, axis.high * axis.unit), (0.5, 1.5));
     }
 
     /// Whatever comes in, a picture comes out, soon, and all of it is inside.

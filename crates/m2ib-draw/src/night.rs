@@ -24,9 +24,34 @@ pub(crate) fn by_night(svg: &str) -> String {
     }
 }
 
+/// The same chart with words for who cannot see it.
+pub(crate) fn labelled(svg: &str, label: &str) -> String {
+    let mut escaped = String::new();
+    for letter in label.chars() {
+        match letter {
+            '&' => escaped.push_str("&amp;"),
+            '"' => escaped.push_str("&quot;"),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            other => escaped.push(other),
+        }
+    }
+    let head = format!("<svg role=\"img\" aria-label=\"{escaped}\" ");
+    svg.replacen("<svg ", &head, 1)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_label_is_text_whatever_is_in_it() {
+        let chart = labelled("<svg width=\"1\"></svg>", "a < b > \"c\" & d");
+        let both = by_night(&chart);
+        let read = roxmltree::Document::parse(&both).unwrap();
+        let label = read.root_element().attribute("aria-label");
+        assert_eq!(label, Some("a < b > \"c\" & d"));
+    }
 
     #[test]
     fn a_chart_says_its_colours_by_night_and_stays_what_it_was() {

@@ -35,7 +35,9 @@ impl Explainer {
         let recipe = Recipe::default().with(settings)?;
         let shared = run(py, recipe.threads, move || {
             let loaded = model.load(recipe.bank.as_deref().map(Vec::as_slice))?;
-            let calibration = recipe.statistics.find(|| model.statistics())?;
+            let calibration = recipe
+                .statistics
+                .find(|| Ok(m2ib::Calibration::found(&loaded)?))?;
             Shared::new(loaded, recipe, calibration)
         })?;
         let shared = Arc::new(shared);

@@ -8,9 +8,6 @@ use m2ib::{Backend, DeviceChoice, DualEncoder};
 
 use crate::failure::{Failure, Kind};
 
-/// Statistics beside a model's weights.
-const BESIDE: &str = "calibration.safetensors";
-
 /// A model that is about to be loaded.
 pub(crate) struct Model {
     pub(crate) origin: Origin,
@@ -67,23 +64,6 @@ impl Model {
                 Some(captions) => with_bank(&model, captions),
                 None => Ok(model),
             }
-        })
-    }
-
-    /// The statistics that come with it.
-    pub(crate) fn statistics(&self) -> Result<Option<m2ib::Calibration>, Failure> {
-        Ok(match &self.origin {
-            // They are of the size that it was trained at.
-            _ if self.input_size.is_some() => None,
-            Origin::Emoji => Some(m2ib::emoji::calibration()?),
-            Origin::Folder(folder) => {
-                let beside = folder.join(BESIDE);
-                match beside.is_file() {
-                    true => Some(m2ib::Calibration::load(beside)?),
-                    false => None,
-                }
-            }
-            Origin::Hub(_) => None,
         })
     }
 }

@@ -2,14 +2,22 @@
 
 import { explain } from "./ask.js";
 import { byId, fill, make } from "./dom.js";
-import { draw, table } from "./heat.js";
+import { draw, drawSigned, table } from "./heat.js";
 import { veils } from "./picture.js";
 import { words } from "./words.js";
+
+/** What maps of this rather than that show. */
+function opposed({ instead_of: rivals, baseline }) {
+  const rival = rivals ? `“${rivals[0]}”` : { empty: "a caption without words", bank: "the nearest of other captions" }[baseline];
+  return rival
+    ? `Rather than ${rival}: orange speaks for the caption, blue for its rival. Each method's strongest colours stand for its own largest values.`
+    : "";
+}
 
 const USUAL = ["m2ib-fine", "m2ib-fast", "grad-eclip", "chefer", "rollout", "random"];
 
 export class Compare {
-  /** `pair` gives the picture and the caption at hand, `looks` colours and opacity. */
+  /** `pair` gives the picture, the caption at hand and its rival, `looks` colours and opacity. */
   constructor(methods, pair, looks, alarm) {
     this.pair = pair;
     this.looks = looks;
@@ -21,9 +29,10 @@ export class Compare {
         make("input", { type: "checkbox", value: method.name, checked: USUAL.includes(method.name) }),
         method.control ? `${method.name} (control)` : method.name));
     this.button = make("button", { type: "submit", class: "main" }, "Compare");
+    this.said = make("p", { class: "note" });
     const form = byId("compare");
     fill(form, make("fieldset", { class: "checks" }, make("legend", { class: "unseen" }, "Methods"), ...boxes),
-      make("div", { class: "buttons" }, this.button));
+      make("div", { class: "buttons" }, this.button), this.said);
     form.addEventListener("submit", (event) => {
       event.preventDefault();
       if (this.running) this.stop();
@@ -39,7 +48,15 @@ export class Compare {
   clear() {
     this.stop();
     this.maps = [];
+    this.said.textContent = "";
     fill(byId("compared"));
+  }
+
+  /** Clears what is not of this caption, held against the same. */
+  of({ caption, instead_of, baseline }) {
+    const key = JSON.stringify([caption, instead_of, baseline]);
+    if (key !== this.key) this.clear();
+    this.key = key;
   }
 
   async run(names) {
@@ -57,6 +74,7 @@ export class Compare {
       return { name, figure, state };
     });
     fill(byId("compared"), ...figures.map(({ figure }) => figure));
+    this.said.textContent = opposed(pair.question);
     try {
       for (const { name, figure, state } of figures) {
         try {
@@ -82,19 +100,30 @@ export class Compare {
   }
 
   figure(figure, name, result, about) {
+    const { image, text, contrast } = result;
     const canvas = make("canvas");
-    const stack = make("div", { class: "stack", role: "img", "aria-label": `Map by ${name}`, style: { "--ratio": `${about.width} / ${about.height}` } },
-      make("img", { src: `/api/pictures/${about.id}/shown`, alt: "", class: Math.max(about.width, about.height) < 256 ? "pixelated" : "" }),
-      canvas, ...veils(result.image.view));
+    const stack = make("div", {
+      class: contrast ? "stack opposed" : "stack",
+      role: "img",
+      "aria-label": `Map by ${name}${contrast ? " of what speaks for the caption and what for its rival" : ""}`,
+      style: { "--ratio": `${about.width} / ${about.height}` },
+    },
+    make("img", { src: `/api/pictures/${about.id}/shown`, alt: "", class: Math.max(about.width, about.height) < 256 ? "pixelated" : "" }),
+    canvas, ...veils(image.view));
     const said = make("figcaption", {}, make("b", {}, name), ` · ${result.seconds.toFixed(1)} s`);
-    fill(figure, said, stack, make("p", { class: "caption", dir: "auto" }, ...words(result.text)));
-    this.maps.push({ canvas, map: result.image });
-    this.paint({ canvas, map: result.image });
+    const largest = contrast?.largest_word;
+    fill(figure, said, stack,
+      make("p", { class: "caption", dir: "auto" }, ...words(text, contrast && { way: "--for", largest })),
+      contrast?.text && make("p", { class: "caption rival", dir: "auto" }, ...words(contrast.text, { way: "--against", largest })));
+    const one = { canvas, map: contrast ? { ...image, values: contrast.values } : image, largest: contrast?.largest };
+    this.maps.push(one);
+    this.paint(one);
   }
 
-  paint({ canvas, map }) {
+  paint({ canvas, map, largest }) {
     const { colors, opacity, clear } = this.looks();
-    draw(canvas, map, table(colors), opacity, clear);
+    if (largest === undefined) draw(canvas, map, table(colors), opacity, clear);
+    else drawSigned(canvas, map, largest, opacity);
   }
 
   /** Colours or opacity are others. */

@@ -22,7 +22,8 @@ export function make(tag, properties = {}, ...children) {
 }
 
 /** Replaces what an element holds. */
-export const fill = (element, ...children) => element.replaceChildren(...children);
+export const fill = (element, ...children) =>
+  element.replaceChildren(...children.filter((child) => child !== null && child !== undefined));
 
 /** A number with three significant digits. */
 export function number(value) {

@@ -10,6 +10,7 @@ import { fromHash, methodKey, toHash } from "./link.js";
 import { COUNT, Path } from "./path.js";
 import { listen as listenForPictures, showSamples, View } from "./picture.js";
 import { against } from "./rather.js";
+import { Seeds } from "./seeds.js";
 import { Settings } from "./settings.js";
 import { hide, links, progress, show, stale, summary } from "./shown.js";
 import { Together } from "./together.js";
@@ -29,6 +30,7 @@ class Explorer {
     this.view = new View();
     this.captions = new Captions(this.state, model.limits, () => this.ask(), () => this.compareCaptions());
     this.settings = new Settings(this.state, methods, model, () => this.ask(), (beta) => this.onPath(beta));
+    this.seeds = new Seeds(this.view);
     this.together = new Together(this.view);
     this.path = new Path();
     this.words = new Extra(byId("together"), {
@@ -58,9 +60,11 @@ class Explorer {
     return this.state.captions[this.state.chosen].trim();
   }
 
+  /** The picture and what is said of it, rather than what. */
   pair() {
     const caption = this.caption();
-    return this.about && caption ? { about: this.about, question: { picture: this.about.id, caption } } : null;
+    const question = { picture: this.about?.id, caption, ...against(this.state) };
+    return this.about && caption ? { about: this.about, question } : null;
   }
 
   /** All that is asked, or nothing as long as there is no pair. */
@@ -68,7 +72,7 @@ class Explorer {
     const question = this.pair()?.question;
     if (!question) return null;
     const seeds = this.state.seeds && this.settings.has("seed") ? { seeds: this.state.seeds } : {};
-    return { ...question, method: methodKey(this.state), ...against(this.state), ...seeds };
+    return { ...question, method: methodKey(this.state), ...seeds };
   }
 
   /** Whether the answer at another β is there at once. */
@@ -100,7 +104,7 @@ class Explorer {
     byId("clear").addEventListener("change", changed("clear", (input) => input.checked));
     byId("what").addEventListener("change", (event) => {
       this.state.what = event.target.value;
-      if (this.shown) this.view.show(this.shown.result, this.state, this.looks().colors);
+      if (this.shown) this.look(this.shown.result);
     });
     byId("threshold").addEventListener("change", repaint);
     byId("link").addEventListener("click", () => this.copy());
@@ -179,6 +183,7 @@ class Explorer {
     this.state.picture = about.id;
     this.shown = null;
     this.forget();
+    this.seeds.set(null);
     this.view.picture(about);
     this.captions.tell(null);
     this.compare.clear();
@@ -207,7 +212,7 @@ class Explorer {
     if (!question) return;
     const asking = new AbortController();
     this.asking = asking;
-    if (question.caption !== this.shown?.question.caption) this.compare.clear();
+    this.compare.of(question);
     alarm(null);
     const there = this.path.at(question, this.state);
     if (there) return void this.show(there, question);
@@ -228,11 +233,17 @@ class Explorer {
     }
   }
 
+  /** A map, with its seeds if it is a mean of some. */
+  look(result) {
+    this.view.show(result, this.state, this.looks().colors);
+    this.seeds.set(result.contrast ? null : result.spread);
+  }
+
   show(answer, question) {
     this.shown = answer;
     Object.assign(answer, { asked: question, round: this.round });
     progress(null);
-    this.view.show(answer.result, this.state, this.looks().colors);
+    this.look(answer.result);
     show(answer, this.state);
     this.together.set(null, null);
     // Nobody hears or lists each place that a slider passes.

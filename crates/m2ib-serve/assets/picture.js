@@ -1,7 +1,8 @@
 // The picture under its map, and how pictures come in.
 
-import { amount, byId, fill, make, percent } from "./dom.js";
-import { draw, drawBar, drawSigned, drawSignedBar, hottest, part, table } from "./heat.js";
+import { byId, fill, make } from "./dom.js";
+import { draw, drawBar, drawSigned, drawSignedBar, hottest, table } from "./heat.js";
+import { layerOf, layerOfSeed } from "./layers.js";
 import { outline } from "./outline.js";
 
 /** Pictures by dropping, pasting and choosing. */
@@ -52,6 +53,7 @@ export function showSamples(samples, take) {
 export class View {
   constructor() {
     this.map = null;
+    this.result = null;
     /** What is drawn: the answer's own layer, and one that lies over it for a moment. */
     this.layer = null;
     this.above = null;
@@ -90,44 +92,13 @@ export class View {
     fill(byId("veils"));
   }
 
-  /** An answer's map: what speaks for one caption and what for another, how much seeds differ, or the map itself. */
+  /** An answer's map, or what else of it is looked at. */
   show(result, looks, colors) {
     const { image: map, contrast, spread } = result;
     this.map = map;
     this.above = null;
-    if (contrast) {
-      const most = amount(contrast.largest, map);
-      this.layer = {
-        signed: true,
-        map: { ...map, values: contrast.values },
-        largest: contrast.largest,
-        ends: [`${most} for the rival`, "0", `${most} for the caption`],
-        said: (row, column) => {
-          const value = contrast.values[row][column];
-          const whom = value < 0 ? "the rival" : "the caption";
-          return `Row ${row + 1}, column ${column + 1}: ${amount(Math.abs(value), map)} for ${whom}`;
-        },
-      };
-    } else if (spread && looks.what === "deviation") {
-      const most = Math.max(...spread.deviation.flat());
-      const deviation = { ...map, values: spread.deviation, scale: most > 0 ? [0, most] : null };
-      this.layer = {
-        map: deviation,
-        ends: [amount(0, map), "deviation between seeds", amount(most, map)],
-        said: (row, column) =>
-          `Row ${row + 1}, column ${column + 1}: ${amount(map.values[row][column], map)}, deviation ${amount(spread.deviation[row][column], map)}`,
-      };
-    } else {
-      this.layer = {
-        map,
-        ends: map.scale ? [amount(map.scale[0], map), "per patch", amount(map.scale[1], map)] : null,
-        said: (row, column) => {
-          const value = map.values[row][column];
-          const heat = map.scale ? `, ${percent(part(map, value))} of the scale` : "";
-          return `Row ${row + 1}, column ${column + 1}: ${amount(value, map)}${heat}`;
-        },
-      };
-    }
+    this.result = result;
+    this.layer = layerOf(result, looks.what);
     fill(byId("veils"), ...veils(map.view));
     outline(byId("outline"), map, spread);
     this.look(looks, colors);
@@ -138,6 +109,13 @@ export class View {
       `Map of ${map.rows} rows and ${map.columns} columns: ${what} is in row ${row + 1}, column ${column + 1}. Arrow keys walk it.`,
     );
     if (this.at) this.go([Math.min(this.at[0], map.rows - 1), Math.min(this.at[1], map.columns - 1)]);
+  }
+
+  /** One seed's map in the place of their mean, or the mean again. */
+  seed(place) {
+    this.layer = place === null ? layerOf(this.result, this.looks.what) : layerOfSeed(this.result, place);
+    this.paint();
+    if (this.at) this.go(this.at);
   }
 
   /** Lays another map over the answer's for a moment, or takes it away. */

@@ -66,7 +66,8 @@ impl Answer {
         let of = |attribution: &Attribution| {
             let asked = &attribution.asked;
             let words = asked.interactions.as_ref().map_or(0, |it| it.words.len());
-            let spread = if asked.spread.is_some() { 2 } else { 0 };
+            let spread = asked.spread.as_ref();
+            let spread = spread.map_or(0, |spread| 2 + spread.image.maps.len());
             1 + usize::from(asked.contrast.is_some()) + spread + words
         };
         of(&self.attribution) + self.path.iter().map(|(_, one)| of(one)).sum::<usize>()

@@ -1,7 +1,7 @@
 //! Encodings as plain data: made on one machine, kept, and explained on another.
 
 use burn::tensor::{Tensor, TensorData};
-use clip_input::{Caption, Layout, PictureFacts, Role, View};
+use clip_input::{Caption, Layout, PictureFacts, View};
 use serde::{Deserialize, Serialize};
 
 use crate::encoded::{Origin, host};
@@ -102,7 +102,7 @@ impl Explainer {
     ///
     /// # Errors
     /// [`Error::Encoded`] for one of another model, layer, grid or precision, [`Error::Record`] for one that
-    /// was changed.
+    /// was changed, [`Error::Model`] for a size that the model does not take.
     pub fn restore_image(&self, record: &ImageRecord) -> Result<EncodedImage> {
         let origin = self.origin_of(Modality::Image, &record.made)?;
         let layout = &record.layout;
@@ -113,21 +113,49 @@ impl Explainer {
                 expected,
             })
         };
-        let grid = layout.grid.unwrap_or_default();
-        let patches = layout.tokens.iter();
-        let patches = patches.filter(|role| matches!(role, Role::Patch { .. }));
-        let outside = |role: &&Role| matches!(role, Role::Patch { row, column } if *row >= grid[0] || *column >= grid[1]);
-        let (patches, outside) = (patches.clone().count(), patches.filter(outside).count());
-        let expected = grid[0].saturating_mul(grid[1]);
-        if patches != expected || patches == 0 {
-            return wrong("patches in the layout", patches, expected.max(1));
-        }
-        if outside > 0 {
-            return wrong("patches outside of the grid", outside, 0);
-        }
+        // Another than the tower's own would be read out by parts that it does not have.
+        let own = self.layout_of(record.input_size)?;
         let tokens = layout.tokens.len();
-        if let Some(&row) = layout.read.rows().iter().find(|&&row| row >= tokens) {
-            return wrong("the last token that is read", row, tokens - 1);
+        if tokens != own.tokens.len() {
+            return wrong("tokens", tokens, own.tokens.len());
+        }
+        let differ = layout.tokens.iter().zip(&own.tokens);
+        let differ = differ.filter(|(found, expected)| found != expected).count();
+        if differ > 0 {
+            return wrong("tokens that lie elsewhere than the model's", differ, 0);
+        }
+        let parts = [
+            layout.grid == own.grid,
+            layout.read == own.read,
+            layout.sight == own.sight,
+        ];
+        let differ = parts.into_iter().filter(|same| !same).count();
+        if differ > 0 {
+            return wrong(
+                "ways in which tokens are read otherwise than by the model",
+                differ,
+                0,
+            );
+        }
+        let View {
+            image_width,
+            image_height,
+            left,
+            top,
+            width,
+            height,
+        } = record.view;
+        let sides = [width, height, image_width.into(), image_height.into()];
+        let lengths = sides
+            .into_iter()
+            .filter(|side| *side > 0.0 && side.is_finite());
+        let lengths = lengths.count();
+        if lengths < sides.len() || !(left.is_finite() && top.is_finite()) {
+            return wrong(
+                "sides that the picture and what was seen of it have",
+                lengths,
+                4,
+            );
         }
         if record.latents.len() != origin.shifts.count() {
             return wrong("hidden states", record.latents.len(), origin.shifts.count());
@@ -166,6 +194,21 @@ impl Explainer {
             layout,
             caption: record.caption.clone(),
         })
+    }
+
+    /// The tokens of an image of which patches cover so many pixels.
+    fn layout_of(&self, covered: [usize; 2]) -> Result<Layout> {
+        let tower = self.model.image();
+        // Pixels beyond the last whole patch are part of an image of a fixed size, and are not covered.
+        let whole = self.model.processor().output_size();
+        let whole = whole.map(|(width, height)| [height as usize, width as usize]);
+        let beyond = |whole: &[usize; 2]| {
+            let patch = tower.patch();
+            (0..2).all(|side| {
+                covered[side] <= whole[side] && whole[side] - covered[side] < patch[side]
+            })
+        };
+        Ok(tower.layout(whole.filter(beyond).unwrap_or(covered))?)
     }
 
     fn origin_of(&self, modality: Modality, made: &Made) -> Result<Origin> {
@@ -262,6 +305,12 @@ mod tests {
             changed(|it| it.layout.grid = Some([1, 1])),
             changed(|it| it.layout.grid = None),
             changed(|it| it.layout.read = clip_input::Read::Row(999)),
+            changed(|it| it.layout.read = clip_input::Read::Attention(vec![1])),
+            changed(|it| it.layout.sight = clip_input::Sight::First(0)),
+            changed(|it| it.layout.tokens.swap(1, 2)),
+            changed(|it| it.layout.tokens.truncate(3)),
+            changed(|it| it.view.width = 0.0),
+            changed(|it| it.input_size = [1, 1]),
             changed(|it| it.embedding.clear()),
         ];
         for error in errors {

@@ -318,6 +318,12 @@ mod tests {
                 .unwrap();
             let spread = all.asked.spread.unwrap();
             assert_eq!(spread.seeds, [4, 5, 6]);
+            assert_eq!(spread.image.maps.len(), 3);
+            for (map, alone) in spread.image.maps.iter().zip(&alone) {
+                for (found, expected) in map.iter().zip(alone.image.saliency()) {
+                    assert!((found - expected).abs() < 1e-3 * expected.abs().max(1.0));
+                }
+            }
             for (place, mean) in all.image.saliency().indexed_iter() {
                 let values = alone.iter().map(|one| one.image.saliency()[place]);
                 let expected = values.clone().sum::<f32>() / 3.0;

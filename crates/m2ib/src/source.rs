@@ -11,8 +11,8 @@ use crate::{Backend, Calibration, Error, Result};
 
 /// What the embedded model is called.
 const EMOJI: &str = "emoji";
-/// Feature statistics in a model's folder.
-const CALIBRATION: &str = "calibration.safetensors";
+/// Feature statistics in a model's folder, and in its repository on the hub.
+pub(crate) const CALIBRATION: &str = "calibration.safetensors";
 
 /// Where [`Explainer::builder`](crate::Explainer::builder) takes its model from.
 ///
@@ -131,31 +131,28 @@ fn embedded(_device: &Device) -> Result<DualEncoder> {
 }
 
 impl Calibration {
-    /// The statistics that come with a model, however it was loaded: the embedded model's own, or
-    /// `calibration.safetensors` in the folder that its files lie in. None where there are none, and where
-    /// the model was [changed](DualEncoder::with_input_size) since.
+    /// The statistics that come with a model, however it was loaded: `calibration.safetensors` in the folder that
+    /// its files lie in, which of a model of the hub is its place in the cache, or the embedded model's own. None
+    /// where there are none, and where the model was [changed](DualEncoder::with_input_size) since.
     ///
     /// # Errors
     /// [`Error::Parse`] for a file that is no calibration, [`Error::Calibration`] for one of another model.
     pub fn found(model: &DualEncoder) -> Result<Option<Self>> {
-        let changed = model.identity() != model.unresized_identity();
-        #[cfg(feature = "emoji")]
-        if crate::emoji::is(model) {
-            return match changed {
-                true => Ok(None),
-                false => crate::emoji::calibration().map(Some),
-            };
+        if model.identity() != model.unresized_identity() {
+            return Ok(None);
         }
         let folder = model.origin().and_then(|origin| origin.folder.as_deref());
-        let Some(file) = folder.map(|folder| folder.join(CALIBRATION)) else {
-            return Ok(None);
-        };
-        if changed || !file.is_file() {
-            return Ok(None);
+        let beside = folder.map(|folder| folder.join(CALIBRATION));
+        if let Some(file) = beside.filter(|file| file.is_file()) {
+            let found = Self::load(&file)?;
+            found.check_model(model)?;
+            return Ok(Some(found));
         }
-        let found = Self::load(&file)?;
-        found.check_model(model)?;
-        Ok(Some(found))
+        #[cfg(feature = "emoji")]
+        if crate::emoji::is(model) {
+            return crate::emoji::calibration().map(Some);
+        }
+        Ok(None)
     }
 }
 

@@ -344,6 +344,39 @@ fn what_says_the_padding_token_is_downloaded_where_it_is_there() {
     assert_eq!(std::fs::read(beside).unwrap(), about);
 }
 
+/// Statistics come along where there are some, and are asked for by nobody afterwards.
+#[test]
+fn statistics_come_with_a_model_that_has_some() {
+    const STATISTICS: &str = "calibration.safetensors";
+    let (hub, cache) = (Hub::new(), tempfile::tempdir().unwrap());
+    let options = options(&hub, cache.path());
+    let beside = |files: &ModelFiles| files.folder().unwrap().join(STATISTICS);
+    assert!(!beside(&fetch(ID, &options, None).unwrap()).exists());
+
+    // More than can be read is named before it comes.
+    std::fs::remove_dir_all(cache.path()).unwrap();
+    hub.put(STATISTICS, b"means and variances");
+    hub.state_length(STATISTICS, 1 << 40);
+    let (file, why) = reason(fetch(ID, &options, None));
+    assert_eq!(file, STATISTICS);
+    assert!(why.to_string().contains("at most 268435456"), "{why}");
+
+    hub.state_length(STATISTICS, 19);
+    let files = fetch(ID, &options, None).unwrap();
+    assert_eq!(
+        std::fs::read(beside(&files)).unwrap(),
+        hub.bytes(STATISTICS)
+    );
+    assert_eq!(weights(&files), [hub.bytes("model.safetensors")]);
+    let asked = hub.asked().len();
+    let offline = HubOptions {
+        offline: true,
+        ..options
+    };
+    assert!(beside(&fetch(ID, &offline, None).unwrap()).is_file());
+    assert_eq!(hub.asked().len(), asked);
+}
+
 #[test]
 fn nothing_is_read_beyond_what_is_announced() {
     let (hub, cache) = (Hub::new(), tempfile::tempdir().unwrap());

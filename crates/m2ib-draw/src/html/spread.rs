@@ -46,13 +46,13 @@ pub(crate) fn section(attribution: &Attribution, spread: &Spread) -> Markup {
             (entry("Hottest tenth shared", percent(spread.image.hottest)))
             (entry("Rank agreement of words", format!("{:.2}", spread.text.rank_agreement)))
         }
-        div.wide {
+        div.wide role="region" tabindex="0" aria-label="How sure the words are" {
             table {
                 thead { tr {
                     th scope="col" { "Word" }
                     th.number scope="col" { "Mean" }
                     th.number scope="col" { "Deviation" }
-                    th.number scope="col" { "Strongest by" }
+                    th.number scope="col" title="The share of the seeds by which it is the strongest" { "Strongest" }
                 } }
                 tbody {
                     @for (place, word) in words.iter().enumerate() {
@@ -60,7 +60,7 @@ pub(crate) fn section(attribution: &Attribution, spread: &Spread) -> Markup {
                             th scope="row" dir="auto" { (visible(&word.text)) }
                             td.number { (unit.after(&format.write(word.saliency))) }
                             td.number { (format.write(spread.text.words.get(place).copied().unwrap_or_default())) }
-                            td.number { (percent(spread.text.strongest.get(place).copied().unwrap_or_default())) " of the seeds" }
+                            td.number { (percent(spread.text.strongest.get(place).copied().unwrap_or_default())) }
                         }
                     }
                 }

@@ -71,7 +71,7 @@ pub(crate) fn tokens(text: &TextAttribution) -> Markup {
     html! {
         details {
             summary { "All " (tokens.len()) " tokens" }
-            div.wide {
+            div.wide role="region" tabindex="0" aria-label="All tokens" {
                 table {
                     thead {
                         tr {

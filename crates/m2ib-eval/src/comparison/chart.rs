@@ -5,7 +5,7 @@ use m2ib::draw::{Mean, Panel, means};
 use m2ib_metrics::Metric;
 
 use super::Comparison;
-use super::outcome::Standing;
+use super::standing::Standing;
 use crate::Result;
 
 impl Comparison {

@@ -8,7 +8,8 @@ use m2ib_methods::{Method, Subject};
 use m2ib_metrics::{Estimate, Interval, Metric};
 use maud::{Markup, PreEscaped, html};
 
-use super::outcome::{Outcomes, Standing, values};
+use super::outcome::{Outcomes, values};
+use super::standing::Standing;
 use super::table::two;
 use super::{Comparison, Finding, Plan, Trial};
 use crate::Result;
@@ -169,7 +170,7 @@ impl Comparison {
         let title = format!("Explanations of {} compared", self.model);
         let main = html! {
             h1 { (title) }
-            p { (self.pairs) " pairs of " (self.data) ", " (self.methods.len()) " methods. "
+            p { (counted(self.pairs, "pair")) " of " (self.data) ", " (counted(self.methods.len(), "method")) ". "
                 "Means with 95 % confidence intervals over pictures; ↑ or ↓ says which way is better. "
                 @for words in self.legend() { (words) " " } }
             @if !self.notes.is_empty() {
@@ -177,14 +178,16 @@ impl Comparison {
             }
             @for (side, svg) in &charts {
                 @if !svg.is_empty() {
-                    h2 { "The " (side.to_string()) "'s explanation" }
-                    div.wide.card { (self.rows(*side)) }
-                    figure.chart { (PreEscaped(svg)) }
+                    @let title = format!("The {side}'s explanation");
+                    h2 { (title) }
+                    (wide(&title, self.rows(*side)))
+                    // Wider than a narrow screen: moved by keys as well.
+                    figure.chart tabindex="0" aria-label=(format!("{title}, drawn")) { (PreEscaped(svg)) }
                 }
             }
             @if let Some(report) = &self.roar { (roar(report)) }
             h2 { "Speed" }
-            div.wide.card { (self.speeds()) }
+            (wide("Speed", self.speeds()))
             @if !gallery.pairs.is_empty() {
                 h2 { "The same pairs by every method" }
                 @for pair in &gallery.pairs { (pair.show()) }
@@ -271,6 +274,19 @@ impl Comparison {
     }
 }
 
+/// A table that is moved sideways on a narrow screen, by keys as well.
+fn wide(title: &str, table: Markup) -> Markup {
+    html! {
+        div.wide.card role="region" tabindex="0" aria-label=(title) { (table) }
+    }
+}
+
+/// "1 pair", "2 pairs".
+fn counted(count: usize, what: &str) -> String {
+    let many = if count == 1 { "" } else { "s" };
+    format!("{count} {what}{many}")
+}
+
 /// The interval of a mean, for who points at it.
 fn about(value: Estimate, scale: f64) -> String {
     match value.interval {
@@ -287,7 +303,7 @@ fn roar(report: &RoarReport) -> Markup {
             "calls important, compared with one that was fine-tuned on them as they were; on "
             (report.validation) " whole pairs" @if report.runs > 1 { ", over " (report.runs) " splits" }
             ". More is better; what is no more than chance is nothing." }
-        div.wide.card { table {
+        (wide("ROAR+", html! { table {
             thead { tr {
                 th scope="col" { "removed by" }
                 @for measure in RoarMeasure::ALL { th.number scope="col" { (measure.label()) " ↑" } }
@@ -302,7 +318,7 @@ fn roar(report: &RoarReport) -> Markup {
                     }
                 }
             } } }
-        } }
+        } }))
         p { (report.levels()) " " (report.spread()) }
     }
 }
@@ -316,7 +332,7 @@ impl Pair {
                     @for (name, picture) in &self.pictures {
                         figure {
                             @match picture {
-                                Ok(uri) => img src=(uri) alt=(format!("{name}: {}", self.caption)) loading="lazy";,
+                                Ok(uri) => img src=(uri) alt=(format!("{name}: {}", self.caption)) decoding="async";,
                                 Err(reason) => p.failed { (reason) },
                             }
                             figcaption { (name) }

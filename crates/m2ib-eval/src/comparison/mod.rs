@@ -8,6 +8,7 @@
 //! journal stays, and what does not depend on what changed is not done again.
 
 mod chart;
+mod counts;
 mod cuts;
 mod demands;
 mod finding;
@@ -18,6 +19,7 @@ mod probe;
 mod roar;
 mod run;
 mod sanity;
+mod standing;
 mod table;
 mod trial;
 mod truth;

@@ -4,7 +4,7 @@ use m2ib::Modality;
 use m2ib::draw::{aligned, separated};
 use m2ib_metrics::{Estimate, Metric};
 
-use super::outcome::Standing;
+use super::standing::Standing;
 use super::{Column, Comparison};
 use crate::roar::{RoarMeasure, RoarReport};
 
@@ -204,7 +204,7 @@ fn significant(value: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::comparison::outcome::tests::comparison;
+    use crate::comparison::standing::tests::comparison;
 
     const DELETION: &str = "deletion ↓";
 

@@ -50,7 +50,7 @@ pub struct Report {
     pub explained: u64,
     /// Rows that could not be, by their reasons.
     pub failures: BTreeMap<String, u64>,
-    /// Warnings by their first words, and how many rows have them.
+    /// Warnings by their first words, numbers left out, and how many rows have them.
     pub warnings: BTreeMap<String, u64>,
     /// Mean of the similarities; of no row, none.
     pub similarity: Option<f64>,
@@ -267,7 +267,7 @@ impl Sum {
         for warning in &finding.warnings {
             // What comes before the row's own numbers.
             let start = warning.split([':', ';']).next().unwrap_or(warning);
-            count(&mut self.warnings, start);
+            count(&mut self.warnings, &without_numbers(start));
         }
         let concentration = concentration(finding);
         self.concentration += concentration;
@@ -329,6 +329,24 @@ impl Sum {
     }
 }
 
+/// A sentence with an ellipsis for each number, so that rows that differ in these alone are counted together.
+fn without_numbers(text: &str) -> String {
+    let mut words = String::new();
+    let mut letters = text.chars().peekable();
+    while let Some(letter) = letters.next() {
+        if !letter.is_ascii_digit() {
+            words.push(letter);
+            continue;
+        }
+        words.push('…');
+        while letters
+            .next_if(|next| next.is_ascii_digit() || *next == '.')
+            .is_some()
+        {}
+    }
+    words
+}
+
 /// Counts a text; of too many different ones, the rest together.
 fn count(counts: &mut BTreeMap<String, u64>, text: &str) {
     let known = counts.contains_key(text) || counts.len() < REASONS;
@@ -351,6 +369,14 @@ fn concentration(finding: &Finding) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn warnings_that_differ_in_numbers_are_counted_together() {
+        let of = |share: &str| without_numbers(&format!("they take {share} % of the nats"));
+        assert_eq!(of("99.4"), "they take … % of the nats");
+        assert_eq!(of("51"), of("100"));
+        assert_eq!(without_numbers("block.2 in 96 × 8"), "block.… in … × …");
+    }
 
     #[test]
     fn a_map_is_as_sure_as_its_hottest_places() {

@@ -57,7 +57,7 @@ impl Report {
                 @if let Some(concentration) = self.concentration {
                     (tile(percent(concentration), "of a map in its hottest tenth"))
                 }
-                (tile(format!("{:.2} h", self.hours), "of one thread"))
+                (tile(duration(self.hours), "of one thread"))
             }
         }
     }
@@ -96,7 +96,7 @@ impl Report {
             h2 { "By the word that counts most" }
             p.note { "Pairs by the word that carries the most in their caption, the most frequent first. A word "
                 "counts where it carries at least a quarter of what the strongest carries." }
-            div.wide { table {
+            div.wide role="region" tabindex="0" aria-label="By the word that counts most" { table {
                 thead { tr {
                     th { "word" } th.number { "on top in" } th.number { "captions" } th.number { "counts in" }
                     th.number { "similarity" }
@@ -127,7 +127,7 @@ impl Report {
             html! {
                 section.card {
                     h2 { (title) }
-                    div.wide { table { tbody {
+                    div.wide role="region" tabindex="0" aria-label=(title) { table { tbody {
                         @for (what, rows) in counts {
                             tr { td.text { (visible(what)) } td.number { (count(*rows)) } }
                         }
@@ -191,6 +191,16 @@ fn percent(share: f64) -> String {
     }
 }
 
+/// Hours as people say them.
+fn duration(hours: f64) -> String {
+    match hours * 3600.0 {
+        seconds if seconds < 99.5 => format!("{seconds:.0} s"),
+        seconds if seconds < 5970.0 => format!("{:.0} min", seconds / 60.0),
+        _ if hours < 99.5 => format!("{hours:.1} h"),
+        _ => format!("{} h", count(hours.round() as u64)),
+    }
+}
+
 /// A number with thin spaces between thousands.
 fn count(number: u64) -> String {
     let digits = number.to_string();
@@ -215,6 +225,10 @@ mod tests {
         assert_eq!(
             [percent(0.0), percent(0.0312), percent(0.5)],
             ["0 %", "3.1 %", "50 %"]
+        );
+        assert_eq!(
+            [0.001, 0.5, 2.5, 1234.4].map(duration),
+            ["4 s", "30 min", "2.5 h", "1\u{2009}234 h"]
         );
     }
 }

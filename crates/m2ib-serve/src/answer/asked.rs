@@ -43,6 +43,8 @@ pub(super) struct Sure {
     deviation: Vec<Vec<f32>>,
     /// The share of seeds by which a place is hot, `[rows][columns]`.
     support: Vec<Vec<f32>>,
+    /// Each seed's own, `[seeds][rows][columns]`
+    maps: Vec<Vec<Vec<f32>>>,
     /// Of two seeds' maps, and words.
     rank_agreement: f32,
     word_rank_agreement: f32,
@@ -108,6 +110,7 @@ impl Sure {
             seeds: spread.seeds.clone(),
             deviation: values(&spread.image.deviation),
             support: values(&spread.image.support),
+            maps: spread.image.maps.iter().map(values).collect(),
             rank_agreement: spread.image.rank_agreement,
             word_rank_agreement: spread.text.rank_agreement,
             hottest: spread.image.hottest,

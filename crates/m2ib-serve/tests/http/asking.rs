@@ -75,13 +75,22 @@ async fn rivals_and_seeds_are_as_by_the_library_and_drawn() {
         .asked(json!({"instead_of": [LEAF], "seeds": 3}))
         .await;
     assert_eq!(told["question"]["instead_of"], json!([LEAF]), "{told}");
-    let expected = asked(
+    let mut expected = asked(
         &explainer(None),
         &Ask {
             against: Some(Against::captions([LEAF])),
             seeds: Some(3),
         },
     );
+    // The answer has each seed's map, the file hasn't.
+    let spread = expected.asked.spread.as_mut().unwrap();
+    let alone = std::mem::take(&mut spread.image.maps);
+    let maps = told["result"]["spread"]["maps"].as_array().unwrap();
+    assert_eq!((alone.len(), maps.len()), (3, 3));
+    for (map, alone) in maps.iter().zip(&alone) {
+        same(map, alone);
+    }
+    assert_ne!(alone[0], alone[1]);
     assert_eq!(client.attribution(&id, "").await, expected);
     let contrast = expected.asked.contrast.as_ref().unwrap();
     let opposed = &told["result"]["contrast"];

@@ -28,6 +28,7 @@ pub use options::HubOptions;
 pub use progress::Progress;
 pub use reason::HubReason;
 
+use crate::source::CALIBRATION;
 use crate::{Error, Result};
 use client::Client;
 use id::ModelId;
@@ -50,7 +51,8 @@ const PIECES: &str = "vocab.txt";
 /// `merges.txt`, or `vocab.txt`, or none of them in open_clip's layout), `tokenizer_config.json` if there is
 /// one, and `model.safetensors` or its shards, else
 /// `pytorch_model.bin` or its. In open_clip's layout, `open_clip_config.json` and its weights are in
-/// the place of the first two and the last.
+/// the place of the first two and the last. Feature statistics (`calibration.safetensors`) come along where
+/// the repository has some, and [`Calibration::found`](crate::Calibration::found) finds them.
 ///
 /// `id` is `owner/name` or `owner/name@revision`, with a branch, tag, commit or `refs/pr/1`. A
 /// model that is complete in the cache takes no request, so a branch stays where it was first
@@ -223,6 +225,11 @@ fn download(
     }
     if !found {
         return Err((names[0].into(), HubReason::NoSuchFile));
+    }
+    // Few repositories have them.
+    match get(CALIBRATION, progress) {
+        Ok(()) | Err(HubReason::NoSuchFile) => {}
+        Err(other) => return Err((CALIBRATION.into(), other)),
     }
     store.finish(&commit).map_err(at(CONFIG))?;
     Ok(commit)

@@ -15,6 +15,7 @@ use sha2::{Digest, Sha256};
 use super::client::{Answer, Client};
 use super::id::ModelId;
 use super::{HubReason, Progress};
+use crate::source::CALIBRATION;
 
 /// A commit's name has 40 letters.
 const MAX_COMMIT: u64 = 1024;
@@ -121,9 +122,10 @@ fn receive(
             detail: "it does not state the file's length".into(),
         });
     };
-    // Weights may have any length; what is text is read whole by whoever uses it.
-    let is_text = [".json", ".txt"].iter().any(|kind| file.ends_with(kind));
-    if expected > MAX_FILE && is_text {
+    // Weights may have any length; everything else is read whole by whoever uses it.
+    let kinds = [".json", ".txt", CALIBRATION];
+    let is_read_whole = kinds.iter().any(|kind| file.ends_with(kind));
+    if expected > MAX_FILE && is_read_whole {
         return Err(HubReason::Answer {
             detail: format!("it states a length of {expected} bytes, at most {MAX_FILE} are read"),
         });

@@ -237,7 +237,9 @@ fn hub_reply(state: &mut State, asked: Asked) -> Reply {
         headers[0].1 = "\"of-the-redirect\"".into();
         let linked = state.sums.get(file).cloned().unwrap_or_else(|| etag(file));
         headers.push(("x-linked-etag", format!("\"{linked}\"")));
-        headers.push(("x-linked-size", bytes.len().to_string()));
+        let length = state.lengths.get(file).copied();
+        let length = length.unwrap_or(bytes.len() as u64);
+        headers.push(("x-linked-size", length.to_string()));
         headers.push(("location", format!("{}/{file}", state.file_server)));
         return Reply {
             status: 302,
