@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Packs every crate that is published and looks into the packages.
 
-Fails if one lacks what crates.io asks for or shows, is too large, or has code that includes a file from outside.
+Fails if one lacks what crates.io asks for or shows, is too large, or has code that includes a file from outside, and if
+anything states another version than the workspace's.
 """
 
 import json
@@ -13,6 +14,11 @@ from pathlib import Path, PurePosixPath
 
 ROOT = Path(__file__).resolve().parent.parent
 LIMIT = 10_000_000  # crates.io takes no larger ones.
+# What states the version besides the manifests.
+VERSIONED = {
+    "CITATION.cff": r"^version: (.+)$",
+    "crates/m2ib-serve/assets/openapi.json": r'^  "version": "(.+)",$',
+}
 INCLUDES = re.compile(r'include(?:_str|_bytes|_dir)?!\(\s*"([^"]+)"')
 
 
@@ -46,6 +52,24 @@ def outside(code: str, file: PurePosixPath, names: set[str]) -> list[str]:
     return wanting
 
 
+def other_versions(packages: list[dict]) -> list[str]:
+    """Where another version is stated than the one that all crates have."""
+    versions = {package["version"] for package in packages}
+    if len(versions) != 1:
+        return [f"the crates have versions {sorted(versions)}, expected one for all"]
+    version = versions.pop()
+    wrong = []
+    for file, pattern in VERSIONED.items():
+        found = re.search(pattern, (ROOT / file).read_text(), re.MULTILINE)
+        if not found or found[1] != version:
+            wrong.append(f"{file}: version {found and found[1]}, expected {version}")
+    for package in packages:
+        for dependency in package["dependencies"]:
+            if dependency.get("path") and dependency["req"] not in ("*", f"^{version}"):
+                wrong.append(f"{package['name']}: asks for {dependency['name']} {dependency['req']}, expected {version}")
+    return wrong
+
+
 def main() -> int:
     metadata = json.loads(cargo("metadata", "--format-version", "1", "--no-deps", "--offline"))
     packages = [package for package in metadata["packages"] if package["publish"] != []]
@@ -55,7 +79,7 @@ def main() -> int:
         *("package", "--quiet", "--workspace", "--no-verify", "--allow-dirty", "--exclude-lockfile", "--offline"),
         *(word for name in others for word in ("--exclude", name)),
     )
-    wrong = []
+    wrong = other_versions(metadata["packages"])
     for package in packages:
         name = f"{package['name']}-{package['version']}"
         file = Path(metadata["target_directory"]) / "package" / f"{name}.crate"

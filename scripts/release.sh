@@ -7,7 +7,10 @@ version=$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -1)
 host=$(rustc -vV | sed -n 's/^host: //p')
 out=$PWD/target/release-files
 
-[[ -z $(git status --porcelain) ]] || { echo "there are changes that are not committed" >&2; exit 1; }
+refuse() { echo "$1" >&2; exit 1; }
+[[ -z $(git status --porcelain) ]] || refuse "there are changes that are not committed"
+grep -q "^## $version " CHANGELOG.md || refuse "CHANGELOG.md has no section \"## $version\" with its date"
+[[ $(git tag --points-at HEAD) == *"v$version"* ]] || refuse "the last commit has no tag v$version"
 rm -rf "$out"
 mkdir -p "$out"
 

@@ -6,7 +6,7 @@ use anyhow::{Context, Result, bail, ensure};
 use clap::{Args, ValueEnum};
 use m2ib::clip_input::PictureFacts;
 use m2ib::picture_warnings;
-use m2ib_data::{DataFormat, Dataset, Scenes, Source, Split, pointing_grid};
+use m2ib_data::{DataFormat, Dataset, Scenes, Source, Split, difference, pointing_grid};
 use m2ib_metrics::TokenFill;
 
 use crate::picture::PictureArguments;
@@ -55,6 +55,9 @@ enum Ask {
     Object,
     /// The caption names something else as well, which is not there: is its noun below the true one?
     HalfTrue,
+    /// The caption is held against one that differs in a noun, and that one against it: is the noun the strongest
+    /// word, and is its object hot?
+    Difference,
     /// Four scenes are tiles of one picture: on which of them is what the caption names?
     Tiles,
 }
@@ -178,6 +181,7 @@ impl Pairs {
             return Ok(match self.ask {
                 Ask::Object => scenes()?.dataset(),
                 Ask::HalfTrue => scenes()?.half_true(seed).dataset(),
+                Ask::Difference => difference(split, 0..count, seed)?,
                 Ask::Tiles => pointing_grid(split, 0..count, seed)?,
             });
         };

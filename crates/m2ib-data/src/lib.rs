@@ -30,6 +30,7 @@ mod columns;
 mod content;
 mod dataset;
 mod detect;
+mod difference;
 mod error;
 mod flickr;
 mod folder;
@@ -67,6 +68,7 @@ mod within;
 pub const MAX_FILE: u64 = 4 << 30;
 
 pub use dataset::Dataset;
+pub use difference::difference;
 pub use error::{DataError, DataResult};
 pub use format::DataFormat;
 pub use listing::{Identity, Item, Listing};

@@ -118,6 +118,7 @@ mod tests {
             key: caption.into(),
             image: RowImage::File(image.into()),
             caption: caption.into(),
+            instead_of: None,
             regions: Vec::new(),
             others: Vec::new(),
             strangers: Vec::new(),

@@ -83,6 +83,7 @@ fn row(split: Split, number: u64, scenes: &[Scene], rng: &mut ChaCha8Rng) -> Row
     Row {
         key: format!("grid:{split}-{number}"),
         caption: Caption::photo(&classes).text,
+        instead_of: None,
         regions: regions(true),
         others: regions(false),
         strangers: Vec::new(),

@@ -26,6 +26,8 @@ pub struct Row {
     pub image: RowImage,
     /// The caption.
     pub caption: String,
+    /// The caption that it is held against, where it is asked why this one rather than that.
+    pub instead_of: Option<String>,
     /// Where it is what the caption speaks of; none where nobody marked it.
     pub regions: Vec<Region>,
     /// Where something is that the caption does not speak of.
@@ -187,11 +189,14 @@ impl Row {
         Ok(masks.reduce(|all, mask| all | mask))
     }
 
-    /// A digest of everything that numbers of the pair depend on: the picture, the caption, all
+    /// A digest of everything that numbers of the pair depend on: the picture, the caption and its rival, all
     /// regions, and the name in the caption. Files count by their content, whatever they are
     /// called; one that cannot be read differs from all that can.
     pub fn identity(&self) -> String {
         let mut parts = vec![self.caption.clone().into_bytes(), self.image.bytes()];
+        if let Some(rival) = &self.instead_of {
+            parts.push(format!("instead of {rival}").into_bytes());
+        }
         if let Some([width, height]) = self.annotated {
             parts.push(format!("annotated {width} × {height}").into_bytes());
         }

@@ -237,6 +237,7 @@ impl<'a> Rows<'a> {
             key: key.into(),
             image,
             caption: caption.into(),
+            instead_of: None,
             regions: draft.regions,
             others: Vec::new(),
             strangers: Vec::new(),

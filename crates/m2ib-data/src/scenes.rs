@@ -136,6 +136,7 @@ impl Scenes {
                     }
                 },
                 caption: question.caption.clone(),
+                instead_of: None,
                 regions: vec![masks[place].clone()],
                 others: vec![Region::Mask(Arc::new(question.other_mask().clone()))],
                 strangers: strangers.map(|place| masks[place].clone()).collect(),

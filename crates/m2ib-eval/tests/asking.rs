@@ -8,11 +8,14 @@ mod tiles;
 use std::path::Path;
 
 use m2ib::image::DynamicImage;
-use m2ib::{Against, Ask, Backend, DualEncoder, Explainer, Preset, emoji};
-use m2ib_data::Scenes;
+use m2ib::{Against, Ask, Backend, DualEncoder, Explainer, Modality, Preset, emoji};
+use m2ib_data::{Dataset, Scenes, difference};
+use m2ib_eval::comparison::{Finding, Plan};
+use m2ib_eval::journal::Journal;
 use m2ib_methods::{Interacting, Registry, Subject, ask, interactions};
+use m2ib_metrics::Metric;
 use m2ib_metrics::localisation::energy;
-use m2ib_scenes::{Caption, Generator, Split, classes};
+use m2ib_scenes::{Caption, Generator, Split};
 
 /// Pairs of classes that the embedded model takes for each other the most, found on validation scenes by
 /// `examples/look_alikes.rs`; here they are shown by scenes of the test split.
@@ -97,34 +100,30 @@ fn a_contrast_leaves_the_rival_where_the_plain_map_does_not() {
 }
 
 /// Of a caption of two things and one that has another in place of the second, that second makes the
-/// difference.
+/// difference, both ways.
 #[test]
 fn the_word_that_differs_makes_the_difference() {
     let model = emoji_model();
-    let explainer = Explainer::builder(model)
-        .preset(Preset::Fast)
-        .build()
-        .unwrap();
-    let generator = Generator::new();
-    let mut right = [0; 2];
-    for number in 0..12 {
-        let scene = generator.scene_with(Split::Test, number, 2).unwrap();
-        let [shared, own] = [0, 1].map(|at| scene.objects[at].class);
-        let absent = (own + 40) % classes().len();
-        let absent = if absent == shared { absent + 1 } else { absent };
-        let [this, that] = [own, absent].map(|class| Caption::photo(&[shared, class]).text);
-        let image: DynamicImage = scene.image.clone().into();
-        let found = explainer.attribute_against(&image, &this, &[that]).unwrap();
-        let contrast = found.asked.contrast.as_ref().unwrap();
-        let texts = [Some(&found.text), contrast.reverse.text.as_ref()];
-        for ((text, class), right) in texts.into_iter().zip([own, absent]).zip(&mut right) {
-            let mut words = text.unwrap().words();
-            words.sort_by(|a, b| b.saliency.total_cmp(&a.saliency));
-            let mut parts = classes()[class].name.split(' ');
-            *right += usize::from(parts.any(|part| part == words[0].text));
-        }
-    }
-    assert!(right[0] >= 10, "{right:?} of 12");
+    let mut plan = Plan::new(vec![Registry::standard().parse("m2ib-fast").unwrap()]);
+    plan.metrics = vec![Metric::TextWord];
+    plan.only = Some(Modality::Text);
+    let mean = |data: &Dataset| {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("journal.jsonl");
+        let mut journal = Journal::<Finding>::open(path, &plan.fingerprint(&model)).unwrap();
+        plan.run(&model, data, &mut journal, &|_| {}).unwrap();
+        let compared = plan.compare("emoji", data, &journal).unwrap();
+        let summary = &compared.methods[0].summaries[&Metric::TextWord];
+        (summary.value.unwrap().mean, summary.chance.unwrap())
+    };
+    let mut data = difference(Split::Test, 0..16, 0).unwrap();
+    let (rather, chance) = mean(&data);
+    data.rows.iter_mut().for_each(|row| row.instead_of = None);
+    let (alone, _) = mean(&data);
+    assert!(
+        rather > 0.6 && rather > alone + 0.2 && chance < 0.2,
+        "{rather} rather than, {alone} alone, {chance} by chance"
+    );
 }
 
 /// Where each name's column points, by every way: to its own tile, and to the other name's. Of 60 names

@@ -21,6 +21,15 @@ impl Subject<'_> {
             against,
         )?)
     }
+
+    /// The same pair, asked why this caption rather than its rivals.
+    ///
+    /// # Errors
+    /// Those of [`Rivalry::of`].
+    pub fn against(self, against: &Against) -> Result<Self> {
+        let fits = self.rivalry(against)?.fits()?;
+        Ok(self.with_fits(fits))
+    }
 }
 
 /// Explains a pair by a method and answers what more is [asked](Ask), as

@@ -6,17 +6,22 @@
 //! fit(z) = cos(z, e) − κ Σ_j w_j cos(z, e_j)
 //! ```
 //!
-//! w is a softmax of the rivals' similarities to the image, so that the nearest counts most. Of a
-//! caption's embedding t the same is wanted before what the rivals leave unsaid of the image e':
-//! each is taken off it as far as it fits the image,
+//! w is a softmax of the rivals' similarities to the image, so that the nearest counts most. A caption's
+//! embedding t is to fit the image e' and to say what the caption says and named rivals do not,
+//!
+//! ```text
+//! fit(t) = cos(t, e') + κ cos(t, d),   d = e/|e| − Σ_j w_j e_j/|e_j|
+//! ```
+//!
+//! (With cos(t, e') − κ Σ_j w_j cos(t, e_j), saying nothing would be best: captions are far more similar
+//! to each other than to any image. So they are held against each other in d.) Of a baseline, which no
+//! words of the caption are meant to be told from, each rival is taken off as far as it fits the image,
 //!
 //! ```text
 //! fit(t) = cos(t, e') − κ Σ_j w_j cos(e', e_j) cos(t, e_j)
 //! ```
 //!
-//! which is the cosine, but for a factor, with the part of e' that is at right angles to a single
-//! rival. (With cos(t, e_j) counted whole, saying nothing would be best: captions are far more similar
-//! to each other than to any image.)
+//! which is the cosine, but for a factor, with the part of e' that is at right angles to a single rival.
 
 use std::sync::Arc;
 
@@ -35,6 +40,9 @@ use crate::{
 /// How sharply the softmax tells rivals apart. At 100, by which CLIP tells captions apart in its own
 /// training, one that is .03 behind would hardly count, though its object may be as large.
 const SHARPNESS: f64 = 10.0;
+
+/// As in the cosine: nothing is divided by less.
+const SMALLEST: f64 = 1e-8;
 
 /// Captions of the bank that are more similar than this to the caption say the same in other words.
 const SAME: f32 = 0.95;
@@ -221,10 +229,18 @@ impl Rivalry {
             .iter()
             .map(|&(rival, share)| term(rival, self.kappa * share))
             .collect();
-        let of_text: Vec<_> = than
-            .iter()
-            .map(|&(rival, share)| term(rival, self.kappa * share * f64::from(rival.similarity)))
-            .collect();
+        let of_text = match self.baseline {
+            Baseline::Captions => vec![Term {
+                target: unsaid(this, than),
+                weight: -self.kappa,
+            }],
+            Baseline::Empty | Baseline::Bank => {
+                let terms = than.iter().map(|&(rival, share)| {
+                    term(rival, self.kappa * share * f64::from(rival.similarity))
+                });
+                terms.collect()
+            }
+        };
         let kappa = match self.kappa {
             1.0 => String::new(),
             kappa => format!("{kappa} × "),
@@ -237,7 +253,14 @@ impl Rivalry {
         let text = Fit::new(
             self.image.clone(),
             &of_text,
-            format!("cosine similarity minus {kappa}what the image shares with {that}"),
+            match self.baseline {
+                Baseline::Captions => {
+                    format!("cosine similarity plus {kappa}what the caption says and not {that}")
+                }
+                Baseline::Empty | Baseline::Bank => {
+                    format!("cosine similarity minus {kappa}what the image shares with {that}")
+                }
+            },
         );
         let failed = |modality| move |source| Error::of_bottleneck(modality, source);
         Ok(Fits {
@@ -245,6 +268,17 @@ impl Rivalry {
             text: Arc::new(text.map_err(failed(Modality::Text))?),
         })
     }
+}
+
+/// What a caption says and others do not, `[1, embedding]`: d.
+fn unsaid(this: &Tensor<2>, than: &[(&Known, f64)]) -> Tensor<2> {
+    let unit = |x: &Tensor<2>| {
+        let length = x.clone().square().sum_dim(1).sqrt();
+        x.clone() / length.clamp_min(SMALLEST)
+    };
+    than.iter().fold(unit(this), |difference, (rival, share)| {
+        difference - unit(&rival.embedding) * *share
+    })
 }
 
 fn quoted(caption: &str) -> String {

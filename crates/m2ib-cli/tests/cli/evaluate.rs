@@ -53,6 +53,32 @@ fn evaluate_prints_tables_and_writes_numbers_and_pictures() {
 }
 
 #[test]
+fn captions_that_differ_in_a_noun_are_held_against_each_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("difference");
+    let arguments = [
+        "evaluate",
+        "--scenes",
+        "2",
+        "--ask",
+        "difference",
+        "--methods",
+        "grad-cam",
+        "--metrics",
+        "text_word,energy,other_energy",
+        "--out",
+        path(&out),
+    ];
+    let printed = stdout(&m2ib(&arguments));
+    // Two of either scene, of which one shows what it names.
+    for words in ["4 pairs", "word on top", "other's energy"] {
+        assert!(printed.contains(words), "{words}: {printed}");
+    }
+    let page = std::fs::read_to_string(out.join("comparison.html")).unwrap();
+    assert!(page.contains(", rather than a photo of"), "{page}");
+}
+
+#[test]
 fn evaluate_names_the_argument_that_is_wrong() {
     for (arguments, words) in [
         (&["--scenes", "1"][..], &["--scenes", "2..=10000"][..]),

@@ -12,7 +12,7 @@ use rand_chacha::ChaCha8Rng;
 /// Tiles along a side.
 const ALONG: usize = 2;
 /// Tiles of a picture.
-const TILES: usize = ALONG * ALONG;
+pub(crate) const TILES: usize = ALONG * ALONG;
 
 /// A picture and its caption.
 pub(crate) struct Tiled {
@@ -82,10 +82,15 @@ impl Tiled {
     }
 }
 
+/// The tile of a place on a grid of rows and columns.
+pub(crate) fn tile_at([row, column]: [usize; 2], [rows, columns]: [usize; 2]) -> usize {
+    row * ALONG / rows * ALONG + column * ALONG / columns
+}
+
 /// Whether a map's strongest place lies on a tile, and the tile's share of all that is above 0.
 pub(crate) fn on_tile(map: &Array2<f32>, tile: usize) -> [f64; 2] {
     let (rows, columns) = map.dim();
-    let of = |row: usize, column: usize| row * ALONG / rows * ALONG + column * ALONG / columns;
+    let of = |row: usize, column: usize| tile_at([row, column], [rows, columns]);
     let strongest = map.indexed_iter().max_by(|a, b| a.1.total_cmp(b.1));
     let points =
         strongest.is_some_and(|((row, column), &value)| value > 0.0 && of(row, column) == tile);

@@ -9,6 +9,7 @@ use m2ib_metrics::{Estimate, Interval, Metric};
 use maud::{Markup, PreEscaped, html};
 
 use super::outcome::{Outcomes, values};
+use super::rival::held;
 use super::standing::Standing;
 use super::table::two;
 use super::{Comparison, Finding, Plan, Trial};
@@ -77,7 +78,10 @@ pub fn gallery(
         }));
         Ok(Pair {
             row: row.key.clone(),
-            caption: row.caption.clone(),
+            caption: match &row.instead_of {
+                None => row.caption.clone(),
+                Some(rival) => format!("{}, rather than {rival}", row.caption),
+            },
             pictures,
         })
     });
@@ -146,7 +150,9 @@ fn open<'a>(
 ) -> std::result::Result<(DynamicImage, Subject<'a>), String> {
     let reason = |error: &dyn std::error::Error| RowFailure::new(row, error).reason;
     let image = row.open().map_err(|error| reason(&error))?;
-    let subject = Subject::new(model, &image, &row.caption).map_err(|error| reason(&error))?;
+    let subject = Subject::new(model, &image, &row.caption);
+    let subject = subject.and_then(|subject| held(subject, row));
+    let subject = subject.map_err(|error| reason(&error))?;
     let image = match image.width().max(image.height()) > LONGEST {
         true => image.thumbnail(LONGEST, LONGEST),
         false => image.into_image(),

@@ -16,6 +16,7 @@ mod gallery;
 mod outcome;
 mod plan;
 mod probe;
+mod rival;
 mod roar;
 mod run;
 mod sanity;

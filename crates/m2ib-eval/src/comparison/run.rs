@@ -12,6 +12,7 @@ use m2ib_metrics::Metric;
 use super::Plan;
 use super::finding::{Finding, Measured, State};
 use super::plan::SANITY;
+use super::rival::held;
 use super::sanity::Randomised;
 use super::truth::Truth;
 use crate::journal::{Journal, JournalError, Outcome};
@@ -277,10 +278,11 @@ impl Run<'_> {
 
     /// The pair with everything that is asked of it.
     fn open_with(&self, index: usize, sanity: bool) -> Result<Opened<'_>> {
-        let (subject, truth) = self.open(&self.dataset.rows[index])?;
+        let row = &self.dataset.rows[index];
+        let (subject, truth) = self.open(row)?;
         let relatives = match &self.randomised {
             Some(randomised) if sanity => Some(Relatives {
-                subjects: randomised.subjects(&subject)?,
+                subjects: randomised.subjects(&subject, row)?,
                 others: self.others(index)?,
             }),
             _ => None,
@@ -295,7 +297,7 @@ impl Run<'_> {
     /// The pair, and what is known of it.
     fn open(&self, row: &Row) -> Result<(Subject<'_>, Truth)> {
         let image = row.open()?;
-        let subject = Subject::new(self.model, &image, &row.caption)?;
+        let subject = held(Subject::new(self.model, &image, &row.caption)?, row)?;
         let size = (image.width(), image.height());
         let (input_size, view) = subject.covered();
         let truth = Truth::of(row, size, &view, input_size)?;

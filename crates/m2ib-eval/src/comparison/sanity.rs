@@ -1,11 +1,14 @@
 //! The sanity checks: the same pair explained with forgotten weights, and with other partners.
 
 use m2ib::{Calibration, DualEncoder};
+use m2ib_data::Row;
 use m2ib_methods::{Method, MethodFactory, Subject};
 use m2ib_metrics::{
     Error, Likeness, Metric, Partner, Values, parameter_randomisation, partner_randomisation,
     seed_level,
 };
+
+use super::rival::held;
 
 /// A model's relatives for parameter randomisation: `from` of them keep their first `from` blocks.
 #[derive(Debug)]
@@ -61,12 +64,16 @@ impl Randomised {
         built.collect()
     }
 
-    /// The pair as each of the models sees it.
-    pub(super) fn subjects(&self, subject: &Subject<'_>) -> crate::Result<Vec<Subject<'_>>> {
+    /// A row's pair as each of the models sees it.
+    pub(super) fn subjects(
+        &self,
+        subject: &Subject<'_>,
+        row: &Row,
+    ) -> crate::Result<Vec<Subject<'_>>> {
         let models = self.models.iter();
         let subjects = models.map(|model| {
             let (pixels, caption) = (subject.pixels().clone(), subject.caption().clone());
-            Ok(Subject::from_parts(model, pixels, caption)?)
+            Ok(held(Subject::from_parts(model, pixels, caption)?, row)?)
         });
         subjects.collect()
     }
