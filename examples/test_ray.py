@@ -40,26 +40,16 @@ def kill_one(killed: list, looks: int = 5) -> None:
 
 def start(folder: str) -> None:
     """A Ray of this test's own, whatever else there is on the machine, that is gone with this process."""
-    # Machines that are busy start processes slowly, and none is to be killed but by this test.
-    os.environ |= {"RAY_worker_register_timeout_seconds": "300", "RAY_memory_monitor_refresh_ms": "0"}
-    for tries_left in (2, 1, 0):
-        try:
-            ray.init(
-                address="local",
-                # By Ray's count reading and writing take a core each, beside the two workers.
-                num_cpus=4,
-                # The rows are 40 MB. Where /dev/shm has less room, Ray takes its folder.
-                object_store_memory=512 << 20,
-                include_dashboard=False,
-                log_to_driver=False,
-                _temp_dir=folder,
-            )
-            return
-        except Exception:
-            # It waits half a minute for its own processes, whatever they are told.
-            ray.shutdown()
-            if not tries_left:
-                raise
+    ray.init(
+        address="local",
+        # By Ray's count reading and writing take a core each, beside the two workers.
+        num_cpus=4,
+        # The rows are 40 MB. Where /dev/shm has less room, Ray takes its folder.
+        object_store_memory=512 << 20,
+        include_dashboard=False,
+        log_to_driver=False,
+        _temp_dir=folder,
+    )
 
 
 def main(rows: int, folder: Path, own: str) -> None:

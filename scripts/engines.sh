@@ -12,14 +12,14 @@ environment=$target/engines
 engines=('ray[data]==2.60.0' psutil 'daft==0.7.26')
 [[ ${1:-} == --spark ]] && engines+=('pyspark>=4' 'pandas<3')
 "$package/bin/python" -m venv --clear "$environment"
-# Bytecode is made of what is imported, and not of all that is there, which would take longer than the tests.
-export PYTHONPYCACHEPREFIX=$environment/bytecode
-"$environment/bin/python" -m pip install --quiet --no-compile --disable-pip-version-check \
-    "${engines[@]}" "$target"/wheels/m2ib-*.whl
-export PATH="$environment/bin:$PATH"
-# Nothing is told to their makers, and no running cluster is asked.
+"$environment/bin/python" -m pip install --quiet --disable-pip-version-check "${engines[@]}" "$target"/wheels/m2ib-*.whl
+export PATH="$environment/bin:$PATH" PYTHONDONTWRITEBYTECODE=1
+# Nothing is told to their makers.
 export RAY_USAGE_STATS_ENABLED=0 DO_NOT_TRACK=true DAFT_ANALYTICS_ENABLED=0
-unset RAY_ADDRESS
+# Ray gives its own processes half a minute to start, which a busy machine takes, and kills workers where memory
+# is short or busy lets them wait: none is to be killed but by the test, or to be served last.
+export RAY_raylet_start_wait_time_s=300 RAY_gcs_server_request_timeout_seconds=300 RAY_agent_register_timeout_ms=300000
+export RAY_worker_register_timeout_seconds=300 RAY_memory_monitor_refresh_ms=0 RAY_worker_niceness=0
 limited() { timeout --kill-after=10 "$@"; }
 limited 600 python examples/test_ray.py
 limited 200 python examples/test_daft_or_spark.py daft

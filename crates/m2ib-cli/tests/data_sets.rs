@@ -295,6 +295,14 @@ fn rows_that_fail_are_rows_with_their_reason() {
         error.contains("none of 2 rows could be explained; the first, bad.tsv:1"),
         "{error}"
     );
+    // Of nothing there is no mean.
+    succeeded(&place.run(&["report", "bad", "--out", "nothing"]));
+    let json = std::fs::read_to_string(place.at("nothing/report.json")).unwrap();
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert!(json["similarity"].is_null() && json["concentration"].is_null());
+    let page = std::fs::read_to_string(place.at("nothing/report.html")).unwrap();
+    assert!(page.contains("None of the rows could be explained"));
+    assert!(page.contains("x.png") && !page.contains("mean similarity"));
 }
 
 #[test]

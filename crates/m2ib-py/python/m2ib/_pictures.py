@@ -45,6 +45,8 @@ ImageLike: TypeAlias = str | os.PathLike[str] | bytes | bytearray | memoryview |
 """
 
 _CHANNELS = (1, 2, 3, 4)
+# As of files: what is larger is refused before its pixels are copied.
+_MAX_PIXELS, _MAX_SIDE = 200_000_000, 100_000
 # Pillow's modes that the compiled part has as they are, with their channels.
 _MODES = {"L": 1, "LA": 2, "RGB": 3, "RGBA": 4}
 
@@ -110,6 +112,7 @@ def _of_pillow(image: Any) -> Prepared:
 
 
 def _of_open_pillow(image: Any) -> Prepared:
+    _check_size("image", *image.size)
     if image.mode in ("I", "F"):
         _refuse(
             f'image is a Pillow image of mode "{image.mode}", whose black and white nobody knows; '
@@ -126,9 +129,17 @@ def _of_open_pillow(image: Any) -> Prepared:
         hides = image.mode in ("PA", "La", "RGBa") or "transparency" in image.info
         image = image.convert("RGBA" if hides else "RGB")
     width, height = image.size
-    if not width or not height:
-        _refuse(f"image has {width} × {height} pixels, expected at least one")
     return "pixels", image.tobytes(), (height, width), _MODES[image.mode], 8
+
+
+def _check_size(what: str, width: int, height: int) -> None:
+    if not width or not height:
+        _refuse(f"{what} has {width} × {height} pixels, expected at least one")
+    if width * height > _MAX_PIXELS or max(width, height) > _MAX_SIDE:
+        _refuse(
+            f"{what} has {width} × {height} pixels, expected at most {_MAX_PIXELS} and sides of at most {_MAX_SIDE}; "
+            "scale it down first"
+        )
 
 
 def _of_torch(image: Any, torch: Any) -> Prepared:
@@ -145,6 +156,7 @@ def _of_array(array: Any, what: str, *, channels_first: bool) -> Prepared:
     array = _with_channels_last(array, what, channels_first=channels_first)
     if 0 in shape:
         _refuse(f"{what} has shape {shape}, expected at least one pixel")
+    _check_size(what, array.shape[1], array.shape[0])
     if np.issubdtype(array.dtype, np.floating):
         if np.isnan(array).any():
             _refuse(f"{what} holds NaN, expected floats from 0 to 1 or uint8")

@@ -52,8 +52,8 @@ pub struct Report {
     pub failures: BTreeMap<String, u64>,
     /// Warnings by their first words, numbers left out, and how many rows have them.
     pub warnings: BTreeMap<String, u64>,
-    /// Mean of the similarities.
-    pub similarity: f64,
+    /// Mean of the similarities; of no row, none.
+    pub similarity: Option<f64>,
     /// The share of rows whose own caption is the most similar of the bank.
     pub first_rank: Option<f64>,
     /// Rows that more than a tenth of the bank's captions fit better.
@@ -72,8 +72,8 @@ pub struct Report {
     pub area: Option<f64>,
     /// Rows whose hottest place lies elsewhere, and less of whose map is there than by chance.
     pub contradicting: u64,
-    /// The mean share of a map in the hottest tenth of its places.
-    pub concentration: f64,
+    /// The mean share of a map in the hottest tenth of its places; of no map, none.
+    pub concentration: Option<f64>,
     /// Words by how often they were there, the most frequent first.
     pub words: Vec<Word>,
     /// Words that were there often and next to never counted, the most frequent first.
@@ -309,7 +309,7 @@ impl Sum {
             explained: self.explained,
             failures: self.failures,
             warnings: self.warnings,
-            similarity: mean(self.similarity, self.explained).unwrap_or_default(),
+            similarity: mean(self.similarity, self.explained),
             first_rank: mean(self.first as f64, self.ranked),
             by_chance: (self.ranked > 0).then_some(self.by_chance),
             bank: manifest.identity.bank.0,
@@ -319,7 +319,7 @@ impl Sum {
             energy: mean(self.energy, self.located),
             area: mean(self.area, self.located),
             contradicting: self.contradicting,
-            concentration: mean(self.concentration, self.explained).unwrap_or_default(),
+            concentration: mean(self.concentration, self.explained),
             words,
             never,
             hours: self.seconds / 3600.0,

@@ -14,10 +14,14 @@ impl Report {
         let main = html! {
             h1 { (visible(&title)) }
             p.lead { (visible(&self.method)) ", " (count(self.explained)) " of " (count(self.total)) " rows" }
-            (self.tiles())
+            @if self.explained > 0 { (self.tiles()) }
             (self.gaps())
-            section.card { (self.evidence()) }
-            section.card { (self.words()) }
+            @if self.explained > 0 {
+                section.card { (self.evidence()) }
+                section.card { (self.words()) }
+            } @else {
+                p.warnings { "None of the rows could be explained, so there is nothing to sum up but why." }
+            }
             @for (title, about, examples) in &self.examples {
                 section.card { (gallery(title, about, examples, pictures)) }
             }
@@ -35,7 +39,9 @@ impl Report {
         };
         html! {
             div.tiles {
-                (tile(format!("{:.3}", self.similarity), "mean similarity"))
+                @if let Some(similarity) = self.similarity {
+                    (tile(format!("{similarity:.3}"), "mean similarity"))
+                }
                 @if let Some(first) = self.first_rank {
                     (tile(percent(first), &format!("have the caption that fits best of {}", self.bank)))
                 }
@@ -48,7 +54,9 @@ impl Report {
                 }
                 (tile(percent(self.evidence.thirds[1][1]), "of the evidence in the middle ninth"))
                 (tile(percent(self.evidence.border), "along the border (36 % if even)"))
-                (tile(percent(self.concentration), "of a map in its hottest tenth"))
+                @if let Some(concentration) = self.concentration {
+                    (tile(percent(concentration), "of a map in its hottest tenth"))
+                }
                 (tile(duration(self.hours), "of one thread"))
             }
         }
