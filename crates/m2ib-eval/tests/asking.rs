@@ -100,7 +100,7 @@ fn a_contrast_leaves_the_rival_where_the_plain_map_does_not() {
 }
 
 /// Of a caption of two things and one that has another in place of the second, that second makes the
-/// difference, both ways.
+/// difference, both ways: in .87 ± .05 of 60 test scenes, in .28 without a rival (docs/yardstick.md).
 #[test]
 fn the_word_that_differs_makes_the_difference() {
     let model = emoji_model();
