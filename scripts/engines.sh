@@ -21,7 +21,7 @@ export RAY_USAGE_STATS_ENABLED=0 DO_NOT_TRACK=true DAFT_ANALYTICS_ENABLED=0
 export RAY_raylet_start_wait_time_s=300 RAY_gcs_server_request_timeout_seconds=300 RAY_agent_register_timeout_ms=300000
 export RAY_worker_register_timeout_seconds=300 RAY_memory_monitor_refresh_ms=0 RAY_worker_niceness=0
 limited() { timeout --kill-after=10 "$@"; }
-limited 600 python examples/test_ray.py
+limited 900 python examples/test_ray.py
 limited 200 python examples/test_daft_or_spark.py daft
 if [[ ${1:-} == --spark ]]; then
     limited 600 python examples/test_daft_or_spark.py spark
