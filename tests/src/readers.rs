@@ -407,7 +407,9 @@ fn kept<T: DeserializeOwned>(
     bytes: &[u8],
     explained: impl Fn(T) -> m2ib::Result<Attribution>,
 ) -> Refusal {
-    let record = serde_json::from_slice(bytes).map_err(|error| format!("{FILE}: {error}"))?;
+    // What serde says of it may show all of it.
+    let record = serde_json::from_slice(bytes)
+        .map_err(|error| format!("{FILE}: {:.200}", error.to_string()))?;
     let attribution = explained(record).map_err(|error| format!("{FILE}: {}", causes(&error)))?;
     assert!(!attribution.to_string().is_empty());
     Ok(())

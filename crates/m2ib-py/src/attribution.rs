@@ -8,7 +8,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
 use crate::array;
-use crate::failure::{Failure, Kind, fault};
+use crate::failure::{Failure, Kind, fault, unread};
 use crate::picture::given_or;
 use crate::python::{call, name_of, plain};
 use crate::save::{self, Drawing};
@@ -44,7 +44,7 @@ impl Attribution {
 
     fn read(text: &str, from: &str) -> Result<Self, Failure> {
         let inner = serde_json::from_str(text).map_err(|error| {
-            let reason = format!("{from} is no attribution in JSON: {error}");
+            let reason = format!("{from} is no attribution in JSON: {}", unread(&error));
             Failure::new(Kind::Settings, reason)
         })?;
         Ok(Self::new(inner, None, None))

@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::array;
-use crate::failure::{Failure, Kind, fault};
+use crate::failure::{Failure, Kind, fault, unread};
 use crate::given::{all_captions, caption};
 use crate::picture::Picture;
 use crate::run::run;
@@ -207,7 +207,7 @@ fn written<T: Serialize>(record: m2ib::Result<T>) -> Result<String, Failure> {
 /// What a text keeps.
 pub(crate) fn kept<T: DeserializeOwned>(text: &str) -> Result<T, Failure> {
     serde_json::from_str(text).map_err(|error| {
-        let reason = format!("the text is no encoding in JSON: {error}");
+        let reason = format!("the text is no encoding in JSON: {}", unread(&error));
         Failure::new(Kind::Encoded, reason)
     })
 }

@@ -71,6 +71,19 @@ impl Failure {
     }
 }
 
+/// What serde says of a text, which may show all of it, as far as anybody reads.
+pub(crate) fn unread(error: &serde_json::Error) -> String {
+    const LONGEST: usize = 200;
+    let reason = error.to_string();
+    match reason.char_indices().nth(LONGEST) {
+        Some((end, _)) => {
+            let (line, column) = (error.line(), error.column());
+            format!("{}… at line {line} column {column}", &reason[..end])
+        }
+        None => reason,
+    }
+}
+
 /// What should never happen.
 pub(crate) fn fault(error: impl std::fmt::Display) -> Failure {
     Failure::new(

@@ -139,6 +139,15 @@ impl Rivalry {
         self
     }
 
+    /// The same as if its rivals had been found in the bank and not been named: a
+    /// [baseline](Baseline::Bank), of which words are not told from.
+    pub fn found_in_bank(self) -> Self {
+        Self {
+            baseline: Baseline::Bank,
+            ..self
+        }
+    }
+
     /// What is wanted: the caption rather than its rivals.
     ///
     /// # Errors

@@ -67,7 +67,10 @@ impl FinerCam {
         let rivalry = subject.rivalry(&Against { rivals, kappa })?;
         Ok(match self.choice {
             Choice::Image => rivalry,
-            Choice::Score => rivalry.sharpened(subject.model().scale().into()),
+            Choice::Score => {
+                let sharpness = subject.model().scale().into();
+                rivalry.sharpened(sharpness).found_in_bank()
+            }
         })
     }
 
