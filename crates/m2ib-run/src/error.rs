@@ -57,8 +57,8 @@ pub enum Error {
     },
     /// Results of other settings, another model or other data.
     #[error(
-        "{} holds results of another run: {differences}; give this run another folder, or repeat the \
-         settings of the first",
+        "{} holds results of another run: {differences}; different runs go neither into one folder nor \
+         into one file: give each its own, or repeat the settings of the first",
         path.display()
     )]
     OtherRun {
