@@ -11,19 +11,19 @@ here=$(cd "$(dirname "$0")/.." && pwd)
 features=wgpu,autotune,fusion
 
 pack() {
-    local packed=$1 folder tests
+    local packed=$1 tests
+    # No local: the trap outlives the function.
     folder=$(mktemp -d)
     trap 'rm -rf "$folder"' EXIT
     cd "$here"
-    # One selection of packages, so that burn is built once.
-    tests=$(cargo test --release --no-run -p m2ib-tests -p m2ib-benches --features "${features//,/ }" \
+    # One command for both, so that burn is built once.
+    tests=$(cargo build --release -p m2ib-tests -p m2ib-benches --features "${features//,/ }" \
         --test conformance --bin rates --message-format json |
         python3 -c 'import json, sys
 for line in sys.stdin:
     target = json.loads(line)
     if target.get("executable") and target["target"]["name"] in ("conformance", "rates"):
-        if target["target"]["name"] == "conformance" or not target["profile"]["test"]:
-            print(target["target"]["name"], target["executable"])')
+        print(target["target"]["name"], target["executable"])')
     mkdir -p "$folder/gpu/scripts" "$folder/gpu/benches/compare"
     while read -r name file; do
         cp "$file" "$folder/gpu/$name"
