@@ -76,7 +76,8 @@ impl Explainer {
     /// A model in a folder, in Hugging Face's layout or open_clip's.
     ///
     /// Args:
-    ///     folder: With config.json, model.safetensors, tokenizer.json and preprocessor_config.json.
+    ///     folder: With config.json, model.safetensors, tokenizer.json and preprocessor_config.json; or a LoRA
+    ///         adapter, whose base is taken from the hub or its cache if it is no folder.
     ///     device: What computes, as ``m2ib.devices()`` names it; the first of them unless given.
     ///     precision: Number format of the model's matrices: "f32", "f16" or "bf16".
     ///     input_size: Pixels of square images that the model is made to take, a multiple of its patches',

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use m2ib::clip_model::ModelFiles;
+use m2ib::hub::{self, HubOptions};
 use m2ib::m2ib_core::{Lanes, threads};
 use m2ib::{Backend, DeviceChoice, DualEncoder};
 
@@ -38,13 +38,11 @@ impl Model {
             Some(name) => name.parse::<DeviceChoice>()?.device()?,
             None => Backend::preferred()?.device()?,
         };
+        let options = HubOptions::from_env();
         let files = match &self.origin {
             Origin::Emoji => None,
-            Origin::Folder(folder) => Some(ModelFiles::in_folder(folder)?),
-            Origin::Hub(id) => {
-                let options = m2ib::hub::HubOptions::from_env();
-                Some(m2ib::hub::fetch(id, &options, None)?)
-            }
+            Origin::Folder(folder) => Some(hub::in_folder(folder, &options, None)?),
+            Origin::Hub(id) => Some(hub::fetch(id, &options, None)?),
         };
         let precision = self.precision.parse()?;
         Lanes::new(1, threads())?.together(|| {

@@ -185,6 +185,13 @@ def test_models_that_are_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     with pytest.raises(m2ib.HubError, match="HF_HUB_OFFLINE is set") as caught:
         m2ib.Explainer.from_pretrained("owner/name")
     assert isinstance(caught.value, OSError) and isinstance(caught.value, m2ib.ModelError)
+    adapter = tmp_path / "adapter"
+    adapter.mkdir()
+    config = '{"peft_type": "LORA", "r": 2, "base_model_name_or_path": "owner/base"}'
+    (adapter / "adapter_config.json").write_text(config)
+    (adapter / "adapter_model.safetensors").write_text("changes")
+    with pytest.raises(m2ib.HubError, match="owner/base"):
+        m2ib.Explainer.from_folder(adapter)
     with pytest.raises(m2ib.DeviceError, match="expected one of: cpu"):
         m2ib.Explainer.emoji(device="tpu")
     with pytest.raises(m2ib.DeviceError, match="not compiled in"):
