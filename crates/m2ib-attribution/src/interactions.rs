@@ -42,7 +42,7 @@ pub struct WordMap {
     pub text: String,
     /// Its bytes in the caption.
     pub span: Range<usize>,
-    /// Above 0 where patch and word need each other, `[rows, columns]`.
+    /// Above 0 where the patch speaks for the word, below where against it, `[rows, columns]`.
     #[serde(with = "rows")]
     pub map: Array2<f32>,
 }

@@ -2,10 +2,7 @@
 
 use anyhow::{Result, ensure};
 use clap::{Args, ValueEnum};
-use m2ib::{
-    Against, Ask, EncodedImage, EncodedText, Explainer, Interactions, Modality, OnStep, Picture,
-    WordTokens,
-};
+use m2ib::{Against, Ask, EncodedImage, EncodedText, Explainer, Interactions, OnStep, Picture};
 use m2ib_methods::{Interacting, Subject, interactions};
 
 #[derive(Debug, Args)]
@@ -95,13 +92,10 @@ impl AskedArguments {
 }
 
 impl AskedArguments {
-    /// Steps of the words' maps, one a word, where they are asked for.
+    /// Steps of the words' maps, where they are asked for.
     pub(crate) fn steps_of_words(&self, explainer: &Explainer, text: &EncodedText) -> u64 {
         match self.interactions {
-            Some(Interacting::Bottleneck) => {
-                let steps = explainer.settings(Modality::Image).bottleneck.steps;
-                (WordTokens::of(text.caption()).len() * steps) as u64
-            }
+            Some(Interacting::Bottleneck) => explainer.steps_of_words(text) as u64,
             _ => 0,
         }
     }

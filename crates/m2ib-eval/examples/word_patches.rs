@@ -1,7 +1,7 @@
 //! Does each name's column point to its own tile? Prints the tables of `docs/yardstick.md`:
 //!
 //! ```sh
-//! cargo run --release -p m2ib-eval --example word_patches -- 60 bottleneck,masks,paths [folder or emoji [input size]]
+//! cargo run --release -p m2ib-eval --example word_patches -- 30 bottleneck/fast,masks,paths [folder or emoji [input size or usual [test or validation]]]
 //! ```
 //!
 //! The first table is of no map: for how many names the model itself finds the tile, by what is left of the picture's
@@ -34,12 +34,17 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         Some(folder) if folder != "emoji" => DualEncoder::load(folder, &device)?,
         _ => emoji::pretrained(&device)?,
     };
-    if let Some(side) = arguments.next() {
+    if let Some(side) = arguments.next().filter(|side| side != "usual") {
         model = model.with_input_size(side.parse()?)?;
     }
     model.computes_on_host(true);
+    let split = match arguments.next().as_deref() {
+        None | Some("test") => Split::Test,
+        Some("validation") => Split::Validation,
+        Some(other) => return Err(format!("{other} is no split: test or validation").into()),
+    };
     let generator = Generator::new();
-    let pictures = (0..count).map(|number| tiled(&generator, Split::Test, number, 0));
+    let pictures = (0..count).map(|number| tiled(&generator, split, number, 0));
     let pictures: Vec<Tiled> = pictures.collect();
     let seen = pictures.iter().map(|asked| seen(&model, asked));
     let seen = seen.collect::<Result<Vec<_>, _>>()?;

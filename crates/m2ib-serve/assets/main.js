@@ -283,12 +283,12 @@ class Explorer {
     const once = result.seconds / ((question.seeds ?? 1) * (result.contrast ? 2 : 1));
     const words = result.text.words.length;
     const way = method.m2ib ? "bottleneck" : "masks";
-    await this.words.offer(method.m2ib ? once * words : Infinity, async (signal, onState) => {
+    await this.words.offer(method.m2ib ? 2 * once * words : Infinity, async (signal, onState) => {
       const asked = { ...question, interactions: way };
       const found = (await explain(asked, signal, onState)).result;
       if (answer.round !== this.round) return "";
       this.together.set(found.interactions, result.image);
-      return "Point at a word, or reach it with the tab key, to see its patches, and press it to keep them; point at a place of the picture, or walk it, to see its words. Orange: word and patch need each other; blue: either does without the other.";
+      return "Point at a word, or reach it with the tab key, to see its patches, and press it to keep them; point at a place of the picture, or walk it, to see its words. Orange: the patch speaks for the word; blue: against it.";
     });
     if (answer.round !== this.round || !this.settings.has("beta") || this.path.is(question, state)) return;
     await this.prices.offer(result.seconds * COUNT, async (signal, onState) => {

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use m2ib::clip_input::Picture;
-use m2ib::{Attribution, Calibration, DualEncoder, Explainer, Modality, Progress, WordTokens};
+use m2ib::{Attribution, Calibration, DualEncoder, Explainer, Modality, Progress};
 use m2ib_methods::{Interacting, MethodFactory, Subject, interactions};
 
 use crate::limits::Limits;
@@ -142,18 +142,16 @@ impl Engine {
         let explainer = self.explainer(&*plan.method)?;
         let text = explainer.encode_text(caption)?;
         let image = explainer.encode_image(picture)?;
-        let words = matches!(plan.interactions, Some(Interacting::Bottleneck));
-        let words = if words {
-            WordTokens::of(text.caption()).len()
-        } else {
-            0
+        let of_words = match &plan.interactions {
+            Some(Interacting::Bottleneck) => explainer.steps_of_words(&text),
+            _ => 0,
         };
         let steps = |modality| explainer.settings(modality).bottleneck.steps;
         let ways = 1 + usize::from(plan.ask.against.is_some());
         let once =
             ways * plan.ask.seeds.unwrap_or(1) * (steps(Modality::Image) + steps(Modality::Text));
         let maps = usize::from(known.is_none()) + plan.path.len();
-        let total = maps * once + words * steps(Modality::Image);
+        let total = maps * once + of_words;
         let mut done = 0;
         let mut tell = |progress: Progress| {
             done += 1;

@@ -223,7 +223,7 @@ impl Explainer {
 }
 
 /// Runs a tower up to block `start`, and from there on: the latent and the embedding.
-fn begin(
+pub(crate) fn begin(
     tower: &dyn Tower,
     start: usize,
     embedded: Tensor<3>,

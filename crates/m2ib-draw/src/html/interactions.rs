@@ -41,7 +41,7 @@ pub(crate) fn section(
     Ok(html! {
         h2 { "Which word goes with which patch?" }
         p.note {
-            "By " (visible(&way)) ". Orange: patch and word need each other; blue: either does without the other."
+            "By " (visible(&way)) ". Orange: the patch speaks for the word; blue: against it."
         }
         div.together data-rows=(rows) data-columns=(columns) data-area=(area)
             data-largest=(largest) data-unit=(found.unit.after("").trim()) {

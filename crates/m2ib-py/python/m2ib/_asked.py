@@ -78,7 +78,7 @@ class Interactions(NamedTuple):
 
     words: Sequence[str]
     maps: npt.NDArray[np.float32]
-    """Above 0 where word and patch need each other: float32, [words, rows, columns]."""
+    """Above 0 where the patch speaks for the word, below where against it: float32, [words, rows, columns]."""
     method: str
     settings: Mapping[str, str]
     unit: str

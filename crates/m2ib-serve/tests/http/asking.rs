@@ -123,10 +123,10 @@ async fn words_have_their_patches_and_the_map_is_not_computed_twice() {
     let picture = client.scene().await;
     let begun = client.asks(&picture, json!({"interactions": "bottleneck"}));
     let found = id(&begun.await);
-    // What was known is taken over: only the words' steps are made.
+    // What was known is taken over: only the steps of the words are made, two maps a word.
     let events = format!("/api/explanations/{found}/events");
     let events = client.get(&events).await.text();
-    let total = format!("\"total\":{}}}", 5 * STEPS);
+    let total = format!("\"total\":{}}}", 5 * 2 * STEPS);
     assert!(events.contains(&total), "{total} of {events}");
     let told = client.until(&found, &["done"]).await;
     let image = m2ib::decode_image(SCENE, "scene").unwrap();
