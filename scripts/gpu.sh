@@ -38,16 +38,18 @@ for line in sys.stdin:
 }
 
 run() {
+    local failed=0
     cd "$here"
     echo "## $(command -v nvidia-smi >/dev/null && nvidia-smi --query-gpu=name,driver_version,memory.total --format=csv,noheader || echo 'no nvidia-smi')"
     echo
     echo '### The same as on the CPU?'
     echo
-    CARGO_MANIFEST_DIR=$here/tests ./conformance 2>&1 | sed -n 's/^\(test .*\|failures:.*\)$/- \1/p'
+    CARGO_MANIFEST_DIR=$here/tests ./conformance 2>&1 |
+        sed -un -e '/^failures:/,$ {p; d}' -e 's/^test \(result:\|.* \.\.\.\) .*/- &/p' || failed=1
     echo
     echo '### Rates'
     echo
-    ./rates --device wgpu "$@"
+    ./rates --device wgpu "$@" || failed=1
     echo
     if command -v nvidia-smi >/dev/null; then
         echo "memory in use at the end: $(nvidia-smi --query-gpu=memory.used --format=csv,noheader)"
@@ -56,6 +58,7 @@ run() {
     echo '### PyTorch'
     echo
     python3 benches/compare/gpu.py || echo 'PyTorch or its GPU is not here.'
+    return "$failed"
 }
 
 case ${1-} in
