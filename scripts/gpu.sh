@@ -37,6 +37,11 @@ for line in sys.stdin:
     echo "$packed: $(($(stat -c %s "$packed") / 1000000)) MB"
 }
 
+conforms() {
+    CARGO_MANIFEST_DIR=$here/tests ./conformance 2>&1 |
+        sed -un -e '/^failures:/,$ {p; d}' -e 's/^test \(result:\|.* \.\.\.\) .*/- &/p'
+}
+
 run() {
     local failed=0
     cd "$here"
@@ -44,8 +49,11 @@ run() {
     echo
     echo '### The same as on the CPU?'
     echo
-    CARGO_MANIFEST_DIR=$here/tests ./conformance 2>&1 |
-        sed -un -e '/^failures:/,$ {p; d}' -e 's/^test \(result:\|.* \.\.\.\) .*/- &/p' || failed=1
+    conforms || failed=1
+    echo
+    echo '### And with nothing fused?'
+    echo
+    BURN_FUSION_MAX_EXPLORATIONS=0 conforms || failed=1
     echo
     echo '### Rates'
     echo

@@ -259,6 +259,36 @@ fn the_way_back_agrees_with_automatic_differentiation_and_with_the_cpu() {
     });
 }
 
+/// Attention that reads out, among others, whose query is one for all of a batch.
+#[test]
+fn the_way_back_of_other_families_agrees_with_the_cpu() {
+    let found = |case: &str, device: &Device| {
+        let folder = family(case);
+        let model = Trainable::load(folder.join("model"), device).unwrap();
+        let pixels = Case::open(&folder).unwrap().tensor("pixel_values").unwrap();
+        let image = &model.image;
+        let layout = image.layout([pixels.shape[2], pixels.shape[3]]).unwrap();
+        let latent = random(2, [3, layout.tokens.len(), image.width()], device);
+        let read_out = image.read_out_with_pullback(1, latent, &layout);
+        let embedding = read_out.embedding.clone();
+        let weight = random(3, embedding.dims(), device);
+        [host(embedding), host(read_out.pull_back(weight))]
+    };
+    each(|backend, device| {
+        for case in FAMILIES {
+            let expected = found(case, &reference());
+            let [embedding, gradient] = found(case, device);
+            let tolerance = tolerance(backend);
+            let what = |what: &str| format!("{what} of {case}");
+            let close = |name, found: &[f32], expected: &[f32], tolerance| {
+                close(&what(name), backend, found, expected, tolerance);
+            };
+            close("embedding", &embedding, &expected[0], tolerance.forward);
+            close("gradient", &gradient, &expected[1], tolerance.gradient);
+        }
+    });
+}
+
 fn quick(device: &Device) -> ExplainerBuilder {
     Explainer::builder(toy(device))
         .preset(Preset::Released)
