@@ -127,7 +127,8 @@ fn the_word_that_differs_makes_the_difference() {
 }
 
 /// Where each name's column points, by every way: to its own tile, and to the other name's. Of 60 names
-/// two thirds pointed to their own (docs/yardstick.md), by chance a quarter would.
+/// two thirds (by this preset) to four fifths pointed to their own (docs/yardstick.md), by chance a quarter
+/// would.
 #[test]
 fn a_names_column_points_to_its_tile() {
     let siglip = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models/emoji-siglip");
