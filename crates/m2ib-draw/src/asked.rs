@@ -3,7 +3,7 @@
 use m2ib_attribution::{Attribution, Interactions, Spread, WordMap};
 
 use crate::number_format::NumberFormat;
-use crate::percent::percent;
+use crate::percent::whole_percent;
 use crate::visible::visible;
 
 /// What was asked beyond where, beneath the words of [`ansi`](crate::ansi); nothing where nothing was.
@@ -30,7 +30,7 @@ fn of_spread(attribution: &Attribution, spread: &Spread) -> String {
         let word = visible(&word.text);
         format!(
             "; \"{word}\" is the strongest word by {} of them",
-            percent(*share)
+            whole_percent(*share)
         )
     });
     let format = NumberFormat::column(words.iter().map(|word| word.saliency));
@@ -46,7 +46,7 @@ fn of_spread(attribution: &Attribution, spread: &Spread) -> String {
         "the mean of {} seeds: their maps' ranks correlate by {:.2}, {} of the hottest tenth is shared; words' ranks by {:.2}{top}\n{}",
         spread.seeds.len(),
         spread.image.rank_agreement,
-        percent(spread.image.hottest),
+        whole_percent(spread.image.hottest),
         spread.text.rank_agreement,
         each.join(", ")
     )

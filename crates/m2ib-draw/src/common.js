@@ -19,7 +19,20 @@
   document.addEventListener("keydown", (event) => {
     if (event.key === "Escape") quiet(true);
   });
+  // One at the edge of a narrow screen moves in.
+  const moveIn = (word) => {
+    const tip = word?.querySelector(".tip");
+    if (!tip) return;
+    tip.style.marginLeft = "";
+    const { left, right } = tip.getBoundingClientRect();
+    const room = 8;
+    const edge = document.documentElement.clientWidth - room;
+    tip.style.marginLeft = `${Math.max(room - left, Math.min(0, edge - right))}px`;
+  };
   for (const event of ["pointerover", "focusin"]) {
-    document.addEventListener(event, () => quiet(false));
+    document.addEventListener(event, ({ target }) => {
+      quiet(false);
+      moveIn(target.closest(".word"));
+    });
   }
 }

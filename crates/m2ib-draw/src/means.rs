@@ -12,7 +12,7 @@ use crate::{Error, Result};
 // Plotters places points on whole pixels, so everything is drawn large and shown smaller.
 /// Of a panel, names aside.
 const WIDTH: u32 = 370;
-const ACROSS: usize = 3;
+const MOST_ACROSS: usize = 3;
 const ROW: u32 = 34;
 const HEAD: u32 = 64;
 const FOOT: u32 = 56;
@@ -57,16 +57,16 @@ pub fn means(names: &[&str], panels: &[Panel]) -> Result<String> {
     if panels.is_empty() {
         return Ok(String::new());
     }
-    // As wide for one panel as for many, so that a panel is never larger than others.
-    let rows = panels.len().div_ceil(ACROSS);
+    let across = panels.len().min(MOST_ACROSS);
+    let rows = panels.len().div_ceil(across);
     let height = HEAD + FOOT + ROW * names.len() as u32;
     let width = WIDTH + room(names);
-    let size = (width * ACROSS as u32, height * rows as u32);
+    let size = (width * across as u32, height * rows as u32);
     let mut svg = String::new();
     let mut draw = || -> Drawn {
         let whole = SVGBackend::with_string(&mut svg, size).into_drawing_area();
         whole.fill(&WHITE)?;
-        let areas = whole.split_evenly((rows, ACROSS));
+        let areas = whole.split_evenly((rows, across));
         for (area, panel) in areas.iter().zip(panels) {
             draw_panel(area, names, panel)?;
         }
@@ -171,8 +171,12 @@ impl Axis {
         let largest = values
             .iter()
             .fold(0.0, |most: f64, value| most.max(value.abs()));
-        // Parts of it, so that neither sums nor powers overflow; what is smaller lies at 0.
-        let whole = if largest > 1e-290 { largest } else { 1.0 };
+        // Parts of its power of ten, so that ticks are round and neither sums nor powers overflow; what
+        // is smaller lies at 0.
+        let whole = match largest > 1e-290 {
+            true => 10f64.powf(largest.log10().floor()),
+            false => 1.0,
+        };
         let parts = values.iter().map(|value| value / whole);
         let (low, high) = parts.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), part| {
             (low.min(part), high.max(part))
@@ -240,6 +244,24 @@ mod tests {
         };
         let axis = Axis::of(&[Some(one), Some(one)]);
         assert_eq!((axis.low * axis.unit, axis.high * axis.unit), (0.5, 1.5));
+    }
+
+    /// Not 31 and 62, where 20, 40 and 60 can be had.
+    #[test]
+    fn ticks_are_round() {
+        let mean = |mean| {
+            let (ends, best) = (None, false);
+            Some(Mean { mean, ends, best })
+        };
+        let panel = Panel {
+            title: String::new(),
+            means: vec![mean(0.0), mean(62.5)],
+        };
+        let svg = means(&["a", "b"], &[panel]).unwrap();
+        let written: Vec<&str> = svg.lines().map(str::trim).collect();
+        for tick in ["0", "20", "40", "60"] {
+            assert!(written.contains(&tick), "{tick}: {svg}");
+        }
     }
 
     /// Whatever comes in, a picture comes out, soon, and all of it is inside.

@@ -1,6 +1,6 @@
-//! Probabilities in words.
+//! Shares in per cent.
 
-/// A share of one in per cent: two digits behind the point, and small ones by their first two digits,
+/// A probability in per cent: two digits behind the point, and small ones by their first two digits,
 /// since models that judge each pair by itself give most of them next to nothing.
 pub fn percent(share: f32) -> String {
     let percent = f64::from(share) * 100.0;
@@ -9,6 +9,11 @@ pub fn percent(share: f32) -> String {
         small if small < 0.01 => format!("{small:.1e} %"),
         _ => format!("{percent:.2} %"),
     }
+}
+
+/// A share of what can be counted, such as seeds, in whole per cent.
+pub(crate) fn whole_percent(share: f32) -> String {
+    format!("{:.0} %", share * 100.0)
 }
 
 #[cfg(test)]

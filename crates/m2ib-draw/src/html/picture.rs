@@ -153,9 +153,9 @@ fn scale(attribution: &Attribution, colors: ColorMap) -> Markup {
         div.scale {
             div.bar style=(format!("background:linear-gradient(to right,{})", stops.join(","))) {}
             div.ends {
-                span { "0 · " (end(low)) }
+                span { (end(low)) br; "score 0" }
                 span { "per patch" }
-                span { (end(high)) " · 1" }
+                span { (end(high)) br; "score 1" }
             }
         }
     }

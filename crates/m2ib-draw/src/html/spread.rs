@@ -5,7 +5,7 @@ use maud::{Markup, html};
 
 use crate::number_format::NumberFormat;
 use crate::outline::{Edge, Outlines};
-use crate::percent::percent;
+use crate::percent::whole_percent;
 use crate::visible::visible;
 
 /// The outline over the image, of what all seeds agree on; thin and dotted, of what any finds.
@@ -43,7 +43,7 @@ pub(crate) fn section(attribution: &Attribution, spread: &Spread) -> Markup {
         }
         dl.summary {
             (entry("Rank agreement of maps", format!("{:.2}", spread.image.rank_agreement)))
-            (entry("Hottest tenth shared", percent(spread.image.hottest)))
+            (entry("Hottest tenth shared", whole_percent(spread.image.hottest)))
             (entry("Rank agreement of words", format!("{:.2}", spread.text.rank_agreement)))
         }
         div.wide role="region" tabindex="0" aria-label="How sure the words are" {
@@ -60,7 +60,7 @@ pub(crate) fn section(attribution: &Attribution, spread: &Spread) -> Markup {
                             th scope="row" dir="auto" { (visible(&word.text)) }
                             td.number { (unit.after(&format.write(word.saliency))) }
                             td.number { (format.write(spread.text.words.get(place).copied().unwrap_or_default())) }
-                            td.number { (percent(spread.text.strongest.get(place).copied().unwrap_or_default())) }
+                            td.number { (whole_percent(spread.text.strongest.get(place).copied().unwrap_or_default())) }
                         }
                     }
                 }

@@ -14,10 +14,24 @@ impl Comparison {
     /// # Errors
     /// [`Error::Draw`](crate::Error::Draw) if the plotting library reports something.
     pub fn to_svg(&self, modality: Modality) -> Result<String> {
-        let metrics = self.metrics(modality).into_iter();
-        let panels: Vec<Panel> = metrics.map(|metric| self.panel(metric)).collect();
+        Ok(means(&self.names(), &self.panels(modality))?)
+    }
+
+    /// Each metric as a picture of its own, for a page that lays them out by its width.
+    pub(super) fn to_svgs(&self, modality: Modality) -> Result<Vec<String>> {
+        let names = self.names();
+        let panels = self.panels(modality).into_iter();
+        panels.map(|panel| Ok(means(&names, &[panel])?)).collect()
+    }
+
+    fn names(&self) -> Vec<&str> {
         let names = self.methods.iter().map(|column| column.method.as_str());
-        Ok(means(&names.collect::<Vec<_>>(), &panels)?)
+        names.collect()
+    }
+
+    fn panels(&self, modality: Modality) -> Vec<Panel> {
+        let metrics = self.metrics(modality).into_iter();
+        metrics.map(|metric| self.panel(metric)).collect()
     }
 
     fn panel(&self, metric: Metric) -> Panel {

@@ -171,7 +171,7 @@ impl Comparison {
     /// # Errors
     /// [`Error::Draw`](crate::Error::Draw).
     pub fn to_html(&self, gallery: &Gallery) -> Result<String> {
-        let charts = [Modality::Image, Modality::Text].map(|side| Ok((side, self.to_svg(side)?)));
+        let charts = [Modality::Image, Modality::Text].map(|side| Ok((side, self.to_svgs(side)?)));
         let charts = charts.into_iter().collect::<Result<Vec<_>>>()?;
         let title = format!("Explanations of {} compared", self.model);
         let main = html! {
@@ -182,13 +182,14 @@ impl Comparison {
             @if !self.notes.is_empty() {
                 ul.notes { @for note in &self.notes { li { (note) } } }
             }
-            @for (side, svg) in &charts {
-                @if !svg.is_empty() {
+            @for (side, charts) in &charts {
+                @if !charts.is_empty() {
                     @let title = format!("The {side}'s explanation");
                     h2 { (title) }
                     (wide(&title, self.rows(*side)))
-                    // Wider than a narrow screen: moved by keys as well.
-                    figure.chart tabindex="0" aria-label=(format!("{title}, drawn")) { (PreEscaped(svg)) }
+                    figure.charts aria-label=(format!("{title}, drawn")) {
+                        @for chart in charts { (PreEscaped(chart)) }
+                    }
                 }
             }
             @if let Some(report) = &self.roar { (roar(report)) }
