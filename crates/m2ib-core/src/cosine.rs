@@ -1,4 +1,4 @@
-//! Cosine similarity and its derivative: for c = a·b/(|a||b|), ∂c/∂a = b/(|a||b|) − c a/|a|².
+//! Cosine similarity and its derivative: for c = a·b/(|a||b|), ∂c/∂a = (b/|b| − c a/|a|)/|a|.
 
 use burn::tensor::Tensor;
 
@@ -11,8 +11,7 @@ const SMALLEST: f64 = 1e-8;
 /// - a, b: `[batch, width]` or `[1, width]`
 /// - output: `[batch]`
 pub fn cosine_similarity(a: Tensor<2>, b: Tensor<2>) -> Tensor<1> {
-    let dot = (a.clone() * b.clone()).sum_dim(1);
-    (dot / (norm(a) * norm(b)).clamp_min(SMALLEST)).squeeze_dim(1)
+    (unit(a).0 * unit(b).0).sum_dim(1).squeeze_dim(1)
 }
 
 /// Cosine similarity of each row with its target, and its gradient with respect to the row.
@@ -22,16 +21,18 @@ pub fn cosine_similarity(a: Tensor<2>, b: Tensor<2>) -> Tensor<1> {
 /// - target: `[batch, width]` or `[1, width]`
 /// - cosine: `[batch]`
 pub fn cosine_with_gradient(batch: Tensor<2>, target: Tensor<2>) -> (Tensor<1>, Tensor<2>) {
-    let norms = norm(batch.clone());
-    let product = (norms.clone() * norm(target.clone())).clamp_min(SMALLEST);
-    let cosine = (batch.clone() * target.clone()).sum_dim(1) / product.clone();
-    let along = cosine.clone() / norms.square().clamp_min(SMALLEST * SMALLEST);
-    let gradient = target / product - batch * along;
+    // By way of unit vectors: fused (burn 0.22.1), a gradient from the dot product and the product of the norms
+    // comes out wrong for a batch that is itself a sum.
+    let ((batch, norms), (target, _)) = (unit(batch), unit(target));
+    let cosine = (batch.clone() * target.clone()).sum_dim(1);
+    let gradient = (target - batch * cosine.clone()) / norms;
     (cosine.squeeze_dim(1), gradient)
 }
 
-fn norm(x: Tensor<2>) -> Tensor<2> {
-    x.square().sum_dim(1).sqrt()
+/// Each row at length 1, and how long it was.
+fn unit(x: Tensor<2>) -> (Tensor<2>, Tensor<2>) {
+    let norms = x.clone().square().sum_dim(1).sqrt().clamp_min(SMALLEST);
+    (x / norms.clone(), norms)
 }
 
 #[cfg(test)]

@@ -6,18 +6,24 @@
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
+use std::time::Duration;
 
 use crate::workers::{Grouping, in_groups};
 use crate::{Result, Scope, workers};
 
 const UNBROKEN: &str = "no job runs while a lock is held";
 
+/// How long a job of many shares waits for its threads: alone, it takes several times as long.
+const OF_MANY: Duration = Duration::from_millis(500);
+/// How long a single one does.
+const OF_ONE: Duration = Duration::from_millis(100);
+
 /// Groups of threads, each of which takes one share of a job at a time.
 ///
 /// The threads are the process's: there is one set, started when lanes first need it and grouped
 /// anew when lanes of another kind are used, so that any number of lanes costs no more threads.
-/// While a job runs, one of other lanes that is begun on another thread waits for it; so a job must
-/// not wait for a thread of its own making that uses lanes.
+/// A job of other lanes that is begun on another thread meanwhile waits for a moment, and then goes ahead on one
+/// thread more.
 ///
 /// Backends that fork through rayon stay inside the group they are called from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,7 +89,9 @@ impl Lanes {
                 }
             })
         };
-        in_groups(self.grouping, |groups| spread(groups, count, &work));
+        in_groups(self.grouping, OF_MANY, |groups| {
+            spread(groups, count, &work);
+        });
         let mut results = results.into_inner().expect(UNBROKEN);
         results.sort_unstable_by_key(|(index, _)| *index);
         results.into_iter().map(|(_, result)| result).collect()
@@ -136,7 +144,9 @@ impl Lanes {
             true => job(),
             false => {
                 let scope = Scope::here();
-                in_groups(grouping, |groups| groups[0].install(|| scope.resume(job)))
+                in_groups(grouping, OF_ONE, |groups| {
+                    groups[0].install(|| scope.resume(job))
+                })
             }
         }
     }
@@ -202,7 +212,6 @@ fn spread(groups: &[rayon::ThreadPool], count: usize, work: &(impl Fn() + Sync))
 mod tests {
     use std::sync::Barrier;
     use std::sync::atomic::{AtomicUsize, Ordering};
-    use std::time::Duration;
 
     use super::*;
 
@@ -328,6 +337,30 @@ mod tests {
     }
 
     /// Lanes of two kinds from two threads, over and over: neither is lost nor mixed.
+    /// A similarity that is asked for while an explanation runs, on a server.
+    #[test]
+    fn a_short_job_does_not_wait_for_the_end_of_a_long_one_of_other_lanes() {
+        let begun = Barrier::new(3);
+        let (end, ended) = std::sync::mpsc::channel::<()>();
+        let ended = Mutex::new(ended);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                Lanes::new(2, 2).unwrap().map(vec![0, 1], |share| {
+                    begun.wait();
+                    if share == 0 {
+                        ended.lock().unwrap().recv().unwrap();
+                    }
+                });
+            });
+            begun.wait();
+            let others = Lanes::new(1, 2).unwrap();
+            assert_eq!(others.together(|| 5), 5);
+            let many = Lanes::new(3, 3).unwrap();
+            assert_eq!(many.map(vec![1, 2, 3, 4], |share| share * 2), [2, 4, 6, 8]);
+            end.send(()).unwrap();
+        });
+    }
+
     #[test]
     fn lanes_of_two_kinds_take_turns() {
         let work = |lanes: usize, threads: usize| {

@@ -6,7 +6,8 @@
 
 use std::num::NonZero;
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Arc, LazyLock, Mutex, OnceLock, RwLock, RwLockWriteGuard};
+use std::sync::{Arc, LazyLock, Mutex, OnceLock, RwLock, RwLockWriteGuard, TryLockError};
+use std::time::{Duration, Instant};
 
 use rayon::{ThreadBuilder, ThreadPool, ThreadPoolBuilder};
 
@@ -55,19 +56,40 @@ pub(crate) fn start(count: usize) -> Result<()> {
     STAFF.lock().expect(UNBROKEN).grow(count)
 }
 
-/// Runs `work` with the threads grouped as it wants them. Waits while they are at work in other
-/// groups; in the same groups, several jobs may run at once.
-pub(crate) fn in_groups<R>(wanted: Grouping, work: impl FnOnce(&[ThreadPool]) -> R) -> R {
-    let set = SET.read().expect(UNBROKEN);
-    if set.grouping == Some(wanted) {
-        return work(&set.groups);
+/// Runs `work` with the threads grouped as it wants them; in the same groups, several jobs may run at once.
+/// While they are at work in other groups it waits, but not for longer than its patience: then it goes ahead
+/// on a thread of its own, so that a short job never waits for the end of a long one.
+pub(crate) fn in_groups<R>(
+    wanted: Grouping,
+    patience: Duration,
+    work: impl FnOnce(&[ThreadPool]) -> R,
+) -> R {
+    const PAUSE: Duration = Duration::from_millis(1);
+    let begun = Instant::now();
+    loop {
+        let set = SET.read().expect(UNBROKEN);
+        if set.grouping == Some(wanted) {
+            return work(&set.groups);
+        }
+        drop(set);
+        // To wait for the lock would have jobs of the groups at work wait as well.
+        match SET.try_write() {
+            Ok(mut set) => {
+                if set.grouping != Some(wanted) {
+                    set.regroup(wanted);
+                }
+                return work(&RwLockWriteGuard::downgrade(set).groups);
+            }
+            Err(TryLockError::WouldBlock) => {}
+            Err(TryLockError::Poisoned(_)) => unreachable!("{UNBROKEN}"),
+        }
+        if begun.elapsed() >= patience
+            && let Ok(alone) = ThreadPoolBuilder::new().num_threads(1).build()
+        {
+            return work(&[alone]);
+        }
+        std::thread::sleep(PAUSE);
     }
-    drop(set);
-    let mut set = SET.write().expect(UNBROKEN);
-    if set.grouping != Some(wanted) {
-        set.regroup(wanted);
-    }
-    work(&RwLockWriteGuard::downgrade(set).groups)
 }
 
 static SET: RwLock<Set> = RwLock::new(Set {
