@@ -55,7 +55,7 @@ fn method_and_model_do_not_know_each_other() {
     assert!(method.contains("burn") && model.contains("burn"));
     assert!(!method.contains("clip_model") && !method.contains("clip_input"));
     // What knows bytes alone is everybody's, and so is what knows burn alone.
-    let everybodys = ["m2ib_files", "m2ib_cpu"];
+    let everybodys = ["m2ib_files", "m2ib_cpu", "m2ib_wgpu"];
     let mut known = model
         .iter()
         .filter(|name| !everybodys.contains(&name.as_str()));

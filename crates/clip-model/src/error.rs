@@ -211,6 +211,12 @@ pub enum Error {
         /// What it reports.
         reason: String,
     },
+    /// There is no device of the kind or the number that was asked for.
+    #[error("there is no such device: {reason}")]
+    NoDevice {
+        /// What there is instead, and what may be done.
+        reason: String,
+    },
     /// Images of a size that the model cannot be made to take.
     #[error("images of {found} × {found} pixels, expected {expected}")]
     InputSize {

@@ -193,6 +193,7 @@ impl DualEncoder {
             folder: files.folder().map(Into::into),
         };
         let name = files.name.clone();
+        tracing::debug!(%name, family = ?origin.family, "loaded");
         Ok(Self::of_towers(name, towers, tokenizer, processor).with_origin(origin))
     }
 

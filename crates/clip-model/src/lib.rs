@@ -13,11 +13,12 @@
 //! reads them out, are common to all.
 //!
 //! By itself it embeds, ranks and classifies: [`DualEncoder::embed_images`], [`embed_texts`](DualEncoder::embed_texts)
-//! and [`zero_shot`](DualEncoder::zero_shot), on the device of [`cpu`] or any other of burn's.
+//! and [`zero_shot`](DualEncoder::zero_shot), on the device of [`cpu`], of its
+//! neighbours for GPUs (features `wgpu`, `cuda`, `rocm`), or any other of burn's.
 //!
 //! **What this crate may know:** models, their files, and images and captions as [`clip_input`]
 //! gives them. It knows no attribution method, and no backend: every function takes a
-//! [`burn::tensor::Device`] or tensors. (The feature `cpu` has the adapter of the CPU name one.)
+//! [`burn::tensor::Device`] or tensors. (The features `cpu`, `wgpu`, `cuda` and `rocm` have the adapters name one.)
 
 mod activation;
 mod attention;
@@ -101,9 +102,42 @@ pub use trainable::{LOGIT_BIAS, LOGIT_SCALE, Trainable};
 pub use training::{Gradients, Patches, TrainingPass};
 pub use weights::Weights;
 
-/// burn's own CPU backend, on as many threads as `RAYON_NUM_THREADS` says or there are cores. Other devices are
-/// burn's, with its features: `Device::wgpu(..)`, `Device::cuda(..)`.
+/// burn's own CPU backend, on as many threads as `RAYON_NUM_THREADS` says or there are cores.
 #[cfg(feature = "cpu")]
 pub fn cpu() -> Device {
     m2ib_cpu::flex()
+}
+
+/// A GPU by whatever graphics API the machine offers: the one of this number, from 0, or that which the driver
+/// prefers.
+///
+/// # Errors
+/// [`Error::NoDevice`] if there is none, or none of this number.
+#[cfg(feature = "wgpu")]
+pub fn wgpu(number: Option<usize>) -> Result<Device> {
+    gpu(m2ib_wgpu::Driver::Wgpu, number)
+}
+
+/// An NVIDIA GPU by CUDA.
+///
+/// # Errors
+/// [`Error::NoDevice`] if there is none, or none of this number.
+#[cfg(feature = "cuda")]
+pub fn cuda(number: Option<usize>) -> Result<Device> {
+    gpu(m2ib_wgpu::Driver::Cuda, number)
+}
+
+/// An AMD GPU by ROCm.
+///
+/// # Errors
+/// [`Error::NoDevice`] if there is none, or none of this number.
+#[cfg(feature = "rocm")]
+pub fn rocm(number: Option<usize>) -> Result<Device> {
+    gpu(m2ib_wgpu::Driver::Rocm, number)
+}
+
+#[cfg(any(feature = "wgpu", feature = "cuda", feature = "rocm"))]
+fn gpu(driver: m2ib_wgpu::Driver, number: Option<usize>) -> Result<Device> {
+    let device = driver.device(number);
+    device.map_err(|reason| Error::NoDevice { reason })
 }

@@ -202,6 +202,7 @@ impl Weights {
             Source::Random(random) => random.data(name, shape),
             Source::Given(given) => given.data(name, shape)?,
         };
+        tracing::trace!(name, ?shape, "loaded");
         let digest = tensor_digest(name, &data);
         self.digests.insert(name.into(), digest);
         Some(data)
