@@ -136,3 +136,33 @@ impl From<m2ib::clip_model::Error> for Error {
         Self::Explainer(error.into())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::{Debug, Display};
+    use std::str::FromStr;
+
+    use super::*;
+    use crate::{Choice, Form, Heads, Pool, Rest};
+
+    fn check<T: FromStr<Err = Error> + Display + Debug + PartialEq>(all: &[T]) {
+        for choice in all {
+            assert_eq!(&choice.to_string().parse::<T>().unwrap(), choice);
+        }
+        let error = "other".parse::<T>().unwrap_err().to_string();
+        let named = |choice: &T| error.contains(&choice.to_string());
+        assert!(
+            error.contains("\"other\"") && all.iter().all(named),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn choices_are_read_as_they_are_written_and_others_told_what_there_is() {
+        check(&[Rest::None, Rest::Residual, Rest::All]);
+        check(&[Pool::Own, Pool::Mean]);
+        check(&[Choice::Image, Choice::Score]);
+        check(&[Form::Pooled, Form::Elementwise]);
+        check(&[Heads::Real, Heads::One]);
+    }
+}

@@ -13,7 +13,7 @@ use ndarray::Array2;
 use super::{heads, mean};
 use crate::host::traced;
 use crate::places::{Named, depths};
-use crate::{Method, MethodFactory, Result, Settings, Subject};
+use crate::{Error, Method, MethodFactory, Result, Settings, Subject};
 
 /// Mean over blocks l of the mean over heads of relu(∂y_l/∂A_l), where y_l is the similarity of what is read
 /// out behind block l, as if the tower ended there, and A_l that block's attention (Bousselham et al.,
@@ -58,7 +58,7 @@ impl LeGrad {
     }
 
     /// # Errors
-    /// [`Error::Setting`](crate::Error::Setting) where an attention pools, which pools nothing else.
+    /// [`Error::Setting`] where an attention pools, which pools nothing else.
     fn pools(&self, tower: &dyn Tower, modality: Modality) -> Result<()> {
         if self.pool == Pool::Own || tower.head().attention.is_none() {
             return Ok(());
@@ -234,13 +234,17 @@ impl fmt::Display for Pool {
 }
 
 impl FromStr for Pool {
-    type Err = ();
+    type Err = Error;
 
-    fn from_str(text: &str) -> Result<Self, ()> {
+    fn from_str(text: &str) -> Result<Self> {
         match text {
             "own" => Ok(Self::Own),
             "mean" => Ok(Self::Mean),
-            _ => Err(()),
+            _ => Err(Error::Value {
+                what: "pooling",
+                found: text.into(),
+                expected: "own or mean",
+            }),
         }
     }
 }

@@ -12,7 +12,7 @@ use ndarray::Array2;
 
 use crate::host::host;
 use crate::places::Named;
-use crate::{Method, MethodFactory, Result, Settings, Subject};
+use crate::{Error, Method, MethodFactory, Result, Settings, Subject};
 
 /// y(project(row_i)) of every token i, signed: how similar a patch is by itself, when the last block's attention
 /// no longer mixes it with what is elsewhere.
@@ -80,7 +80,7 @@ impl PatchText {
     }
 
     /// # Errors
-    /// [`Error::Setting`](crate::Error::Setting) for what a pooling's attention does not have.
+    /// [`Error::Setting`] for what a pooling's attention does not have.
     fn keeps(&self, tower: &dyn Tower, modality: Modality) -> Result<()> {
         if !self.is_of_pooling(tower) || self.rest() == Rest::None {
             return Ok(());
@@ -211,14 +211,18 @@ impl fmt::Display for Rest {
 }
 
 impl FromStr for Rest {
-    type Err = ();
+    type Err = Error;
 
-    fn from_str(text: &str) -> Result<Self, ()> {
+    fn from_str(text: &str) -> Result<Self> {
         match text {
             "none" => Ok(Self::None),
             "residual" => Ok(Self::Residual),
             "all" => Ok(Self::All),
-            _ => Err(()),
+            _ => Err(Error::Value {
+                what: "part of a block",
+                found: text.into(),
+                expected: "none, residual or all",
+            }),
         }
     }
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use m2ib::{Against, Calibration, DualEncoder, Rivalry, Rivals};
 use ndarray::Array2;
 
-use crate::{GradCam, Method, MethodFactory, Result, Settings, Subject};
+use crate::{Error, GradCam, Method, MethodFactory, Result, Settings, Subject};
 
 /// [`GradCam`] of the caption's score minus κ times that of its look-alikes (Zhang et al., *Finer-CAM:
 /// Spotting the Difference Reveals Finer Details for Visual Explanation*, CVPR 2025).
@@ -148,13 +148,17 @@ impl fmt::Display for Choice {
 }
 
 impl FromStr for Choice {
-    type Err = ();
+    type Err = Error;
 
-    fn from_str(text: &str) -> Result<Self, ()> {
+    fn from_str(text: &str) -> Result<Self> {
         match text {
             "image" => Ok(Self::Image),
             "score" => Ok(Self::Score),
-            _ => Err(()),
+            _ => Err(Error::Value {
+                what: "way to choose captions",
+                found: text.into(),
+                expected: "image or score",
+            }),
         }
     }
 }
