@@ -1,7 +1,6 @@
-use m2ib::{Backend, Explainer, Modality, Overrides, Preset, draw, emoji};
+use m2ib::{Explainer, Modality, Overrides, Preset, draw, emoji};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let model = emoji::pretrained(&Backend::preferred()?.device()?)?;
     let image = m2ib::decode_image(emoji::SCENES[6].png, "scene6.png")?;
     let mut drawn = Vec::new();
     for (name, preset, beta) in [
@@ -11,10 +10,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         ("matched", Preset::Matched, None),
     ] {
         let changed = Overrides { beta, ..Overrides::default() };
-        let explainer = Explainer::builder(model.clone())
+        let explainer = Explainer::builder("emoji")
             .preset(preset)
             .overrides(Modality::Image, changed)
-            .calibration(emoji::calibration()?)
             .build()?;
         let attribution = explainer.attribute(&image, "a photo of a hedgehog")?;
         drawn.push((name, draw::overlay(&attribution, &image).render()?));

@@ -6,15 +6,14 @@
 
 #![allow(clippy::print_stdout)]
 
-use std::error::Error;
-
+use anyhow::bail;
 use clip_input::open_image;
 use clip_model::DualEncoder;
 
-fn main() -> Result<(), Box<dyn Error>> {
+fn main() -> anyhow::Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [folder, picture, captions @ ..] = &arguments[..] else {
-        return Err("expected MODEL_FOLDER IMAGE CAPTION…".into());
+        bail!("expected MODEL_FOLDER IMAGE CAPTION…");
     };
     let model = DualEncoder::load(folder, &clip_model::cpu())?;
     let found = &model.zero_shot(&[open_image(picture)?], captions)?[0];

@@ -6,7 +6,8 @@
 //!
 //! `m2ib_eval::comparison` takes the same registry, and holds the method against all others.
 
-use std::error::Error;
+#![allow(clippy::print_stdout)]
+
 use std::sync::Arc;
 
 use m2ib::{Backend, Calibration, DualEncoder, draw, emoji};
@@ -76,7 +77,7 @@ impl Method for Colourful {
     }
 }
 
-fn main() -> std::result::Result<(), Box<dyn Error>> {
+fn main() -> anyhow::Result<()> {
     let mut registry = Registry::standard();
     registry.add(Colourful { power: 1.0 })?;
 
@@ -88,5 +89,7 @@ fn main() -> std::result::Result<(), Box<dyn Error>> {
     draw::overlay(&attribution, &image)
         .render_with_caption()?
         .save("colourful.png")?;
+    // The caption's similarity, its top words, the hottest patch, and what is to be known.
+    println!("colourful.png: {attribution}");
     Ok(())
 }

@@ -4,15 +4,14 @@
 //! cargo run --release -p m2ib --example embeddings -- MODEL_FOLDER IMAGE CAPTION
 //! ```
 
-use std::error::Error;
-
+use anyhow::bail;
 use m2ib::Explainer;
 
 #[allow(clippy::print_stdout)]
-fn main() -> Result<(), Box<dyn Error>> {
+fn main() -> anyhow::Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [folder, image, caption] = &arguments[..] else {
-        return Err("expected MODEL_FOLDER IMAGE CAPTION".into());
+        bail!("expected MODEL_FOLDER IMAGE CAPTION");
     };
     let explainer = Explainer::from_folder(folder)?;
     let image = explainer.encode_image(&m2ib::open_image(image)?)?;

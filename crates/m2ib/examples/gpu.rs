@@ -6,22 +6,21 @@
 
 #![allow(clippy::print_stdout)]
 
-use std::error::Error;
 use std::time::Instant;
 
 use m2ib::{Backend, DeviceChoice, Explainer, emoji};
 
-fn main() -> Result<(), Box<dyn Error>> {
+fn main() -> anyhow::Result<()> {
     for backend in Backend::compiled() {
         for device in backend.devices() {
-            println!("found: {device:?}");
+            println!("found {}: {}", device.choice, device.name);
         }
     }
     let name = std::env::args().nth(1).unwrap_or("cpu".into());
     let choice: DeviceChoice = name.parse()?;
-    let model = emoji::pretrained(&choice.device()?)?;
-    let explainer = Explainer::builder(model)
-        .calibration(emoji::calibration()?)
+    // Or a folder, or an id on the hub.
+    let explainer = Explainer::builder("emoji")
+        .device(choice.device()?)
         .build()?;
 
     let scenes = &emoji::SCENES;

@@ -7,7 +7,6 @@
 
 #![allow(clippy::print_stdout)]
 
-use std::error::Error;
 use std::sync::Arc;
 
 use burn::tensor::Tensor;
@@ -32,7 +31,7 @@ impl Fit for Both {
     }
 }
 
-fn main() -> Result<(), Box<dyn Error>> {
+fn main() -> anyhow::Result<()> {
     let explainer = Explainer::emoji()?;
     let scene = &emoji::SCENES[6];
     let image = explainer.encode_image(&m2ib::decode_image(scene.png, scene.name)?)?;
