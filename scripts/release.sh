@@ -17,9 +17,8 @@ mkdir -p "$out"
 cargo build --release --workspace --locked
 name=m2ib-$version-$host
 mkdir "$out/$name"
-cp target/release/m2ib LICENSE README.md CHANGELOG.md "$out/$name/"
-# The scenes that the program carries are made of Noto Color Emoji.
-cp crates/m2ib-emoji/scenes/OFL.txt "$out/$name/OFL.txt"
+# The last has the licences of the fonts and the emoji that the program carries.
+cp target/release/m2ib README.md CHANGELOG.md LICENSE THIRD-PARTY.txt "$out/$name/"
 target/release/m2ib man --out "$out/$name/man"
 for shell in bash zsh fish; do
     target/release/m2ib completions "$shell" >"$out/$name/m2ib.$shell"

@@ -17,7 +17,7 @@ use crate::given::all_captions;
 use crate::picture::Picture;
 
 /// All but those of a side.
-const NAMES: &str = "preset, seed, threads, bank, calibration, config, image, text, layer_image, layer_text, beta, gamma, gates, start, sigma, noise, sampling, learning_rate, steps, samples, quantity, shifts, window, background";
+const NAMES: &str = "preset, seed, threads, bank, calibration, config, image, text, image_layer, text_layer, beta, gamma, gates, start, sigma, noise, sampling, learning_rate, steps, samples, quantity, shifts, window, background";
 /// Those of a side.
 const OF_A_SIDE: &str = "layer, beta, gamma, gates, start, sigma, noise, sampling, learning_rate, steps, samples, quantity, shifts";
 
@@ -80,8 +80,8 @@ impl Recipe {
                 }
                 "image" => sides[0] = Some(side(&name, &value)?),
                 "text" => sides[1] = Some(side(&name, &value)?),
-                "layer_image" => layers[0] = Some(named(&name, &value)?),
-                "layer_text" => layers[1] = Some(named(&name, &value)?),
+                "image_layer" => layers[0] = Some(named(&name, &value)?),
+                "text_layer" => layers[1] = Some(named(&name, &value)?),
                 "shifts" => shifts = Some(named(&name, &value)?),
                 _ if set(&mut both, &name, &name, &value)? => {}
                 _ => return Err(unknown(&name, NAMES).into()),

@@ -36,7 +36,7 @@ def test_what_it_says(attribution: m2ib.Attribution) -> None:
         start, end = word.span
         assert text.caption[start:end] == word.text
     assert max(attribution.words, key=lambda word: word.saliency).text == "hedgehog"
-    assert attribution.words[-1].share == 1.0 and attribution.words[-1].unit == "nats"
+    assert attribution.words[-1].score == 1.0 and attribution.words[-1].unit == "nats"
     assert text.saliency.shape == (len(text.tokens),)
     assert [text.tokens[0].role, text.tokens[-1].role] == ["start", "end"]
     assert text.left_out is None

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -55,6 +56,14 @@ def test_as_the_program_alone(console_script: Path, program: Path, arguments: li
 def test_a_module_is_the_program() -> None:
     done = subprocess.run([sys.executable, "-m", "m2ib", "--version"], capture_output=True, text=True, check=True)
     assert done.stdout == f"m2ib {m2ib.__version__}\n"
+
+
+def test_the_licences_of_what_it_holds_come_with_it() -> None:
+    held = metadata.files("m2ib") or []
+    texts = {file.name: file.read_text() for file in held if "licenses" in file.parts}
+    assert set(texts) == {"LICENSE", "THIRD-PARTY.txt"}
+    for name in ("Noto Color Emoji", "SIL OPEN FONT LICENSE", "UBUNTU FONT LICENCE"):
+        assert name in texts["THIRD-PARTY.txt"]
 
 
 def test_ctrl_c_ends_it_as_it_ends_others(console_script: Path, tmp_path: Path, scene: m2ib.Scene) -> None:

@@ -20,7 +20,7 @@ import m2ib
         (["--preset", "released", "--seed", "7"], {"preset": "released", "seed": 7}, None),
         (
             ["--preset", "fast", "--beta", "0.1..10", "--gates", "8", "--image-layer", "1", "--steps", "4"],
-            {"preset": "fast", "beta": (0.1, 10), "gates": 8, "layer_image": 1, "steps": 4},
+            {"preset": "fast", "beta": (0.1, 10), "gates": 8, "image_layer": 1, "steps": 4},
             None,
         ),
         (["--preset", "matched", "--steps", "3", "--calibration", "none"], {"preset": "matched", "steps": 3, "calibration": None}, None),

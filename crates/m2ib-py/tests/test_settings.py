@@ -76,7 +76,7 @@ def test_settings_of_a_file(tmp_path: Path, explainer: m2ib.Explainer) -> None:
         ({"beta": [1]}, '"[1]" is no β'),
         ({"gamma": True}, "gamma is True, expected a number"),
         ({"gates": 7}, "gates is 7"),
-        ({"layer_image": 99}, "image layer block.99 is out of range"),
+        ({"image_layer": 99}, "image layer block.99 is out of range"),
         ({"image": 3}, "image is 3, expected a dictionary of settings"),
         ({"image": {"seed": 3}}, 'no setting "image.seed", expected one of layer'),
         ({"text": {"steps": "x"}}, "text.steps"),

@@ -40,7 +40,7 @@ BAD = [
     'm2ib.Explainer.emoji(preset="best")',
     'm2ib.Explainer.emoji(image={"layr": 1})',
     "attribution.saliency",
-    "attribution.words[0].score",
+    "attribution.words[0].share",
     'metrics.iou(map, map, "half")',
     "metrics.dice(map)",
     'm2ib.Explainer.emoji(noise="white")',

@@ -21,7 +21,7 @@ class Word(NamedTuple):
     """What it carried, in ``unit``."""
     unit: str
     """"nats", "share", "cosine" or "arbitrary"."""
-    share: float
+    score: float
     """Its saliency as a share of the strongest word's, 0 to 1."""
     span: tuple[int, int]
     """Its place in the caption, so that ``caption[start:end]`` is it."""
@@ -39,7 +39,7 @@ class Token(NamedTuple):
     """The word that it is a piece of, counted from 0."""
     saliency: float
     unit: str
-    share: float
+    score: float
     """Its saliency as a share of the strongest piece's, 0 to 1; 0 for what is no piece."""
     span: tuple[int, int]
 

@@ -71,9 +71,9 @@ class Settings(_BothSides, total=False):
     """What is different for the image."""
     text: SideSettings | None
     """What is different for the text."""
-    layer_image: Layer | None
+    image_layer: Layer | None
     """Layer to mask in the image tower: "embedding", or a block counted from 0."""
-    layer_text: Layer | None
+    text_layer: Layer | None
     """Layer to mask in the text tower."""
     window: str | None
     """Levels that become black and white, for pictures of few bits as X-rays: "auto", or as in "0-4095"."""
