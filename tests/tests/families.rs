@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use clip_input::{ImageProcessor, Recipe, Role};
 use clip_model::{DualEncoder, Towers, Trainable};
 use m2ib::image::{DynamicImage, Rgb, RgbImage};
-use m2ib::{Backend, Explainer, Layer, Preset};
+use m2ib::{Against, Ask, Backend, Baseline, Explainer, Layer, Preset, emoji, unwatched};
 use m2ib_methods::{Registry, Subject};
 use m2ib_tests::case::Case;
 use m2ib_tests::parity;
@@ -411,4 +411,49 @@ fn an_adapters_folder_is_the_model_that_it_makes_of_its_base() {
     .map(|towers| towers.unwrap().image.digest());
     assert_eq!(given, named);
     assert_ne!(given, alone);
+}
+
+/// By every family of tokenizers: what stands around any caption, and nothing else.
+#[test]
+fn the_empty_caption_is_the_tokenizers_own() {
+    let device = Backend::Cpu.device().unwrap();
+    let siglip = Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/emoji-siglip");
+    let siglip = DualEncoder::load(siglip, &device).unwrap();
+    let clip = emoji::pretrained(&device).unwrap();
+    let scene = m2ib::decode_image(emoji::SCENES[0].png, "scene").unwrap();
+    for (model, padded) in [(clip, false), (siglip, true)] {
+        let empty = model.tokenizer().empty().unwrap();
+        let roles: Vec<Role> = empty.tokens.iter().map(|token| token.role).collect();
+        assert!(!roles.contains(&Role::Piece), "{roles:?}");
+        assert_eq!(roles.contains(&Role::Padding), padded, "{roles:?}");
+        let around = model.tokenizer().encode("piano").unwrap();
+        let around = around.tokens.iter().filter(|it| it.role != Role::Piece);
+        let around: Vec<Role> = around.map(|token| token.role).collect();
+        // SigLIP fills up to all positions.
+        let kinds = |roles: &[Role]| {
+            let mut kinds = roles.to_vec();
+            kinds.dedup();
+            kinds
+        };
+        assert_eq!(kinds(&roles), kinds(&around));
+        let explainer = Explainer::builder(model)
+            .preset(Preset::Fast)
+            .steps(3)
+            .build()
+            .unwrap();
+        let image = explainer.encode_image(&scene).unwrap();
+        let text = explainer.encode_text("a photo of a piano").unwrap();
+        let ask = Ask {
+            against: Some(Against::empty()),
+            seeds: None,
+        };
+        let found = explainer.ask(&image, &text, &ask, &mut unwatched).unwrap();
+        let contrast = found.asked.contrast.unwrap();
+        assert_eq!(
+            (contrast.against, contrast.rivals[0].name()),
+            (Baseline::Empty, "an empty caption")
+        );
+        assert!(contrast.reverse.text.is_none());
+        assert!(found.provenance.fits.text.contains("an empty caption"));
+    }
 }

@@ -1,5 +1,3 @@
-use std::path::Path;
-
 use super::*;
 use crate::{Ask, EncodedImage, Explainer, Preset, emoji};
 
@@ -113,43 +111,6 @@ fn the_banks_nearest_are_other_things_that_the_image_looks_like() {
             .iter()
             .all(|rival| !rival.caption.contains("piano"))
     );
-}
-
-/// By every family of tokenizers: what stands around any caption, and nothing else.
-#[test]
-fn the_empty_caption_is_the_tokenizers_own() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models/emoji-siglip");
-    let siglip = DualEncoder::load(folder, &Backend::Cpu.device().unwrap()).unwrap();
-    let clip = emoji::pretrained(&Backend::Cpu.device().unwrap()).unwrap();
-    for (model, padded) in [(clip, false), (siglip, true)] {
-        let empty = model.tokenizer().empty().unwrap();
-        let roles: Vec<Role> = empty.tokens.iter().map(|token| token.role).collect();
-        assert!(!roles.contains(&Role::Piece), "{roles:?}");
-        assert_eq!(roles.contains(&Role::Padding), padded, "{roles:?}");
-        let around = model.tokenizer().encode("piano").unwrap();
-        let around = around.tokens.iter().filter(|it| it.role != Role::Piece);
-        let around: Vec<Role> = around.map(|token| token.role).collect();
-        // SigLIP fills up to all positions.
-        let kinds = |roles: &[Role]| {
-            let mut kinds = roles.to_vec();
-            kinds.dedup();
-            kinds
-        };
-        assert_eq!(kinds(&roles), kinds(&around));
-        let explainer = Explainer::builder(model)
-            .preset(Preset::Fast)
-            .steps(3)
-            .build()
-            .unwrap();
-        let found = asked(&explainer, THIS, Against::empty()).unwrap();
-        let contrast = found.asked.contrast.unwrap();
-        assert_eq!(
-            (contrast.against, contrast.rivals[0].name()),
-            (Baseline::Empty, "an empty caption")
-        );
-        assert!(contrast.reverse.text.is_none());
-        assert!(found.provenance.fits.text.contains("an empty caption"));
-    }
 }
 
 #[test]
