@@ -111,7 +111,7 @@ mod tests {
     #[test]
     fn seeds_and_words_are_summed_up() {
         let lines = ansi_asked(&fixture::spread(96, 64)).unwrap();
-        for words in ["3 seeds", "0.88", "93.75 %", "\"tractor\" is the strongest"] {
+        for words in ["3 seeds", "0.88", "94 %", "\"tractor\" is the strongest"] {
             assert!(lines.contains(words), "{words}: {lines}");
         }
         let lines = ansi_asked(&fixture::interactions(96, 64)).unwrap();

@@ -78,7 +78,7 @@ impl FromStr for ColorMap {
     fn from_str(name: &str) -> Result<Self> {
         Self::ALL
             .into_iter()
-            .find(|map| map.name() == name)
+            .find(|map| map.name() == name || (*map == Self::Gray && name == "grey"))
             .ok_or_else(|| Error::Option {
                 name: "color map",
                 found: format!("\"{name}\""),

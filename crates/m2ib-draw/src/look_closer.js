@@ -40,16 +40,17 @@
   dialog.className = "large";
   dialog.addEventListener("click", () => dialog.close());
   document.body.append(dialog);
-  for (const picture of document.querySelectorAll(".pictures img")) {
+  for (const picture of document.querySelectorAll(".pictures img, .cards .stack")) {
+    const name = picture.alt ?? picture.querySelector("img").alt;
     const button = document.createElement("button");
     button.type = "button";
     button.className = "enlarge";
-    button.setAttribute("aria-label", `Enlarge: ${picture.alt}`);
+    button.setAttribute("aria-label", `Enlarge: ${name}`);
     picture.replaceWith(button);
     button.append(picture);
     button.addEventListener("click", () => {
-      const large = picture.cloneNode();
-      large.removeAttribute("loading");
+      const large = picture.cloneNode(true);
+      for (const part of [large, ...large.children]) part.removeAttribute("loading");
       dialog.replaceChildren(large);
       dialog.showModal();
     });

@@ -1,8 +1,10 @@
 //! Charts by day and by night: an SVG file follows the colours of whoever looks at it, on a page and by itself.
 
-/// Colours that are hard to see on a dark ground, and what takes their place there. White is the ground.
+const GROUND: &str = "#FFFFFF";
+
+/// Colours that are hard to see on a dark ground, and what takes their place there.
 const NIGHT: [(&str, &str); 4] = [
-    ("#FFFFFF", "#1c1e22"),
+    (GROUND, "#1c1e22"),
     ("#3C3C42", "#e9e8e4"),
     ("#B4500F", "#f09a5c"),
     ("#5A6E96", "#9db2dc"),
@@ -11,7 +13,9 @@ const NIGHT: [(&str, &str); 4] = [
 /// The same chart with its colours by night.
 pub(crate) fn by_night(svg: &str) -> String {
     let rules = NIGHT.map(|(day, night)| {
-        format!("[fill=\"{day}\"]{{fill:{night}}}[stroke=\"{day}\"]{{stroke:{night}}}")
+        // White letters on a coloured cell are no ground.
+        let ground = if day == GROUND { "rect" } else { "" };
+        format!("{ground}[fill=\"{day}\"]{{fill:{night}}}[stroke=\"{day}\"]{{stroke:{night}}}")
     });
     let style = format!(
         "<style>@media (prefers-color-scheme:dark){{{}}}</style>",
@@ -59,7 +63,7 @@ mod tests {
         let both = by_night(day);
         assert!(both.starts_with("<svg width=\"1\"><style>@media (prefers-color-scheme:dark){"));
         assert!(both.ends_with("</style>\n<rect fill=\"#FFFFFF\"/></svg>"));
-        assert!(both.contains("[fill=\"#FFFFFF\"]{fill:#1c1e22}"));
+        assert!(both.contains("{rect[fill=\"#FFFFFF\"]{fill:#1c1e22}"));
         assert_eq!(by_night(""), "");
     }
 }

@@ -13,7 +13,10 @@ use crate::visible::visible;
 use crate::{Look, Result};
 
 const STYLE: &str = concat!(include_str!("../page.css"), include_str!("overview.css"));
-const SCRIPT: &str = include_str!("../common.js");
+const SCRIPT: &str = concat!(
+    include_str!("../common.js"),
+    include_str!("../look_closer.js")
+);
 
 /// A page in the making: pairs are added one by one, and only what the page shows of each is kept.
 #[derive(Debug, Clone, Default)]
@@ -86,7 +89,7 @@ impl Overview {
     /// The page.
     pub fn to_html(&self) -> String {
         let count = self.cards.len();
-        let title = format!("What the model relied on, {count} times");
+        let title = format!("What the model relied on: {count} pairs");
         let shared = self.shared();
         let main = html! {
             header {

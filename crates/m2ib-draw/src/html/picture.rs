@@ -84,10 +84,11 @@ pub(crate) fn small_figure(
     look: &Look,
 ) -> Result<Markup> {
     let (width, height) = (image.width(), image.height());
+    let ratio = f64::from(width) / f64::from(height);
     let pixelated = width.max(height) < SMALL;
     let margins = unseen(&attribution.image.view);
     Ok(html! {
-        div.stack style=(format!("aspect-ratio:{width}/{height};--first:{}", look.opacity)) {
+        div.stack style=(format!("aspect-ratio:{width}/{height};--ratio:{ratio:.5};--first:{}", look.opacity)) {
             img.photo.pixelated[pixelated] src=(photo(image, LONGEST_OF_MANY, LARGE_OF_MANY)?)
                 alt="The image that was explained" loading="lazy";
             @if !attribution.image.is_flat() {

@@ -7,7 +7,8 @@ use maud::{DOCTYPE, PreEscaped, html};
 pub const PAGE_STYLE: &str = include_str!("../common.css");
 
 /// A script for pages of tables and pictures: tables are sorted by their headings, and what is in
-/// `.pictures` grows to the window. Without it they are as they are.
+/// `.pictures`
+/// or a card grows to the window. Without it they are as they are.
 pub const LOOK_CLOSER: &str = include_str!("../look_closer.js");
 
 /// Has the browser itself refuse whatever would leave the page, should anything slip through.
