@@ -108,6 +108,14 @@ pub enum Warning {
 }
 
 impl Warning {
+    /// Whether it is about a pair; others are about the model, alike for all pairs.
+    pub fn is_of_pair(&self) -> bool {
+        !matches!(
+            self,
+            Self::Toy { .. } | Self::UnusedTensors { .. } | Self::OwnStatistics
+        )
+    }
+
     /// What is to be said of maps without differences, or with next to nothing in them.
     pub fn of_maps(image: &ImageAttribution, text: &TextAttribution) -> Vec<Self> {
         let largest = |values: &mut dyn Iterator<Item = f32>| values.fold(0.0, f32::max);

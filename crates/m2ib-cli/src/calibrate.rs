@@ -32,8 +32,9 @@ pub(crate) struct Calibrate {
     /// Folder that the data's paths are relative to; the file's own if not given.
     #[arg(long, value_name = "FOLDER", requires = "data")]
     images: Option<PathBuf>,
-    #[command(flatten)]
-    picture: PictureArguments,
+    /// Only rows of this split, of data that says which each row is of.
+    #[arg(long, value_name = "NAME", requires = "data")]
+    split: Option<String>,
     /// Scenes of emoji in place of data: so many, up to 100000, of those to train on; for models that learnt
     /// such.
     #[arg(long, value_name = "N", conflicts_with = "data", value_parser = clap::value_parser!(u64).range(2..=100_000))]
@@ -41,6 +42,8 @@ pub(crate) struct Calibrate {
     /// Where to write: a file, `.safetensors` or JSON.
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
+    #[command(flatten)]
+    picture: PictureArguments,
 }
 
 impl Calibrate {
@@ -96,6 +99,9 @@ impl Calibrate {
         if let Some(images) = &self.images {
             source = source.images(images);
         }
+        if let Some(split) = &self.split {
+            source = source.split(split);
+        }
         source.parts().context("--data")
     }
 
@@ -110,7 +116,7 @@ impl Calibrate {
         let model = self.model.load()?;
         let mut calibrator = Calibrator::new(&model);
         let work = format_args!("{} images and {} captions", images.len(), captions.len());
-        let cost = Cost::new(work, 1);
+        let cost = Cost::new(work, "image", 1);
         let (mut done, all) = (0, images.len() as u64);
         let bar = Meter::new(all + captions.len() as u64, "images and captions")?;
         let mut failed: Vec<String> = Vec::new();

@@ -1,6 +1,6 @@
 //! `m2ib evaluate --methods …`: methods compared on the same pairs.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 use clap::Args;
@@ -17,6 +17,8 @@ use crate::trials::{self, RoarArguments};
 
 /// What came of each pair.
 const JOURNAL: &str = "journal.jsonl";
+/// All numbers, and what they are of.
+const REPORT: &str = "comparison.json";
 
 /// Everything that is written anew in a folder; statistics that are there are taken.
 pub(crate) const FILES: [&str; 7] = [
@@ -24,7 +26,7 @@ pub(crate) const FILES: [&str; 7] = [
     "comparison.html",
     "comparison.md",
     "comparison.csv",
-    "comparison.json",
+    REPORT,
     "image-metrics.svg",
     "text-metrics.svg",
 ];
@@ -115,7 +117,13 @@ impl Compare {
     }
 
     /// Whether all that is asked for can be had, before anything is explained or written.
-    pub(crate) fn check(&self, plan: &Plan, model: &DualEncoder, dataset: &Dataset) -> Result<()> {
+    pub(crate) fn check(
+        &self,
+        plan: &Plan,
+        model: &DualEncoder,
+        dataset: &Dataset,
+        folder: &Path,
+    ) -> Result<()> {
         for folder in &self.merge {
             ensure!(
                 folder.join(JOURNAL).is_file(),
@@ -123,6 +131,7 @@ impl Compare {
                 folder.display()
             );
         }
+        trials::keep_others(folder, REPORT, dataset)?;
         plan.check(model)?;
         plan.demand(&self.metrics, model, dataset)
             .context("--metrics")?;
@@ -191,7 +200,7 @@ fn files(comparison: &Comparison, page: &str) -> Result<Vec<(&'static str, Vec<u
         ("comparison.html", page.as_bytes().to_vec()),
         ("comparison.md", comparison.to_markdown().into_bytes()),
         ("comparison.csv", comparison.to_csv().into_bytes()),
-        ("comparison.json", serde_json::to_vec_pretty(comparison)?),
+        (REPORT, serde_json::to_vec_pretty(comparison)?),
     ];
     let charts = [
         (Modality::Image, "image-metrics.svg"),

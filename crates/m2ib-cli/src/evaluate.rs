@@ -59,7 +59,7 @@ impl Evaluate {
         let needed = plan.methods.iter().any(|method| method.needs_calibration());
         // Whatever is wrong is told before statistics are taken, which takes a while.
         plan.calibration = self.calibration.provisional(needed, &model)?;
-        self.compare.check(&plan, &model, &dataset)?;
+        self.compare.check(&plan, &model, &dataset, &self.out)?;
         plan.calibration =
             self.calibration
                 .load(needed, &model, (&self.pairs, self.seed), &self.out)?;

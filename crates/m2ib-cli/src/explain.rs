@@ -5,6 +5,7 @@ mod engine;
 mod settings;
 
 use std::path::PathBuf;
+use std::time::Instant;
 
 use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
@@ -24,7 +25,7 @@ use crate::picture::PictureArguments;
 use crate::rendering::{Explained, Format, Rendering, Sink};
 use crate::terminal::{Unheard, clean, print, print_styled};
 use drawing::Drawing;
-use engine::{By, Engine};
+use engine::{By, Engine, Pairs};
 pub(crate) use settings::M2ib;
 
 /// Show which parts of an image and which words of a caption the model relied on. Several images,
@@ -100,6 +101,13 @@ impl Explain {
         let engine = self.engine()?;
         let mut rendering = Rendering::new(formats, pairs > 1, &sink, self.drawing.look())?;
         let (mut paths, mut failures) = (Vec::new(), Vec::new());
+        let progress = (pairs > 1).then(|| Pairs::new(pairs)).transpose()?;
+        let done = |pairs| {
+            if let Some(progress) = &progress {
+                progress.done(pairs);
+            }
+        };
+        let mut begun = Instant::now();
         for Work { picture, captions } in &work {
             let opened = first.take().map_or_else(|| picture.open(adjustment), Ok);
             let image = match opened {
@@ -109,6 +117,7 @@ impl Explain {
                     let reason = m2ib_files::causes(error.as_ref());
                     let failed = captions.iter().map(failure);
                     failures.extend(failed.map(|pair| (pair, reason.clone())));
+                    done(captions.len());
                     continue;
                 }
             };
@@ -125,6 +134,12 @@ impl Explain {
                     let stem = self.stem(&pair, engine.statistics.as_ref())?;
                     self.keep(&pair, &stem, &mut rendering, &sink)
                 });
+                tracing::info!(
+                    "{}, \"{caption}\": {:.2} s",
+                    picture.name(),
+                    begun.elapsed().as_secs_f64()
+                );
+                begun = Instant::now();
                 match one {
                     Ok(written) => paths.extend(written),
                     // Alone, it is what went wrong.
@@ -135,6 +150,7 @@ impl Explain {
                         failures.push(((picture.name(), caption.clone()), reason));
                     }
                 }
+                done(1);
             }
         }
         for (name, bytes) in rendering.rest()? {
@@ -172,13 +188,17 @@ impl Explain {
             attribution,
             segments,
         } = *pair;
+        let (name, caption) = (picture.name(), &attribution.text.caption.text);
         for warning in &attribution.warnings {
-            // Told when the model was loaded.
-            if !matches!(warning, Warning::UnusedTensors { .. }) {
-                crate::terminal::warn_once(warning);
+            match warning {
+                // Said when the model was loaded.
+                Warning::UnusedTensors { .. } => {}
+                _ if rendering.is_of_several() && warning.is_of_pair() => {
+                    crate::terminal::warn(format_args!("{name}, \"{caption}\": {warning}"));
+                }
+                _ => crate::terminal::warn_once(warning),
             }
         }
-        let name = picture.name();
         if let Some(segments) = segments {
             masks::tell(&name, segments);
         }
@@ -201,7 +221,7 @@ impl Explain {
             return Ok(Vec::new());
         }
         print_styled(format_args!(
-            "{}{}\n\n{}similarity {:.4}{}{}, {} explained by {}",
+            "{}{}\n\n{}similarity {:.4}{}{}; model {}, explained by {}",
             match rendering.is_of_several() {
                 true => format!("{}\n", clean(&name)),
                 false => String::new(),

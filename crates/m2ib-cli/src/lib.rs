@@ -35,6 +35,7 @@ mod terminal;
 mod trials;
 
 use std::ffi::OsString;
+use std::io::IsTerminal;
 
 use clap::{ArgAction, CommandFactory, Parser, Subcommand};
 use rayon::ThreadPoolBuilder;
@@ -48,7 +49,8 @@ const FAILURE: u8 = 1;
 /// What the program ends with, as its help and its manual say.
 const EXIT_CODES: &str = "\
 Exit codes: 0, what was asked for is done; 1, it failed, or a part of it did: standard error says what and \
-why, and what could be done is written; 2, the arguments make no sense, and nothing was done.";
+why, and what could be done is written; 2, an option is unknown, missing or not of its kind, and nothing was \
+done. Of a data set, pairs that fail are named and counted, and all others count as done.";
 
 /// What did a CLIP model look at, and which words mattered?
 #[derive(Parser)]
@@ -141,14 +143,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
 /// Writes what happens inside to standard error, as M2IB_LOG or else `--verbose` says; nothing without either.
 fn log(verbose: u8) {
     /// Whatever is ours; what others log is asked for by M2IB_LOG.
-    const OURS: [&str; 6] = [
-        "m2ib",
-        "m2ib_core",
-        "m2ib_data",
-        "m2ib_eval",
-        "m2ib_serve",
-        "clip_model",
-    ];
+    const OURS: [&str; 4] = ["m2ib", "m2ib_cli", "m2ib_serve", "clip_model"];
     let usual = || {
         let level = match verbose {
             0 => return EnvFilter::new("off"),
@@ -157,12 +152,25 @@ fn log(verbose: u8) {
             _ => "trace",
         };
         let of_each = OURS.map(|ours| format!("{ours}={level}"));
-        EnvFilter::new(of_each.join(","))
+        // The program says warnings itself.
+        EnvFilter::new(format!(
+            "{},m2ib::warnings=off,m2ib::rivalry=off",
+            of_each.join(",")
+        ))
     };
-    let filter = EnvFilter::try_from_env("M2IB_LOG").unwrap_or_else(|_| usual());
+    let filter = match std::env::var("M2IB_LOG") {
+        Err(_) => usual(),
+        Ok(text) => EnvFilter::try_new(&text).unwrap_or_else(|error| {
+            terminal::warn(format_args!(
+                "M2IB_LOG is \"{text}\": {error}; expected parts and levels, as in m2ib=debug,clip_model=trace"
+            ));
+            usual()
+        }),
+    };
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
         .init();
 }
 

@@ -40,8 +40,17 @@ impl Meter {
 
     /// The same with a bar of its own look.
     pub(crate) fn styled(total: u64, what: &'static str, template: &str) -> Result<Self> {
+        Self::drawn(total, what, template, std::io::stderr().is_terminal())
+    }
+
+    /// The same without a bar, where each part has one.
+    pub(crate) fn in_lines(total: u64, what: &'static str) -> Result<Self> {
+        Self::drawn(total, what, "", false)
+    }
+
+    fn drawn(total: u64, what: &'static str, template: &str, drawn: bool) -> Result<Self> {
         let watched = std::io::stderr().is_terminal();
-        let target = match watched && !is_quiet() {
+        let target = match drawn && !is_quiet() {
             true => ProgressDrawTarget::stderr(),
             false => ProgressDrawTarget::hidden(),
         };
@@ -123,6 +132,8 @@ impl Meter {
 #[derive(Debug)]
 pub(crate) struct Cost {
     begun: Instant,
+    /// What a part is called.
+    part: &'static str,
     /// Parts done before that tell how long one takes: fewer, and those that are worked on side by side
     /// would count as nothing.
     enough: u64,
@@ -130,11 +141,12 @@ pub(crate) struct Cost {
 }
 
 impl Cost {
-    /// Of work that is described so, done by so many lanes.
-    pub(crate) fn new(work: impl Display, lanes: usize) -> Self {
+    /// Of work that is described so, done part by part by so many lanes.
+    pub(crate) fn new(work: impl Display, part: &'static str, lanes: usize) -> Self {
         note(work);
         Self {
             begun: Instant::now(),
+            part,
             enough: lanes.max(1) as u64,
             told: Mutex::new(false),
         }
@@ -152,7 +164,9 @@ impl Cost {
     pub(crate) fn done(&self, done: u64, of: u64) {
         /// What is over so soon needs no telling.
         const SHORT: Duration = Duration::from_secs(10);
-        if done < self.enough || done >= of {
+        /// The first take longer than the others.
+        const WARM: Duration = Duration::from_secs(3);
+        if done < self.enough || done >= of || self.begun.elapsed() < WARM {
             return;
         }
         let Ok(mut told) = self.told.lock() else {
@@ -165,8 +179,14 @@ impl Cost {
         let all = each.mul_f64(of as f64);
         if all > SHORT {
             note(format_args!(
-                "each takes {:.1} s here: about {} in all",
-                each.as_secs_f64(),
+                "{} {} took {:.1} s: about {} in all",
+                done,
+                if done == 1 {
+                    self.part.into()
+                } else {
+                    format!("{}s", self.part)
+                },
+                self.begun.elapsed().as_secs_f64(),
                 HumanDuration(all)
             ));
         }

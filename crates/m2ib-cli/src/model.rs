@@ -1,6 +1,7 @@
 //! `--model` and `--device`: which model, loaded where.
 
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 #[cfg(not(feature = "hub"))]
 use anyhow::bail;
@@ -9,7 +10,7 @@ use clap::Args;
 use m2ib::clip_input::Content;
 use m2ib::clip_model::ModelFiles;
 use m2ib::m2ib_core::{self, Lanes};
-use m2ib::{Backend, DeviceChoice, DualEncoder, Precision};
+use m2ib::{Backend, DeviceChoice, DualEncoder, Precision, Warning};
 
 /// The embedded model's name.
 pub(crate) const EMOJI: &str = "emoji";
@@ -62,7 +63,7 @@ impl ModelArguments {
             true => None,
             false => Some(self.files()?),
         };
-        let threads = m2ib_core::threads();
+        let (begun, threads) = (Instant::now(), m2ib_core::threads());
         let model = Lanes::new(1, threads)?.together(|| {
             let mut model = match files {
                 Some(files) => DualEncoder::from_files(&files, &device)?,
@@ -77,6 +78,16 @@ impl ModelArguments {
         for note in model.notes() {
             crate::terminal::warn(note);
         }
+        let toy = m2ib::model_warnings(&model).into_iter();
+        for warning in toy.filter(|warning| matches!(warning, Warning::Toy { .. })) {
+            crate::terminal::warn_once(warning);
+        }
+        tracing::info!(
+            "{} on {:?}, loaded in {:.2} s",
+            model.name(),
+            model.device(),
+            begun.elapsed().as_secs_f64()
+        );
         Ok(model)
     }
 

@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
+use crate::given::STANDARD;
 use anyhow::{Context, Result, bail, ensure};
 use m2ib_files::{TEMPORARY, digest, is_same, write_whole};
 
@@ -95,6 +96,10 @@ pub(crate) fn rehearse(folder: &Path) -> Result<()> {
     ensure!(
         !folder.as_os_str().is_empty(),
         "it is empty, expected a folder"
+    );
+    ensure!(
+        folder.as_os_str() != STANDARD,
+        "only `m2ib explain` writes to standard output, expected a folder (one of this name is ./-)"
     );
     let mut made = Made(Vec::new());
     let parts: Vec<&Path> = folder.ancestors().collect();

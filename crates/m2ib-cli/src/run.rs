@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
@@ -45,8 +46,6 @@ pub(crate) struct Run {
     /// Scenes of emoji in place of data: so many, up to 1000000.
     #[arg(long, value_name = "N", conflicts_with = "data", value_parser = clap::value_parser!(u64).range(2..=1_000_000))]
     scenes: Option<u64>,
-    #[command(flatten)]
-    slice: Slice,
     /// Where to write: a folder for the results, one for all processes.
     #[arg(long, default_value = "m2ib-out", value_name = "DIR")]
     out: PathBuf,
@@ -67,6 +66,8 @@ pub(crate) struct Run {
     method: Option<Chosen>,
     #[command(flatten)]
     calibration: CalibrationArguments,
+    #[command(flatten)]
+    slice: Slice,
     #[command(flatten)]
     m2ib: M2ib,
     #[command(flatten)]
@@ -217,7 +218,7 @@ impl Run {
 /// Runs with a bar.
 fn shown(job: &Job, folder: &Folder, lanes: usize) -> Result<Progress> {
     let bar = Meter::new(0, "rows")?;
-    let cost = OnceLock::new();
+    let (cost, begun) = (OnceLock::new(), AtomicBool::new(false));
     let told = |progress: Progress| {
         if progress.done == progress.known {
             bar.set_length(progress.of - progress.known);
@@ -229,13 +230,17 @@ fn shown(job: &Job, folder: &Folder, lanes: usize) -> Result<Progress> {
         let (done, of) = (progress.done - progress.known, progress.of - progress.known);
         bar.set_length(of);
         bar.set_position(done);
+        // First come the files that are complete, then what the one that was stopped at has.
+        if !begun.swap(true, Ordering::Relaxed) {
+            return;
+        }
         bar.suspend(|| {
             let cost = cost.get_or_init(|| {
                 let known = match progress.known {
                     0 => String::new(),
                     known => format!(", besides {known} that were before"),
                 };
-                Cost::new(format_args!("{of} rows to explain{known}"), lanes)
+                Cost::new(format_args!("{of} rows to explain{known}"), "row", lanes)
             });
             cost.done(done, of);
         });

@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
 use m2ib::draw::{percent, separated};
-use m2ib::{EncodedText, Explainer, Warning};
+use m2ib::{EncodedText, Explainer, Picture, Warning};
 use serde::Serialize;
 
 use crate::bank::BankArguments;
@@ -74,46 +74,76 @@ impl Score {
         };
         let model = self.bank.given_to(self.model.load()?)?;
         let explainer = Explainer::builder(model).calibration(None).build()?;
-        let texts = captions.iter().map(|caption| encoded(&explainer, caption));
-        let texts = texts.collect::<Result<Vec<_>>>()?;
+        let mut failures = Vec::new();
+        let mut texts = Vec::new();
+        for caption in &captions {
+            match encoded(&explainer, caption) {
+                Ok(text) => texts.push((caption, text)),
+                Err(error) => failures.push(error),
+            }
+        }
         let mut all = Vec::new();
         for picture in &pictures {
-            let opened = first.take().map_or_else(|| picture.open(adjustment), Ok)?;
-            let image = explainer.encode_image(&opened)?;
-            for warning in explainer.warnings(&image) {
-                // Told when the model was loaded.
-                if !matches!(warning, Warning::UnusedTensors { .. }) {
-                    warn_once(warning);
-                }
+            let opened = first.take().map_or_else(|| picture.open(adjustment), Ok);
+            match opened.and_then(|image| scored(&explainer, &image, &texts)) {
+                Ok(scores) => all.push(fits(&explainer, &picture.name(), scores)),
+                Err(error) => failures.push(error),
             }
-            let mut scores = Vec::new();
-            for (caption, text) in captions.iter().zip(&texts) {
-                let score = explainer.similarity(&image, text);
-                let score = score.with_context(|| format!("--text \"{caption}\""))?;
-                scores.push((caption, text, score));
-            }
-            scores.sort_by(|a, b| b.2.total_cmp(&a.2));
-            if let Some((_, best, _)) = scores.first()
-                && let (_, Some(warning)) = explainer.rank(&image, best)?
-            {
-                warn_once(warning);
-            }
-            let scores = scores
-                .into_iter()
-                .map(|(caption, _, score)| (caption, score));
-            all.push(fits(&explainer, &picture.name(), scores.collect()));
+        }
+        let parts = captions.len() + pictures.len();
+        // Alone, or where nothing is left, it is what went wrong.
+        if texts.is_empty() || all.is_empty() {
+            failures.truncate(1);
+            return failures.pop().map_or(Ok(()), Err);
         }
         match self.format {
-            Format::Table => table(&all),
+            Format::Table => table(&all)?,
             Format::Json => {
                 let all: Vec<&Fit> = all.iter().flatten().collect();
                 let mut json = serde_json::to_vec_pretty(&all)?;
                 json.push(b'\n');
-                print_raw(&json)
+                print_raw(&json)?;
             }
-            Format::Csv => print_raw(csv(&all).as_bytes()),
+            Format::Csv => print_raw(csv(&all).as_bytes())?,
+        }
+        match failures.first() {
+            None => Ok(()),
+            Some(first) => bail!(
+                "{} of {parts} images and captions were left out; the first: {}",
+                failures.len(),
+                m2ib_files::causes(first.as_ref())
+            ),
         }
     }
+}
+
+/// An image's captions with their similarities, the best first.
+fn scored<'a>(
+    explainer: &Explainer,
+    image: &Picture,
+    texts: &[(&'a String, EncodedText)],
+) -> Result<Vec<(&'a String, f32)>> {
+    let image = explainer.encode_image(image)?;
+    for warning in explainer.warnings(&image) {
+        // Said when the model was loaded.
+        if !matches!(warning, Warning::UnusedTensors { .. }) {
+            warn_once(warning);
+        }
+    }
+    let mut scores = Vec::new();
+    for (caption, text) in texts {
+        let score = explainer.similarity(&image, text);
+        let score = score.with_context(|| format!("--text \"{caption}\""))?;
+        scores.push((*caption, text, score));
+    }
+    scores.sort_by(|a, b| b.2.total_cmp(&a.2));
+    if let Some((_, best, _)) = scores.first()
+        && let (_, Some(warning)) = explainer.rank(&image, best)?
+    {
+        warn_once(warning);
+    }
+    let scores = scores.into_iter();
+    Ok(scores.map(|(caption, _, score)| (caption, score)).collect())
 }
 
 fn encoded(explainer: &Explainer, caption: &str) -> Result<EncodedText> {

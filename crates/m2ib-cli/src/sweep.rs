@@ -29,13 +29,16 @@ const HELD_OUT: f64 = 0.25;
 /// What came of each pair, of those that are chosen by and of those held out.
 const JOURNALS: [&str; 2] = ["journal.jsonl", "held-out.jsonl"];
 
+/// All numbers, and what they are of.
+const REPORT: &str = "sweep.json";
+
 /// Everything that is written anew in a folder; statistics that are there are taken.
 const FILES: [&str; 7] = [
     JOURNALS[0],
     JOURNALS[1],
     "sweep.md",
     "sweep.csv",
-    "sweep.json",
+    REPORT,
     "sweep.svg",
     "chosen.toml",
 ];
@@ -115,13 +118,14 @@ impl Sweep {
         self.tuning.settings(self.seed, 0)?;
         let output = Output::check(&self.out, &FILES, self.inputs())?;
         let dataset = self.pairs.read(self.seed)?;
+        trials::keep_others(&self.out, REPORT, &dataset)?;
         let test = self.pairs.read_test(&self.test)?;
         let model = self.model.load()?;
         let search = self.search(&model, &dataset, test)?;
         let mut files = vec![
             ("sweep.md", search.to_markdown().into_bytes()),
             ("sweep.csv", search.to_csv().into_bytes()),
-            ("sweep.json", serde_json::to_vec_pretty(&search)?),
+            (REPORT, serde_json::to_vec_pretty(&search)?),
             ("sweep.svg", search.to_svg()?.into_bytes()),
         ];
         let toml = search.to_toml();

@@ -30,8 +30,8 @@ pub(crate) fn explained(
     let mut journal = Journal::<Finding>::open(journal, &run)?;
     add(&mut journal, others, &run)?;
     let lanes = Backend::lanes(&model.device(), usize::MAX)?.count();
-    let known = journal.entries().collect::<Result<Vec<_>, _>>()?.len();
-    let mut cost = Cost::new(work(plan, dataset, known), lanes);
+    let known = known(plan, dataset, &journal);
+    let mut cost = Cost::new(work(plan, dataset, known), "pair", lanes);
     if known > 0 {
         // What is known already takes no time.
         cost = cost.untimed();
@@ -44,6 +44,35 @@ pub(crate) fn explained(
     meter.finish();
     run?;
     Ok(journal)
+}
+
+/// That a folder has no report of other data, whose place ours would take.
+pub(crate) fn keep_others(folder: &Path, report: &str, dataset: &Dataset) -> Result<()> {
+    let path = folder.join(report);
+    let Ok(bytes) = std::fs::read(&path) else {
+        return Ok(());
+    };
+    let report: Value = serde_json::from_slice(&bytes).unwrap_or_default();
+    match report.get("data").and_then(Value::as_str) {
+        Some(data) if data != dataset.name => bail!(
+            "--out: {} is of {data}, these results are of {}; choose another folder for them",
+            path.display(),
+            dataset.name
+        ),
+        _ => Ok(()),
+    }
+}
+
+/// How many of a plan's explanations a journal has something of.
+fn known(plan: &Plan, dataset: &Dataset, journal: &Journal<Finding>) -> usize {
+    let keys = plan.methods.iter().map(|method| plan.key(method.as_ref()));
+    let keys: Vec<String> = keys.collect();
+    let rows = (0..dataset.rows.len()).map(|index| plan.entry(dataset, index));
+    let known = rows.map(|row| {
+        let known = keys.iter().filter(|key| journal.contains(&row, key));
+        known.count()
+    });
+    known.sum()
 }
 
 /// What there is to do, in words.

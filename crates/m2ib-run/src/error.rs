@@ -39,7 +39,8 @@ pub enum Error {
     },
     /// A file that is none of a run's results, or a damaged one.
     #[error(
-        "{} is no file of results: {reason}; remove it to have its rows explained again", path.display()
+        "{} is no file of results: {reason}; expected one that `m2ib run` wrote (where it did, remove it, and the \
+         same command explains its rows again)", path.display()
     )]
     Part {
         /// The file.

@@ -107,7 +107,7 @@ fn check(parts: &[Part], total: u64, partial: bool) -> Result<Vec<Range<u64>>> {
         return Err(Error::Rows {
             total,
             found: format!("{} are there twice", named(&double)),
-            advice: "remove one of the files of each",
+            advice: "name every file or folder once, and of files with the same rows one",
         });
     }
     let missing = gaps(parts.iter().map(|part| part.places.clone()), 0..total);

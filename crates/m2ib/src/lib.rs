@@ -81,4 +81,4 @@ pub use rivalry::Rivalry;
 pub use save::{Save, Shown};
 pub use seeds::{SEEDS, mean_image, mean_text};
 pub use source::ModelSource;
-pub use warnings::{Explained, bank, picture_warnings, warnings};
+pub use warnings::{Explained, bank, model_warnings, picture_warnings, warnings};

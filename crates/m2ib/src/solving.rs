@@ -1,6 +1,7 @@
 //! A pair's bottlenecks: what is masked, by which noise, and the lanes that solve them.
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use burn::tensor::Tensor;
 use clip_input::Layout;
@@ -28,6 +29,14 @@ impl Told<'_> {
     fn tell(&mut self, step: usize, report: Step) {
         let reports = &mut self.reports[step];
         reports.push(report);
+        tracing::trace!(
+            "{}, step {}: compression {}, fit {}, total {}",
+            self.modality,
+            step + 1,
+            report.compression,
+            report.fit,
+            report.total
+        );
         if reports.len() == self.problems {
             (self.progress)(Progress {
                 modality: self.modality,
@@ -152,6 +161,7 @@ impl Explainer {
         lanes: Lanes,
         progress: &mut Tell<'_>,
     ) -> Result<Vec<Solution>> {
+        let begun = Instant::now();
         let bottleneck = &self.side(modality).bottleneck;
         let noise = self.noise(modality);
         let told = Mutex::new(Told {
@@ -184,6 +194,13 @@ impl Explainer {
             1 => vec![solve(problems)],
             _ => lanes.map(groups, solve),
         };
+        tracing::debug!(
+            "{modality}: {} bottlenecks of {} steps on {} lanes in {:.3} s",
+            problems.len(),
+            bottleneck.settings().steps,
+            lanes.count(),
+            begun.elapsed().as_secs_f64()
+        );
         let failed = |source| Error::of_bottleneck(modality, source);
         let mut solutions = Vec::with_capacity(problems.len());
         for group in solved {

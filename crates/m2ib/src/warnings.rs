@@ -81,24 +81,33 @@ pub fn warnings(explained: &Explained<'_>) -> Result<(Option<Rank>, Vec<Warning>
     Ok((rank, warnings))
 }
 
-/// What is to be said of a model and a picture, whatever is asked about it.
-pub(crate) fn of_picture(model: &DualEncoder, facts: &PictureFacts) -> Vec<Warning> {
+/// What is to be said of a model, whatever the pictures.
+pub fn model_warnings(model: &DualEncoder) -> Vec<Warning> {
     let mut warnings = Vec::new();
     #[cfg(feature = "emoji")]
     if crate::emoji::is(model) {
         warnings.push(Warning::Toy {
             trained_on: crate::emoji::TRAINED_ON.into(),
         });
-        let unlike = facts.detail.is_some_and(|detail| detail > PHOTOGRAPH);
-        warnings.extend(unlike.then(|| Warning::Unlike {
-            trained_on: "drawn scenes of emoji".into(),
-        }));
     }
     for note in model.notes() {
         if let Note::Unused { .. } = note {
             let note = note.to_string();
             warnings.push(Warning::UnusedTensors { note });
         }
+    }
+    warnings
+}
+
+/// What is to be said of a model and a picture, whatever is asked about it.
+pub(crate) fn of_picture(model: &DualEncoder, facts: &PictureFacts) -> Vec<Warning> {
+    let mut warnings = model_warnings(model);
+    #[cfg(feature = "emoji")]
+    if crate::emoji::is(model) {
+        let unlike = facts.detail.is_some_and(|detail| detail > PHOTOGRAPH);
+        warnings.extend(unlike.then(|| Warning::Unlike {
+            trained_on: "drawn scenes of emoji".into(),
+        }));
     }
     warnings.extend(picture_warnings(facts));
     warnings

@@ -1,5 +1,6 @@
 //! What explains pairs, one after the other.
 
+use std::cell::Cell;
 use std::ops::ControlFlow;
 
 use anyhow::Result;
@@ -10,7 +11,7 @@ use m2ib::{
 use m2ib_methods::{Method, Subject};
 
 use crate::asked::{AskedArguments, rounds};
-use crate::meter::Meter;
+use crate::meter::{Cost, Meter};
 
 /// What explains: made once, whatever the number of pairs.
 pub(super) struct Engine<'a> {
@@ -100,5 +101,33 @@ impl Engine<'_> {
         let mut attribution = attribution?;
         attribution.asked.interactions = interactions?;
         Ok(attribution)
+    }
+}
+
+/// How far many pairs are, where nobody sees the bar that each of them has.
+pub(super) struct Pairs {
+    of: u64,
+    meter: Meter,
+    cost: Cost,
+    done: Cell<u64>,
+}
+
+impl Pairs {
+    pub(super) fn new(of: usize) -> Result<Self> {
+        let of = of as u64;
+        Ok(Self {
+            of,
+            meter: Meter::in_lines(of, "pairs")?,
+            cost: Cost::new(format_args!("{of} pairs to explain"), "pair", 1),
+            done: Cell::new(0),
+        })
+    }
+
+    /// So many more are done.
+    pub(super) fn done(&self, pairs: usize) {
+        let done = self.done.get() + pairs as u64;
+        self.done.set(done);
+        self.meter.set_position(done);
+        self.cost.done(done, self.of);
     }
 }

@@ -65,7 +65,7 @@ impl Comparison {
             (Standing::Best, "Bold: the best method, pair by pair."),
             (
                 Standing::Level,
-                "≈ Not told from the best method: the interval of the difference, pair by pair, holds 0.",
+                "≈ Not distinguishable from the best method: the interval of the difference, pair by pair, holds 0.",
             ),
             (
                 Standing::Ahead,

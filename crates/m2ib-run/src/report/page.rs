@@ -10,7 +10,7 @@ const STYLE: &str = include_str!("page.css");
 impl Report {
     /// One self-contained page.
     pub fn to_html(&self, pictures: &Pictures) -> String {
-        let title = format!("What {} says of {}", self.model, self.data);
+        let title = format!("{} on {}", self.model, self.data);
         let main = html! {
             h1 { (visible(&title)) }
             p.lead { (visible(&self.method)) ", " (count(self.explained)) " of " (count(self.total)) " rows" }
@@ -106,7 +106,7 @@ impl Report {
                 } }
                 tbody { @for word in &self.words { (word_row(word, self.bank > 0, located)) } }
             } }
-            h2 { "Words that next to never count" }
+            h2 { "Words that hardly ever count" }
             @if self.never.is_empty() {
                 p.note { "None of those that are in three captions or more." }
             } @else {
