@@ -4,6 +4,7 @@ use axum::body::Body;
 use axum::http::{HeaderMap, StatusCode, header};
 use futures_util::StreamExt;
 use serde::de::DeserializeOwned;
+use tokio::sync::Semaphore;
 
 use crate::problem::Problem;
 use crate::service::Parts;
@@ -16,8 +17,8 @@ async fn read(
     parts: &Parts,
     headers: &HeaderMap,
     body: Body,
-    what: &str,
-    most: usize,
+    (what, most): (&str, usize),
+    turns: &Semaphore,
 ) -> Result<Vec<u8>, Problem> {
     let too_large = || {
         Problem::too_large(format!(
@@ -30,10 +31,21 @@ async fn read(
         return Err(too_large());
     }
     let sending = parts.limits.sending;
+    // Those that are slow have their time, and those that wait for them another.
+    let _permit = match tokio::time::timeout(sending, turns.acquire()).await {
+        Ok(Ok(permit)) => permit,
+        Ok(Err(_)) => return Err(crate::pool::closing()),
+        Err(_) => {
+            let seconds = sending.as_secs();
+            return Err(Problem::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                format!(
+                    "so many others are sending that {what} had no turn within {seconds} s; try again"
+                ),
+            ));
+        }
+    };
     let whole = async {
-        let Ok(_permit) = parts.bodies.acquire().await else {
-            return Err(crate::pool::closing());
-        };
         let mut bytes = Vec::new();
         let mut chunks = body.into_data_stream();
         while let Some(chunk) = chunks.next().await {
@@ -64,8 +76,8 @@ pub(crate) async fn picture(
         parts,
         headers,
         body,
-        "the picture",
-        parts.limits.picture_bytes,
+        ("the picture", parts.limits.picture_bytes),
+        &parts.bodies,
     )
     .await?;
     if bytes.is_empty() {
@@ -94,7 +106,8 @@ pub(crate) async fn json<T: DeserializeOwned>(
             ),
         ));
     }
-    let bytes = read(parts, headers, body, "the question", MOST_JSON).await?;
+    let most = ("the question", MOST_JSON);
+    let bytes = read(parts, headers, body, most, &parts.questions).await?;
     let wrong = |error: serde_json::Error| {
         let error = error.to_string();
         let detail = format!("the body is not the JSON that was expected: {error}");

@@ -91,6 +91,12 @@ impl Engine {
             .map_err(|error| Problem::senseless(error.to_string()))
     }
 
+    /// Whether the model has what a method's settings name, told before anything is queued.
+    pub(crate) fn check_method(&self, method: &dyn MethodFactory) -> Result<(), Problem> {
+        let checked = method.check(&self.model, self.calibration.as_ref());
+        checked.map_err(|error| problem(&error))
+    }
+
     /// Answers what is asked of a pair, and tells of steps where there are some. Where the map itself is
     /// `known`, only what is asked beyond it is computed.
     pub(crate) fn explain(
@@ -237,7 +243,12 @@ pub(crate) fn problem(error: &m2ib_methods::Error) -> Problem {
             | m2ib::Error::Shifts { .. }
             | m2ib::Error::TextShifts { .. }
             | m2ib::Error::Against { .. }
-            | m2ib::Error::Seeds { .. },
+            | m2ib::Error::Seeds { .. }
+            // An extreme price, rate or deviation.
+            | m2ib::Error::Bottleneck {
+                source: m2ib::m2ib_core::Error::NotFinite { .. },
+                ..
+            },
         ) => Problem::senseless(detail),
         _ => {
             tracing::error!("{detail}");

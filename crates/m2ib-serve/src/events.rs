@@ -18,6 +18,36 @@ const PAUSE: Duration = Duration::from_millis(40);
 /// So often is said who is still waiting.
 const WAITING: Duration = Duration::from_secs(1);
 
+/// Somebody who follows an explanation. When the last of them has gone and nobody asks for it, it is stopped:
+/// a page that was closed or loaded anew is not there to cancel it.
+struct Watching(Service, Arc<Explanation>);
+
+impl Watching {
+    fn of(service: Service, explanation: Arc<Explanation>) -> Self {
+        explanation.is_watched();
+        Self(service, explanation)
+    }
+}
+
+impl Drop for Watching {
+    fn drop(&mut self) {
+        let (service, explanation) = (self.0.clone(), self.1.clone());
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else {
+            return;
+        };
+        if !explanation.is_left() || explanation.phase().is_over() {
+            return;
+        }
+        let after = service.0.limits.forgotten;
+        runtime.spawn(async move {
+            tokio::time::sleep(after).await;
+            if explanation.is_forgotten(after) {
+                explanation.end(&service.0.explanations.pool, Phase::Cancelled);
+            }
+        });
+    }
+}
+
 /// Where the next event comes from.
 enum From {
     /// What holds now.
@@ -33,8 +63,9 @@ pub(crate) fn events(
     explanation: Arc<Explanation>,
 ) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
     let now = From::Now(explanation.watch());
+    let watching = Watching::of(service, explanation);
     let stream = unfold(now, move |from| {
-        next(service.clone(), explanation.clone(), from)
+        next(watching.0.clone(), watching.1.clone(), from)
     });
     Sse::new(stream).keep_alive(KeepAlive::default())
 }

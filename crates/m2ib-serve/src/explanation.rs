@@ -1,5 +1,6 @@
 //! One explanation on its way: waiting, being computed, done or ended otherwise.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -32,6 +33,9 @@ pub(crate) struct Explanation {
     phase: watch::Sender<Phase>,
     ticket: Mutex<Option<Ticket>>,
     answer: Mutex<Option<Answer>>,
+    /// How many follow its events, and when somebody last asked for it.
+    watchers: AtomicUsize,
+    asked: Mutex<Instant>,
 }
 
 /// What came of it.
@@ -119,6 +123,8 @@ impl Explanation {
             phase: watch::Sender::new(Phase::Waiting),
             ticket: Mutex::default(),
             answer: Mutex::default(),
+            watchers: AtomicUsize::new(0),
+            asked: Mutex::new(Instant::now()),
         }
     }
 
@@ -173,6 +179,28 @@ impl Explanation {
                 .clone(),
             _ => None,
         }
+    }
+
+    /// Somebody asks for it.
+    pub(crate) fn is_asked_for(&self) {
+        *self.asked.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+    }
+
+    /// Somebody follows its events.
+    pub(crate) fn is_watched(&self) {
+        self.watchers.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Somebody follows them no longer; whether nobody does.
+    pub(crate) fn is_left(&self) -> bool {
+        self.is_asked_for();
+        self.watchers.fetch_sub(1, Ordering::Relaxed) == 1
+    }
+
+    /// Whether nobody follows it, nor has asked for it for so long.
+    pub(crate) fn is_forgotten(&self, after: Duration) -> bool {
+        let asked = *self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        self.watchers.load(Ordering::Relaxed) == 0 && asked.elapsed() >= after
     }
 
     /// How many maps are kept of it.

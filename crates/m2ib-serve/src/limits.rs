@@ -14,6 +14,9 @@ pub struct Limits {
     pub queue: usize,
     /// How long one may be computed; then it is stopped, and answered with 504.
     pub time: Duration,
+    /// An explanation that somebody followed is stopped when nobody has followed it, or asked for it, for so
+    /// long: whoever was cut off comes back sooner, a page that was closed does not.
+    pub forgotten: Duration,
     /// Bytes of a picture's file; 413 above.
     pub picture_bytes: usize,
     /// Pixels of a picture; 413 above. While it is explained or drawn it takes up to 16 bytes for each.
@@ -35,9 +38,10 @@ pub struct Limits {
     pub captions: usize,
     /// Characters of a caption. (What is longer than the model's context is cut anyway.)
     pub caption_characters: usize,
-    /// Requests that may send their bodies at once; others wait for them.
+    /// Requests that may send pictures at once, and four times as many questions; others wait for them.
     pub bodies: usize,
-    /// How long a request may take to send its head, and again its body; 408 above.
+    /// How long a request may take to send its head, where the connection is closed then, and again its body;
+    /// 408 above.
     pub sending: Duration,
     /// Connections held open at once; further ones wait.
     pub connections: usize,
@@ -49,6 +53,7 @@ impl Default for Limits {
             workers: 2,
             queue: 32,
             time: Duration::from_secs(300),
+            forgotten: Duration::from_secs(15),
             picture_bytes: 20 << 20,
             picture_pixels: 50_000_000,
             pictures_bytes: 256 << 20,

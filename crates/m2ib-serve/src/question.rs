@@ -112,6 +112,7 @@ impl Asked {
         engine.check_caption(&self.caption, limits)?;
         let method = Registry::standard().parse(&self.method);
         let method = method.map_err(|error| Problem::senseless(error.to_string()))?;
+        engine.check_method(&*method)?;
         let against = self.against(engine, limits)?;
         self.check_seeds(&*method, limits)?;
         let interactions = self.way(&*method)?;
@@ -148,6 +149,11 @@ impl Asked {
         }
         for caption in &self.instead_of {
             engine.check_caption(caption, limits)?;
+            if caption.trim() == self.caption.trim() {
+                return Err(Problem::senseless(
+                    "instead_of is the caption itself, expected another one",
+                ));
+            }
         }
         let against = match (&self.instead_of[..], self.baseline) {
             ([], None) => None,

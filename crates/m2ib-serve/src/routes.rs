@@ -8,7 +8,7 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::extract::rejection::QueryRejection;
 use axum::http::{StatusCode, Uri};
-use axum::middleware::{Next, from_fn};
+use axum::middleware::{Next, from_fn, map_response};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get, post};
 use axum::{Router, extract::Request};
@@ -30,6 +30,7 @@ pub(crate) fn router(service: &Service, allowed: Allowed) -> Router {
     router
         .fallback(nowhere)
         .method_not_allowed_fallback(not_so)
+        .layer(map_response(as_problem))
         .layer(from_fn(move |request: Request, next: Next| {
             let allowed = allowed.clone();
             async move { guard(&allowed, request, next).await }
@@ -88,6 +89,19 @@ fn json(status: StatusCode, answer: &impl Serialize) -> Response {
 fn query(rejection: &QueryRejection) -> Problem {
     let detail = format!("the address is not as expected: {}", rejection.body_text());
     Problem::malformed(visible(&detail))
+}
+
+/// An address that is no UTF-8, which the router refuses in words of its own, leads nowhere.
+async fn as_problem(response: Response) -> Response {
+    let kind = response.headers().get(axum::http::header::CONTENT_TYPE);
+    let plain = kind.is_some_and(|kind| kind.as_bytes().starts_with(b"text/plain"));
+    match response.status() == StatusCode::BAD_REQUEST && plain {
+        true => Problem::not_found(
+            "there is nothing at an address that is no UTF-8; /openapi.json says what there is",
+        )
+        .into_response(),
+        false => response,
+    }
 }
 
 async fn nowhere(uri: Uri) -> Problem {

@@ -87,6 +87,8 @@ pub(crate) struct Parts {
     pub(crate) hosts: Vec<String>,
     pub(crate) limits: Limits,
     pub(crate) bodies: Semaphore,
+    /// Questions are short, and wait for no picture.
+    pub(crate) questions: Semaphore,
     closing: AtomicBool,
 }
 
@@ -122,6 +124,7 @@ impl Service {
             adjustment,
             hosts,
             bodies: Semaphore::new(limits.bodies.max(1)),
+            questions: Semaphore::new(limits.bodies.max(1).saturating_mul(4)),
             limits,
             closing: AtomicBool::new(false),
         };

@@ -79,6 +79,7 @@ pub(super) async fn get(
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
     let explanation = service.0.explanations.get(&id)?;
+    explanation.is_asked_for();
     Ok(full(&service.0, StatusCode::OK, &explanation))
 }
 

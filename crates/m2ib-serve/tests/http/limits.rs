@@ -98,6 +98,45 @@ async fn a_client_that_goes_is_not_worked_for() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_nobody_follows_any_more_is_stopped() {
+    let mut limits = Limits::default();
+    limits.forgotten = Duration::from_millis(300);
+    let client = Client::new(limits);
+    let picture = client.scene().await;
+    let [left, asked] = [ENDLESS, "m2ib-fine:steps=99999"];
+    let begin = async |method| id(&client.begin(&picture, HEDGEHOG, method).await);
+    let (left, asked) = (begin(left).await, begin(asked).await);
+    let path = format!("/api/explanations/{left}/events");
+    let follow = tokio::time::timeout(Duration::from_millis(500), client.get(&path));
+    assert!(follow.await.is_err());
+    tokio::time::sleep(Duration::from_millis(900)).await;
+    let state = async |id: &str| {
+        let told = client.get(&format!("/api/explanations/{id}")).await;
+        told.json()["state"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(state(&left).await, "cancelled");
+    // That one is to be asked for by its id.
+    assert_eq!(state(&asked).await, "working");
+    client.service.close();
+}
+
+/// An explanation uses all threads, and yet does not have them to itself.
+#[tokio::test(flavor = "multi_thread")]
+async fn captions_are_compared_while_an_explanation_goes_on() {
+    let client = Client::new(Limits::default());
+    let picture = client.scene().await;
+    let endless = id(&client.begin(&picture, HEDGEHOG, ENDLESS).await);
+    client.until(&endless, &["working"]).await;
+    let pair =
+        serde_json::json!({"picture": picture, "captions": [HEDGEHOG, "a photo of a piano"]});
+    let compared = client.post("/api/similarities", &pair).await;
+    assert_eq!(compared.status, StatusCode::OK, "{}", compared.text());
+    let told = client.until(&endless, &["working"]).await;
+    assert_eq!(told["state"], "working");
+    client.service.close();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_was_used_longest_ago_is_dropped() {
     let mut limits = Limits::default();
     limits.explanations = 2;
