@@ -49,9 +49,9 @@ def expect(holds, what):
 class Explorer:
     """A page, and what has to hold of it whatever is shown."""
 
-    def __init__(self, browser, url, width=1200, theme="light", motion="no-preference"):
+    def __init__(self, browser, url, width=1200, theme="light", motion="no-preference", context=None):
         size = {"width": width, "height": max(900, width * 9 // 16)}
-        self.context = browser.new_context(viewport=size, color_scheme=theme, reduced_motion=motion)
+        self.context = context or browser.new_context(viewport=size, color_scheme=theme, reduced_motion=motion)
         self.page = self.context.new_page()
         self.page.set_default_timeout(PATIENCE)
         self.wrong = []
@@ -177,24 +177,159 @@ def still(browser, link):
     explorer.context.close()
 
 
+def links(explorer):
+    """What stands behind the address's # is the page's, its link's and the history's alike."""
+    page, link = explorer.page, explorer.page.url
+    page.evaluate("location.hash = 'captions'")
+    page.wait_for_timeout(500)
+    expect(page.url == link and page.locator("#result").is_visible(), "a place on the page is no link")
+    page.locator(".skip").press("Enter")
+    expect(page.evaluate("document.activeElement.type") == "text", "the skip link leads to the caption")
+    expect(CAPTION in page.title(), "the title says the caption")
+    for hash, alerted in (("", False), ("picture=" + 32 * "f" + "&caption=a+boot", True)):
+        page.evaluate("(hash) => { location.hash = hash; }", hash)
+        page.wait_for_timeout(1500)
+        shown = [name for name in ("#stack", "#result") if page.locator(name).is_visible()]
+        expect(not shown, f"a link without its picture still shows {shown}")
+        expect(page.locator("#alert").is_visible() == alerted, "a picture that is gone is told, and nothing else")
+        if alerted:
+            page.click("#dismiss")
+        page.evaluate("(url) => { location.href = url; }", link)
+        explorer.wrong[:] = [said for said in explorer.wrong if "404" not in said]
+        explorer.done()
+
+
+def stray(explorer):
+    """What is no file, no caption or no setting is told, where it belongs."""
+    page = explorer.page
+    prevented = page.evaluate("""() => {
+      const dataTransfer = new DataTransfer();
+      dataTransfer.setData("text/uri-list", "https://example.org/a.png");
+      const drop = new DragEvent("drop", { dataTransfer, bubbles: true, cancelable: true });
+      document.querySelector("footer").dispatchEvent(drop);
+      return drop.defaultPrevented;
+    }""")
+    expect(prevented and "no file" in explorer.text("#alert"), "a link that is dropped does not lead elsewhere")
+    page.click("#dismiss")
+    seed = page.locator("#set-seed")
+    page.locator("#more").evaluate("(more) => { more.open = true; }")
+    for value in ("many", ""):
+        seed.fill(value)
+        seed.press("Enter")
+        page.wait_for_timeout(1500)
+        expect((seed.get_attribute("aria-invalid") == "true") == bool(value), "a setting that is wrong is marked, until it is right")
+        expect(page.locator("#alert").is_visible() == bool(value), "so is the message")
+    page.click("#add")
+    page.locator("#captions input[type=text]").last.fill("\u0001")
+    page.wait_for_timeout(2500)
+    expect(page.locator("#captions .fit:visible").count() == 2, "captions beside an unreadable one keep their similarities")
+    expect(page.locator("#captions .row").last.locator(".warning").is_visible(), "the unreadable one has the reason")
+    page.locator("#captions .row").last.get_by_role("button").click()
+    explorer.wrong[:] = [said for said in explorer.wrong if "422" not in said]
+    explorer.done()
+    with page.expect_download() as download:
+        page.click("#png")
+    expect(download.value.suggested_filename == "m2ib-a-photo-of-a-piano.png", "a download is named by its caption")
+
+
+def stops(explorer):
+    """A run that is cancelled says so, dims what is old, and keeps the focus."""
+    page = explorer.page
+    page.select_option("#method", "rise")
+    explorer.done()
+    page.locator("#more").evaluate("(more) => { more.open = true; }")
+    page.fill("#set-masks", "90000")
+    page.locator("#set-masks").press("Enter")
+    page.wait_for_timeout(1500)
+    page.locator("#cancel").press("Enter")
+    expect("Cancelled" in explorer.text("#halted"), "a cancelled run says so")
+    expect(page.evaluate("document.activeElement.id") == "again", "the focus goes to what asks again")
+    expect(page.locator("#drop.stale").count() == 1, "the old map is dimmed with the old words")
+    page.fill("#set-masks", "")
+    page.locator("#set-masks").press("Enter")
+    explorer.done()
+    expect(page.locator(".stale").count() == 0, "a new answer is not")
+
+
+def touched(browser, link):
+    """By finger: a place that is tapped stays; tips of words stay in the window."""
+    context = browser.new_context(viewport={"width": 360, "height": 740}, has_touch=True, is_mobile=True)
+    explorer = Explorer(browser, link, width=360, context=context)
+    explorer.done()
+    page = explorer.page
+    page.locator("#stack").scroll_into_view_if_needed()
+    box = page.locator("#stack").bounding_box()
+    said = []
+    for share in (0.1, 0.8, 0.1):
+        page.touchscreen.tap(box["x"] + share * box["width"], box["y"] + share * box["height"])
+        page.wait_for_timeout(300)
+        said.append(explorer.text("#readout"))
+    expect(said[0] == said[2] != said[1] and "Row 1, column 1" in said[0], f"taps read {said}")
+    for word in page.locator("#words .word").all():
+        word.hover()
+        tip = word.locator(".tip").bounding_box()
+        expect(tip["x"] >= 0 and tip["x"] + tip["width"] <= 360, f"a tip lies at {tip}")
+        explorer.sound("a tip")
+    context.close()
+
+
+def restarted(browser, program):
+    """A server that ends while it computes is told; when it is back, so are picture and answer."""
+    server, url = start(program)
+    try:
+        explorer = Explorer(browser, url)
+        page = explorer.page
+        page.select_option("#method", "rise")
+        page.evaluate(DROP, [list(SCENE.read_bytes()), "another.png"])
+        page.get_by_label("Caption 1", exact=True).fill(CAPTION)
+        explorer.done()
+        page.locator("#more").evaluate("(more) => { more.open = true; }")
+        page.fill("#set-masks", "90000")
+        page.locator("#set-masks").press("Enter")
+        page.wait_for_timeout(1500)
+        server.kill()
+        server.wait()
+        page.wait_for_selector("#alert", timeout=15_000)
+        expect(page.locator("#running").is_hidden(), "nothing computes where there is no server")
+        server, _ = start(program, url.rsplit(":", 1)[1])
+        page.wait_for_selector("#alert", state="hidden", timeout=15_000)
+        page.fill("#set-masks", "")
+        page.locator("#set-masks").press("Enter")
+        explorer.wrong.clear()
+        explorer.done()
+        explorer.context.close()
+    finally:
+        server.kill()
+        server.wait(60)
+
+
+def start(program, port=0):
+    command = [program, "serve", "--address", f"127.0.0.1:{port}"]
+    server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    return server, re.search(r"http://127\.0\.0\.1:\d+", server.stdout.readline())[0]
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--program", default=ROOT / "target/release/m2ib")
     parser.add_argument("--chromium", default="/usr/bin/chromium")
     parser.add_argument("--pictures", type=pathlib.Path)
     arguments = parser.parse_args()
-    server = subprocess.Popen([arguments.program, "serve", "--address", "127.0.0.1:0"], stdout=subprocess.PIPE, text=True)
+    server, url = start(arguments.program)
     try:
-        url = re.search(r"http://127\.0\.0\.1:\d+", server.stdout.readline())[0]
         with sync_playwright() as playwright:
             # The sandbox takes rights that containers don't have; the page is this repository's own.
             browser = playwright.chromium.launch(executable_path=arguments.chromium, args=["--no-sandbox"])
             explorer = Explorer(browser, url)
-            for step in (ask, together, rather, seeds):
+            for step in (ask, together, rather, seeds, links, stray):
                 step(explorer)
                 print(f"{step.__name__}: {step.__doc__.splitlines()[0]}", flush=True)
             link = explorer.page.url
+            stops(explorer)
             still(browser, link)
+            touched(browser, link)
+            restarted(browser, arguments.program)
+            print("stopped, without motion, by finger, and with a server that began anew", flush=True)
             for width in WIDTHS:
                 for theme in THEMES:
                     shown = Explorer(browser, link, width, theme)

@@ -37,6 +37,19 @@ async function request(path, options = {}, busy = () => {}) {
   }
 }
 
+/** Waits until the server can be reached and takes requests. */
+export async function reached(signal) {
+  for (;;) {
+    await pause(2000, signal);
+    try {
+      await request("/health", { signal });
+      return;
+    } catch (error) {
+      if (error.name === "AbortError") throw error;
+    }
+  }
+}
+
 const posted = (body, signal) => ({
   method: "POST",
   headers: { "content-type": "application/json" },
@@ -70,9 +83,20 @@ function watch(id, onState, signal) {
       if (told.state === "waiting" || told.state === "working") onState(told);
       else end(done, told);
     });
-    source.addEventListener("error", () => {
-      if (source.readyState === EventSource.CLOSED) {
-        end(failed, new Problem(0, "The connection to the server broke off; is the program still running?"));
+    let looking = false;
+    // With nobody to connect to, the browser tries for ever and says nothing.
+    source.addEventListener("error", async () => {
+      if (looking) return;
+      looking = true;
+      try {
+        const told = await request(`/api/explanations/${id}`, { signal });
+        const open = told.state === "waiting" || told.state === "working";
+        if (!open) end(done, told);
+        else if (source.readyState === EventSource.CLOSED) throw new Problem(0, "The connection broke off.");
+      } catch (error) {
+        end(failed, error);
+      } finally {
+        looking = false;
       }
     });
     signal.addEventListener("abort", () => end(failed, signal.reason), { once: true });

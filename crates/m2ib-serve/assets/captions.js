@@ -26,15 +26,18 @@ export class Captions {
     boxes[boxes.length - 1].focus();
   }
 
+  isFull() {
+    return this.state.captions.length >= this.limits.captions;
+  }
+
   /** What the explained caption is held against. */
   rather() {
     const { state } = this;
     const add = () => {
-      if (state.captions.length >= this.limits.captions) return this.rather();
       state.rather = state.captions.length;
       return this.add();
     };
-    drawRather(state, () => this.changed(), add);
+    drawRather(state, () => this.changed(), this.isFull() ? null : add);
   }
 
   /** Another link was followed. */
@@ -54,6 +57,7 @@ export class Captions {
       const box = make("input", {
         type: "text",
         value: caption,
+        dir: "auto",
         maxLength: this.limits.caption_characters,
         placeholder: place ? "another caption" : "a photo of …",
         "aria-label": `Caption ${place + 1}`,
@@ -90,7 +94,8 @@ export class Captions {
     });
     // What is in a form and no button of submission: Enter asks at once.
     fill(byId("captions"), ...rows, make("button", { type: "submit", class: "unseen", tabindex: "-1" }, "Explain"));
-    byId("add").disabled = state.captions.length >= this.limits.captions;
+    byId("add").disabled = this.isFull();
+    byId("most").textContent = this.isFull() ? `At most ${this.limits.captions}` : "";
     this.rather();
     this.fits();
   }
@@ -107,9 +112,10 @@ export class Captions {
     this.compared();
   }
 
-  /** What the server says of all captions that have words, or nothing. */
-  tell(similarities) {
+  /** What the server says of all captions that have words, or nothing; and why it says nothing of some. */
+  tell(similarities, refused = new Map()) {
     this.told = similarities;
+    this.refused = refused;
     this.fits();
   }
 
@@ -120,8 +126,18 @@ export class Captions {
       const caption = this.state.captions[Number(row.dataset.place)];
       const index = told.findIndex((one) => one.asked === caption);
       const [fit, warning] = [row.querySelector(".fit"), row.querySelector(".warning")];
+      const why = this.refused?.get(caption);
       fit.hidden = index < 0;
-      warning.hidden = true;
+      warning.hidden = !why;
+      warning.textContent = why ?? "";
+      warning.id = `why-${row.dataset.place}`;
+      const box = row.querySelector("input[type=text]");
+      box.removeAttribute("aria-describedby");
+      box.removeAttribute("aria-invalid");
+      if (why) {
+        box.setAttribute("aria-invalid", "true");
+        box.setAttribute("aria-describedby", warning.id);
+      }
       if (index < 0) continue;
       const one = told[index];
       const whole = one.probability ?? one.share ?? Math.max(0, one.similarity) / largest;
@@ -140,13 +156,14 @@ export class Captions {
 
   matrix() {
     const told = this.told?.captions ?? [];
-    byId("among").hidden = told.length < 2;
+    byId("among").hidden = told.length < 2 || !this.told.among;
+    if (byId("among").hidden) return fill(byId("matrix"));
     const name = (place) => `${place + 1}`;
-    fill(
+    return fill(
       byId("matrix"),
       make("thead", {}, make("tr", {}, make("td"), ...told.map((_, place) => make("th", { scope: "col" }, name(place))))),
       make("tbody", {}, ...told.map((one, row) =>
-        make("tr", {}, make("th", { scope: "row" }, `${name(row)} ${one.caption}`),
+        make("tr", {}, make("th", { scope: "row" }, `${name(row)} `, make("bdi", {}, one.caption)),
           ...this.told.among[row].map((cosine) => make("td", {}, number(cosine)))))),
     );
   }

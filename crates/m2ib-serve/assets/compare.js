@@ -1,14 +1,15 @@
 // Several methods' maps of one pair, side by side.
 
-import { explain } from "./ask.js";
-import { byId, fill, make } from "./dom.js";
+import { apart, byId, fill, make } from "./dom.js";
 import { draw, drawSigned, table } from "./heat.js";
+import { layerOf } from "./layers.js";
 import { veils } from "./picture.js";
 import { words } from "./words.js";
 
 /** What maps of this rather than that show. */
 function opposed({ instead_of: rivals, baseline }) {
-  const rival = rivals ? `“${rivals[0]}”` : { empty: "a caption without words", bank: "the nearest of other captions" }[baseline];
+  const known = { empty: "a caption without words", bank: "the nearest of other captions" };
+  const rival = rivals ? `“${apart(rivals[0])}”` : known[baseline];
   return rival
     ? `Rather than ${rival}: orange speaks for the caption, blue for its rival. Each method's strongest colours stand for its own largest values.`
     : "";
@@ -17,8 +18,9 @@ function opposed({ instead_of: rivals, baseline }) {
 const USUAL = ["m2ib-fine", "m2ib-fast", "grad-eclip", "chefer", "rollout", "random"];
 
 export class Compare {
-  /** `pair` gives the picture, the caption at hand and its rival, `looks` colours and opacity. */
-  constructor(methods, pair, looks, alarm) {
+  /** `explain` asks; `pair` gives the picture, the caption at hand and its rival, `looks` colours and opacity. */
+  constructor(methods, explain, pair, looks, alarm) {
+    this.explain = explain;
     this.pair = pair;
     this.looks = looks;
     this.alarm = alarm;
@@ -74,12 +76,13 @@ export class Compare {
       return { name, figure, state };
     });
     fill(byId("compared"), ...figures.map(({ figure }) => figure));
-    this.said.textContent = opposed(pair.question);
+    const scales = opposed(pair.question) || "Each map's colours go from its own lowest value to its own highest.";
+    this.said.textContent = `Each with its usual settings and one seed. ${scales}`;
     try {
       for (const { name, figure, state } of figures) {
         try {
           state.textContent = "computing";
-          const told = await explain({ ...pair.question, method: name }, running.signal, (now) => {
+          const told = await this.explain({ ...pair.question, method: name }, running.signal, (now) => {
             state.textContent = now.progress ? `step ${now.progress.done} of ${now.progress.total}` : now.state;
           });
           this.figure(figure, name, told.result, pair.about);
@@ -112,7 +115,9 @@ export class Compare {
     canvas, ...veils(image.view));
     const said = make("figcaption", {}, make("b", {}, name), ` · ${result.seconds.toFixed(1)} s`);
     const largest = contrast?.largest_word;
+    const ends = layerOf(result).ends?.map((end) => make("span", {}, end));
     fill(figure, said, stack,
+      ends ? make("div", { class: "ends" }, ...ends) : make("p", { class: "note" }, "the same everywhere: no colours"),
       make("p", { class: "caption", dir: "auto" }, ...words(text, contrast && { way: "--for", largest })),
       contrast?.text && make("p", { class: "caption rival", dir: "auto" }, ...words(contrast.text, { way: "--against", largest })));
     const one = { canvas, map: contrast ? { ...image, values: contrast.values } : image, largest: contrast?.largest };

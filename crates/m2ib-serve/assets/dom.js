@@ -61,9 +61,31 @@ export function speak(text) {
   byId("spoken").textContent = text;
 }
 
-/** Shows what went wrong, or nothing. */
-export function alarm(text) {
-  const alert = byId("alert");
-  alert.textContent = text ?? "";
-  alert.hidden = !text;
+/** What went wrong, by what it is about: each goes when that goes well, whatever else is still wrong. */
+const wrong = new Map();
+
+/** Shows what went wrong with something, or that nothing is wrong with it any more. */
+export function alarm(text, about = "question") {
+  wrong.delete(about);
+  if (text) wrong.set(about, text);
+  const told = [...new Set(wrong.values())].join("\n");
+  // The same text again would be read out again.
+  if (byId("alert-text").textContent !== told) byId("alert-text").textContent = told;
+  byId("alert").hidden = !told;
 }
+
+/** Puts all of it away. */
+export function dismiss() {
+  const { activeElement } = document;
+  for (const about of [...wrong.keys()]) alarm(null, about);
+  if (activeElement === byId("dismiss")) byId("answer-title").focus();
+}
+
+/** What a text says at most in so many characters; cut between characters, as people see them. */
+export function brief(text, most) {
+  const letters = [...text];
+  return letters.length > most ? `${letters.slice(0, most - 1).join("").trimEnd()}…` : text;
+}
+
+/** A text from elsewhere among ours, whose direction is its own. */
+export const apart = (text) => `\u2068${text}\u2069`;

@@ -1,13 +1,14 @@
 // What was looked at since the tab was opened.
 
-import { byId, fill, make, number } from "./dom.js";
+import { apart, brief, byId, fill, make, number } from "./dom.js";
 
 const KEY = "m2ib-history";
 const MOST = 40;
 
 /** What an entry is, besides its caption. */
 function details({ instead, seeds, method, similarity }) {
-  const asked = [instead && `rather than ${instead}`, seeds && `${seeds} seeds`, method, `similarity ${number(similarity)}`];
+  const rather = instead && `rather than ${apart(brief(instead, 60))}`;
+  const asked = [rather, seeds && `${seeds} seeds`, method, `similarity ${number(similarity)}`];
   return asked.filter(Boolean).join(" · ");
 }
 
@@ -22,6 +23,7 @@ export class History {
     byId("forget").addEventListener("click", () => {
       this.entries = [];
       this.keep();
+      byId("history-title").focus();
     });
     this.draw();
   }
@@ -44,13 +46,22 @@ export class History {
     byId("forget").hidden = byId("no-history").hidden = false;
     byId("forget").hidden = !this.entries.length;
     byId("no-history").hidden = this.entries.length > 0;
+    // The same entry, wherever it is now.
+    const focused = document.activeElement?.closest?.("#history button")?.dataset.hash;
     fill(
       byId("history"),
       ...this.entries.map((entry) =>
         make("li", {},
-          make("button", { type: "button", on: { click: () => this.follow(entry.hash) } },
+          make("button", {
+            type: "button",
+            title: entry.caption,
+            "data-hash": entry.hash,
+            on: { click: () => this.follow(entry.hash) },
+          },
             make("img", { src: entry.thumb || "/assets/icon.svg", alt: "" }),
-            make("span", {}, entry.caption, make("small", {}, details(entry)))))),
+            make("span", {}, make("bdi", {}, brief(entry.caption, 90)), make("small", {}, details(entry)))))),
     );
+    const there = [...byId("history").querySelectorAll("button")];
+    if (focused !== undefined) there.find((button) => button.dataset.hash === focused)?.focus({ preventScroll: true });
   }
 }

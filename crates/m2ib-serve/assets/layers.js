@@ -7,19 +7,22 @@ const at = (row, column) => `Row ${row + 1}, column ${column + 1}`;
 
 /** What is looked at of an answer: what speaks for one caption and what for another, how much seeds differ, or the map
  * itself. */
-export function layerOf(result, what) {
+export function layerOf(result, what = "map") {
   const { contrast, spread } = result;
   if (contrast) return opposed(result);
   return spread && what === "deviation" ? deviation(result) : plain(result);
 }
 
-function opposed({ image: map, contrast }) {
-  const most = amount(contrast.largest, map);
+/** What is said where all maps of a path of β are shown in the scale of the preset's. */
+const PATH = "scale of the preset's β";
+
+function opposed({ image: map, contrast, whole }) {
+  const most = `${amount(contrast.largest, map)}${whole ? " or more" : ""}`;
   return {
     signed: true,
     map: { ...map, values: contrast.values },
     largest: contrast.largest,
-    ends: [`${most} for the rival`, "0", `${most} for the caption`],
+    ends: [`${most} for the rival`, whole ? `0, ${PATH}` : "0", `${most} for the caption`],
     said: (row, column) => {
       const value = contrast.values[row][column];
       const whom = value < 0 ? "the rival" : "the caption";
@@ -28,20 +31,24 @@ function opposed({ image: map, contrast }) {
   };
 }
 
-function deviation({ image: map, spread }) {
-  const most = Math.max(...spread.deviation.flat());
+function deviation({ image: map, spread, whole }) {
+  const most = whole?.deviation || Math.max(...spread.deviation.flat());
   return {
     map: { ...map, values: spread.deviation, scale: most > 0 ? [0, most] : null },
-    ends: [amount(0, map), "deviation between seeds", amount(most, map)],
+    ends: [amount(0, map), "deviation between seeds", `${amount(most, map)}${whole ? " or more" : ""}`],
     said: (row, column) =>
       `${at(row, column)}: ${amount(map.values[row][column], map)}, deviation ${amount(spread.deviation[row][column], map)}`,
   };
 }
 
-function plain({ image: map }) {
+function plain({ image: map, whole }) {
+  const [low, high] = map.scale ?? [];
+  const ends = whole
+    ? [`${amount(low, map)} or less`, `per patch, ${PATH}`, `${amount(high, map)} or more`]
+    : [amount(low, map), "per patch", amount(high, map)];
   return {
     map,
-    ends: map.scale ? [amount(map.scale[0], map), "per patch", amount(map.scale[1], map)] : null,
+    ends: map.scale ? ends : null,
     said: (row, column) => {
       const value = map.values[row][column];
       const heat = map.scale ? `, ${percent(part(map, value))} of the scale` : "";
@@ -51,13 +58,16 @@ function plain({ image: map }) {
 }
 
 /** One seed's map. All seeds have one scale, so that what changes is the map. */
-export function layerOfSeed({ image: map, spread }, place) {
+export function layerOfSeed({ image: map, spread, whole }, place) {
   const values = spread.maps[place];
-  const all = spread.maps.flat(2);
-  const [low, high] = all.reduce(([low, high], value) => [Math.min(low, value), Math.max(high, value)], [Infinity, -Infinity]);
+  const all = whole?.seeds ?? spread.maps.flat(2);
+  const both = ([low, high], value) => [Math.min(low, value), Math.max(high, value)];
+  const [low, high] = all.reduce(both, [Infinity, -Infinity]);
   return {
     map: { ...map, values, scale: high > low ? [low, high] : null },
-    ends: [amount(low, map), `seed ${spread.seeds[place]}`, amount(high, map)],
+    ends: whole?.seeds
+      ? [`${amount(low, map)} or less`, `seed ${spread.seeds[place]}, ${PATH}`, `${amount(high, map)} or more`]
+      : [amount(low, map), `seed ${spread.seeds[place]}`, amount(high, map)],
     said: (row, column) =>
       `${at(row, column)}: ${amount(values[row][column], map)} by seed ${spread.seeds[place]}, ${amount(map.values[row][column], map)} in the mean`,
   };

@@ -18,6 +18,14 @@ export const fresh = () => ({
   clear: true,
 });
 
+const KEYS = ["picture", "caption", "chosen", "rather", "seeds", "method", "look"];
+
+/** Whether it says anything; a place on the page, such as "#captions", doesn't. */
+export function isLink(hash) {
+  const link = new URLSearchParams(hash.replace(/^#/, ""));
+  return !link.size || KEYS.some((key) => link.has(key));
+}
+
 export function toHash(state) {
   const link = new URLSearchParams();
   if (state.picture) link.set("picture", state.picture);

@@ -1,23 +1,26 @@
 // The explorer: one state, which the address holds too, and what follows from each change of it.
 
-import { explain, get, givePicture, similarities } from "./ask.js";
+import { explain, get, givePicture, reached, similarities } from "./ask.js";
 import { Captions } from "./captions.js";
 import { Compare } from "./compare.js";
-import { alarm, byId, calm, fill, make, speak } from "./dom.js";
+import { alarm, brief, byId, calm, dismiss, fill, make, speak } from "./dom.js";
 import { Extra } from "./extra.js";
 import { History } from "./history.js";
-import { fromHash, methodKey, toHash } from "./link.js";
+import { fromHash, isLink, methodKey, toHash } from "./link.js";
 import { COUNT, Path } from "./path.js";
 import { listen as listenForPictures, showSamples, View } from "./picture.js";
 import { against } from "./rather.js";
 import { Seeds } from "./seeds.js";
 import { Settings } from "./settings.js";
-import { hide, links, progress, show, stale, summary } from "./shown.js";
+import { halted, hide, links, listen as listenForDownloads, progress, show, stale, summary } from "./shown.js";
 import { Together } from "./together.js";
 import { listen as listenForWords } from "./words.js";
 
 const stopped = () => new DOMException("another question", "AbortError");
 const isStopped = (error) => error?.name === "AbortError";
+
+/** Pictures that are kept to be sent again. */
+const KEPT = 40;
 
 class Explorer {
   constructor(model, methods, samples) {
@@ -27,6 +30,8 @@ class Explorer {
     this.state = fromHash(location.hash, methods);
     this.about = null;
     this.shown = null;
+    /** The session's pictures by their ids: a server that began anew has none of them. */
+    this.files = new Map();
     this.view = new View();
     this.captions = new Captions(this.state, model.limits, () => this.ask(), () => this.compareCaptions());
     this.settings = new Settings(this.state, methods, model, () => this.ask(), (beta) => this.onPath(beta));
@@ -46,7 +51,8 @@ class Explorer {
       there: "The slider of β answers at once now.",
     });
     this.history = new History((hash) => this.follow(hash));
-    this.compare = new Compare(methods, () => this.pair(), () => this.looks(), alarm);
+    const asked = (...given) => this.explain(...given);
+    this.compare = new Compare(methods, asked, () => this.pair(), () => this.looks(), (text) => alarm(text, "compare"));
     this.listen();
   }
 
@@ -86,7 +92,14 @@ class Explorer {
     listenForWords();
     listenForPictures((file) => this.take(file));
     showSamples(this.samples, (sample) => this.trySample(sample));
-    byId("cancel").addEventListener("click", () => this.asking?.abort(stopped()));
+    listenForDownloads(() => this.shown?.question.caption ?? "", (text) => alarm(text, "download"));
+    byId("cancel").addEventListener("click", () => this.cancel());
+    byId("again").addEventListener("click", () => this.ask());
+    byId("dismiss").addEventListener("click", dismiss);
+    document.querySelector(".skip").addEventListener("click", (event) => {
+      event.preventDefault();
+      byId("captions").querySelector("input[type=text]").focus();
+    });
     fill(byId("colors"), ...this.methods.color_maps.map(({ name }) => make("option", { value: name }, name)));
     const repaint = calm(20, () => {
       this.view.look(this.state, this.looks().colors);
@@ -111,7 +124,9 @@ class Explorer {
     const dark = window.matchMedia("(prefers-color-scheme: dark)");
     dark.addEventListener("change", repaint);
     window.addEventListener("hashchange", () => {
-      if (location.hash !== this.hash) this.follow(location.hash);
+      if (location.hash === this.hash) return;
+      if (isLink(location.hash)) this.follow(location.hash);
+      else this.remember();
     });
   }
 
@@ -121,10 +136,70 @@ class Explorer {
     window.history.replaceState(null, "", this.hash);
     // Browsers may write it otherwise.
     this.hash = location.hash;
+    const caption = this.state.captions.find((caption) => caption.trim());
+    document.title = caption ? `${brief(caption.trim(), 60)} · m2ib explorer` : "m2ib explorer";
+  }
+
+  /** Stops what is asked or sent, by the button. */
+  cancel() {
+    const focused = document.activeElement === byId("cancel");
+    for (const one of [this.asking, this.sending]) one?.abort(stopped());
+    progress(null);
+    const isOld = byId("result").classList.contains("stale");
+    halted(isOld ? "Cancelled. What is shown is of the question before." : "Cancelled.");
+    speak("Cancelled.");
+    if (focused) byId("again").focus();
+  }
+
+  /** Does something about a picture; if the server has it no more, once more when that was sent again. */
+  async kept(id, signal, work) {
+    try {
+      return await work();
+    } catch (error) {
+      const file = this.files.get(id);
+      if (error.status !== 404) throw error;
+      if (file) await givePicture(file, signal);
+      return work();
+    }
+  }
+
+  explain(question, signal, onState) {
+    return this.kept(question.picture, signal, () => explain(question, signal, onState));
+  }
+
+  /** Nobody answers: says so, and goes on when somebody does, with `next` or by asking again. */
+  async lost(next) {
+    this.next = next ?? this.next;
+    if (this.losing) return;
+    this.losing = true;
+    try {
+      const text = "The server cannot be reached; is the program still running? The page goes on by itself when it is.";
+      alarm(text, "server");
+      await reached();
+      alarm(null, "server");
+      speak("The server is there again.");
+    } finally {
+      this.losing = false;
+    }
+    const then = this.next;
+    this.next = undefined;
+    if (then) return void then();
+    if (!this.about) return void this.follow(toHash(this.state));
+    this.ask();
+    this.compareCaptions();
+  }
+
+  /** Says what went wrong with what. */
+  failed(error, about, text = error.message) {
+    if (error.status === 0) this.lost();
+    else alarm(text, about);
   }
 
   /** Shows what a link says. */
   async follow(hash) {
+    const following = {};
+    this.following = following;
+    this.sending?.abort(stopped());
     this.state = fromHash(hash, this.methods);
     this.captions.replace(this.state);
     this.settings.replace(this.state);
@@ -133,12 +208,19 @@ class Explorer {
     byId("opacity-value").textContent = `${this.state.opacity} %`;
     byId("clear").checked = this.state.clear;
     const { picture } = this.state;
-    if (!picture) return this.remember();
+    // No picture of before under this link.
+    if (picture !== this.about?.id) this.close();
+    this.remember();
+    if (!picture) return undefined;
     if (picture !== this.about?.id) {
       try {
-        this.open(await get(`/api/pictures/${picture}`));
+        const about = await this.kept(picture, undefined, () => get(`/api/pictures/${picture}`));
+        if (this.following !== following) return undefined;
+        this.open(about);
       } catch (error) {
-        alarm(`The link's picture cannot be shown: ${error.message}. Drop it here, and the link's settings apply.`);
+        if (this.following !== following) return undefined;
+        const text = `The link's picture cannot be shown: ${error.message.replace(/\.$/, "")}.`;
+        this.failed(error, "picture", `${text} Drop it here, and the link's settings apply.`);
         return undefined;
       }
     }
@@ -148,25 +230,37 @@ class Explorer {
   }
 
   /** A picture from the user's disk or clipboard. */
-  async take(file) {
+  async take(file, isAgain = false) {
     const most = this.model.limits.picture_bytes;
     if (file.size > most) {
-      return alarm(`${file.name} has ${file.size} bytes, and this server takes up to ${most}; make it smaller.`);
+      const text = `${file.name} has ${file.size} bytes, and this server takes up to ${most}; make it smaller.`;
+      return alarm(text, "picture");
     }
     this.asking?.abort(stopped());
     this.sending?.abort(stopped());
     const sending = new AbortController();
     this.sending = sending;
-    alarm(null);
+    this.following = null;
+    alarm(null, "picture");
     progress({ state: "sending" });
     try {
-      this.open(await givePicture(file, sending.signal));
+      const about = await givePicture(file, sending.signal);
+      this.sending = null;
+      this.files.delete(about.id);
+      this.files.set(about.id, file);
+      if (this.files.size > KEPT) this.files.delete(this.files.keys().next().value);
+      this.open(about);
       this.ask();
       this.compareCaptions();
     } catch (error) {
       if (isStopped(error)) return undefined;
+      this.sending = null;
       progress(null);
-      alarm(`${file.name || "The picture"}: ${error.message}`);
+      // Not for ever: a file that has changed on the disk can't be sent either.
+      if (error.status === 0 && !isAgain) return void this.lost(() => this.take(file, true));
+      alarm(`${file.name || "The picture"}: ${error.message}`, "picture");
+      // What was being asked of the picture before has been stopped for this one.
+      if (this.about) this.ask();
     }
     return undefined;
   }
@@ -179,16 +273,27 @@ class Explorer {
   }
 
   open(about) {
+    this.close();
     this.about = about;
     this.state.picture = about.id;
+    this.view.picture(about);
+    alarm(null, "picture");
+  }
+
+  /** No picture, and nothing of what was said of one. */
+  close() {
+    for (const one of [this.asking, this.measuring]) one?.abort(stopped());
+    this.about = null;
     this.shown = null;
     this.forget();
     this.seeds.set(null);
-    this.view.picture(about);
+    this.view.clear();
     this.captions.tell(null);
     this.compare.clear();
     hide();
-    alarm(null);
+    halted(null);
+    for (const about of ["question", "captions", "picture", "compare", "download"]) alarm(null, about);
+    this.settings.blame(null);
     progress(null);
   }
 
@@ -207,36 +312,46 @@ class Explorer {
     this.remember();
     this.asking?.abort(stopped());
     progress(null);
+    halted(null);
+    alarm(null);
+    alarm(null, "download");
+    this.settings.blame(null);
     const question = this.question();
     this.forget(question);
-    if (!question) return;
+    if (!question) {
+      if (!this.shown) return;
+      stale();
+      halted("What is shown is of the question before: give a caption.");
+      byId("again").hidden = true;
+      return;
+    }
+    byId("again").hidden = false;
     const asking = new AbortController();
     this.asking = asking;
     this.compare.of(question);
-    alarm(null);
     const there = this.path.at(question, this.state);
     if (there) return void this.show(there, question);
     stale();
     progress({ state: "waiting" });
     try {
-      const answer = await explain(question, asking.signal, progress);
+      // One that was stopped says no more how far it is.
+      const onState = (told) => asking.signal.aborted || progress(told);
+      const answer = await this.explain(question, asking.signal, onState);
       if (asking.signal.aborted) return;
       this.show(answer, question);
     } catch (error) {
-      if (isStopped(error)) {
-        // The last answer stands again, unless another question is on its way.
-        if (this.asking === asking) progress(null);
-        return;
-      }
+      if (isStopped(error) || asking.signal.aborted) return;
       progress(null);
-      alarm(error.message);
+      this.failed(error, "question");
+      this.settings.blame(error.message);
+      if (this.shown) halted("Not explained. What is shown is of the question before.");
     }
   }
 
   /** A map, with its seeds if it is a mean of some. */
   look(result) {
     this.view.show(result, this.state, this.looks().colors);
-    this.seeds.set(result.contrast ? null : result.spread);
+    this.seeds.set(result.spread, Boolean(result.contrast));
   }
 
   show(answer, question) {
@@ -285,12 +400,14 @@ class Explorer {
     const way = method.m2ib ? "bottleneck" : "masks";
     await this.words.offer(method.m2ib ? 2 * once * words : Infinity, async (signal, onState) => {
       const asked = { ...question, interactions: way };
-      const found = (await explain(asked, signal, onState)).result;
+      const found = (await this.explain(asked, signal, onState)).result;
       if (answer.round !== this.round) return "";
       this.together.set(found.interactions, result.image);
       return "Point at a word, or reach it with the tab key, to see its patches, and press it to keep them; point at a place of the picture, or walk it, to see its words. Orange: the patch speaks for the word; blue: against it.";
     });
-    if (answer.round !== this.round || !this.settings.has("beta") || this.path.is(question, state)) return;
+    if (answer.round !== this.round || this.path.is(question, state)) return;
+    // Only M2IB's β has a slider.
+    if (!method.m2ib || !this.settings.has("beta")) return;
     await this.prices.offer(result.seconds * COUNT, async (signal, onState) => {
       await this.path.compute(question, state, signal, onState);
       return "Every place of the slider is there at once.";
@@ -301,22 +418,43 @@ class Explorer {
   async compareCaptions() {
     this.remember();
     this.measuring?.abort(stopped());
+    alarm(null, "captions");
     const asked = this.state.captions.filter((caption) => caption.trim());
     if (!this.about || !asked.length) return this.captions.tell(null);
+    const { id } = this.about;
     const measuring = new AbortController();
     this.measuring = measuring;
     try {
-      const told = await similarities(this.about.id, asked, measuring.signal);
+      const told = await this.kept(id, measuring.signal, () => similarities(id, asked, measuring.signal));
       told.captions.forEach((caption, place) => {
         caption.asked = asked[place];
       });
       if (!measuring.signal.aborted) this.captions.tell(told);
     } catch (error) {
-      if (isStopped(error)) return undefined;
+      if (isStopped(error) || measuring.signal.aborted) return undefined;
+      if ([400, 422].includes(error.status)) return this.compareEach(id, asked, measuring.signal);
       this.captions.tell(null);
-      alarm(error.message);
+      this.failed(error, "captions");
     }
     return undefined;
+  }
+
+  /** The captions by themselves, where not all of them can be read: those that can have their similarity, though no
+   * share of all, and the others the reason. */
+  async compareEach(id, asked, signal) {
+    const captions = [];
+    const refused = new Map();
+    for (const caption of new Set(asked)) {
+      try {
+        const told = await similarities(id, [caption], signal);
+        captions.push({ ...told.captions[0], share: undefined, asked: caption });
+      } catch (error) {
+        if (isStopped(error) || signal.aborted) return;
+        if (error.status === 0) return void this.lost();
+        refused.set(caption, error.message);
+      }
+    }
+    this.captions.tell({ captions }, refused);
   }
 
   async copy() {
@@ -334,8 +472,22 @@ class Explorer {
   }
 }
 
+/** What there is, as soon as the server says it. */
+async function begin() {
+  for (;;) {
+    try {
+      const told = await Promise.all(["model", "methods", "samples"].map((name) => get(`/api/${name}`)));
+      alarm(null, "server");
+      return told;
+    } catch (error) {
+      alarm(`${error.message.replace(/[.\s]+$/, "")}. It is asked again every two seconds.`, "server");
+      await reached();
+    }
+  }
+}
+
 try {
-  const [model, methods, samples] = await Promise.all(["model", "methods", "samples"].map((name) => get(`/api/${name}`)));
+  const [model, methods, samples] = await begin();
   byId("model").textContent = [model.name, `${(model.parameters / 1e6).toFixed(1)} million parameters`, ...model.notes].join(" · ");
   byId("version").textContent = model.version;
   const explorer = new Explorer(model, methods, samples);

@@ -14,6 +14,26 @@ const PLACES = Array.from({ length: Math.round((MOST - LEAST) / STEP) + 1 }, (_,
 /** How many maps it takes, the method's own included. */
 export const COUNT = PLACES.length + 1;
 
+/** An answer in the scale of the preset's. Each in its own, a high β would show next to nothing in the brightest
+ * colours; in one that spans them all, the lowest β, with its thousandfold nats, would leave nothing of the others. */
+function scaled(answer, usual) {
+  const { image, text, contrast, spread } = answer;
+  const scale = usual.image.scale;
+  const strongest = Math.max(...usual.text.words.map((word) => word.value));
+  if (!scale || !(strongest > 0)) return answer;
+  const words = text.words.map((word) => ({ ...word, score: word.value / strongest }));
+  const { largest, largest_word } = usual.contrast ?? {};
+  return {
+    ...answer,
+    image: { ...image, scale },
+    text: { ...text, words, strongest: "the strongest at the preset's β" },
+    contrast: contrast && { ...contrast, largest, largest_word },
+    whole: spread && usual.spread
+      ? { deviation: Math.max(...usual.spread.deviation.flat()), seeds: usual.spread.maps.flat(2) }
+      : {},
+  };
+}
+
 export class Path {
   constructor() {
     this.clear();
@@ -50,11 +70,7 @@ export class Path {
     const priced = this.answer.result.path.find(({ beta }) => beta === Number(state.settings.beta));
     if (!priced) return null;
     const { path, interactions, ...result } = this.answer.result;
-    return {
-      id: this.answer.id,
-      beta: priced.beta,
-      question,
-      result: { ...result, contrast: undefined, spread: undefined, ...priced, seconds: result.seconds / COUNT },
-    };
+    const there = { ...result, contrast: undefined, spread: undefined, ...priced, seconds: result.seconds / COUNT };
+    return { id: this.answer.id, beta: priced.beta, question, result: scaled(there, result) };
   }
 }

@@ -1,6 +1,6 @@
 // The picture under its map, and how pictures come in.
 
-import { byId, fill, make } from "./dom.js";
+import { alarm, byId, fill, make } from "./dom.js";
 import { draw, drawBar, drawSigned, drawSignedBar, hottest, table } from "./heat.js";
 import { layerOf, layerOfSeed } from "./layers.js";
 import { outline } from "./outline.js";
@@ -21,9 +21,15 @@ export function listen(take) {
   document.addEventListener("paste", (event) => {
     if (first(event.clipboardData?.files)) event.preventDefault();
   });
+  // Text may be dragged into a field; whatever else is dropped would take the browser elsewhere.
+  const isText = ({ target, dataTransfer }) => {
+    const other = ["Files", "text/uri-list"].some((type) => dataTransfer?.types.includes(type));
+    return target.matches?.("input[type=text]") && !other;
+  };
   document.addEventListener("dragover", (event) => {
-    if (!event.dataTransfer?.types.includes("Files")) return;
+    if (isText(event)) return;
     event.preventDefault();
+    if (!event.dataTransfer?.types.includes("Files")) return;
     document.body.classList.add("dragged");
   });
   document.addEventListener("dragleave", (event) => {
@@ -31,9 +37,11 @@ export function listen(take) {
   });
   document.addEventListener("drop", (event) => {
     document.body.classList.remove("dragged");
-    if (!event.dataTransfer?.files.length) return;
+    if (isText(event)) return;
     event.preventDefault();
-    first(event.dataTransfer.files);
+    if (first(event.dataTransfer?.files)) return;
+    const instead = "Save the picture and drop its file here, or copy the picture and paste it.";
+    alarm(`What was dropped is no file. ${instead}`, "picture");
   });
 }
 
@@ -61,10 +69,20 @@ export class View {
     /** Told of the place that is looked at, as shares of the map's height and width, or of none. */
     this.pointed = () => {};
     const stack = byId("stack");
-    stack.addEventListener("pointermove", (event) => this.point(event));
-    stack.addEventListener("pointerdown", (event) => this.point(event));
-    stack.addEventListener("pointerleave", () => this.leave());
-    stack.addEventListener("focus", () => this.map && !this.at && this.go(hottest(this.map)));
+    // A finger that is lifted leaves; what it tapped stays, and what it scrolls by isn't looked at.
+    const hovers = (event) => event.pointerType !== "touch";
+    stack.addEventListener("pointermove", (event) => hovers(event) && this.point(event));
+    stack.addEventListener("pointerdown", (event) => {
+      this.pressed = true;
+      if (hovers(event)) this.point(event);
+    });
+    stack.addEventListener("click", (event) => hovers(event) || this.point(event));
+    stack.addEventListener("pointerleave", (event) => hovers(event) && this.leave());
+    stack.addEventListener("pointercancel", () => (this.pressed = false));
+    stack.addEventListener("focus", () => {
+      if (this.map && !this.at && !this.pressed) this.go(hottest(this.map));
+      this.pressed = false;
+    });
     stack.addEventListener("blur", () => this.leave());
     stack.addEventListener("keydown", (event) => this.key(event));
   }
@@ -90,6 +108,17 @@ export class View {
     const heat = byId("heat");
     heat.width = 0;
     fill(byId("veils"));
+  }
+
+  /** No picture. */
+  clear() {
+    this.map = this.layer = this.above = null;
+    this.leave();
+    outline(byId("outline"), null, null);
+    byId("photo").removeAttribute("src");
+    byId("stack").hidden = byId("scale").hidden = true;
+    byId("empty").hidden = false;
+    byId("drop").classList.remove("full");
   }
 
   /** An answer's map, or what else of it is looked at. */

@@ -1,6 +1,6 @@
 // "Rather than": what the explained caption is held against.
 
-import { byId, fill, make } from "./dom.js";
+import { brief, byId, fill, make } from "./dom.js";
 
 /** What of it goes into a question. */
 export function against(state) {
@@ -22,17 +22,19 @@ export function forgetPlace(state, place) {
   else if (typeof state.rather === "number" && state.rather > place) state.rather -= 1;
 }
 
-/** The choice; `changed` is told of another, `add` makes room for a new caption. */
+/** The choice; `changed` is told of another, `add` makes room for a new caption, if there is any. */
 export function drawRather(state, changed, add) {
-  const others = state.captions
+  const captions = state.captions
     .map((caption, place) => [String(place), caption.trim()])
     .filter(([place, caption]) => caption && Number(place) !== state.chosen)
-    .map(([place, caption]) => [place, `“${caption}”`]);
-  const options = [["", "nothing"], ...others, ["empty", "a caption without words"], ["bank", "the nearest of other captions"], ["new", "another caption …"]];
+    .map(([place, caption]) => [place, `“${brief(caption, 80)}”`]);
+  const others = [["empty", "a caption without words"], ["bank", "the nearest of other captions"]];
+  const options = [["", "nothing"], ...captions, ...others, ...(add ? [["new", "another caption …"]] : [])];
   const value = String(state.rather ?? "");
   const chosen = options.some(([key]) => key === value) ? value : "";
   const select = make("select", {
     id: "rather-than",
+    dir: "auto",
     on: {
       change: (event) => {
         const { value } = event.target;
@@ -41,6 +43,6 @@ export function drawRather(state, changed, add) {
         return changed();
       },
     },
-  }, ...options.map(([key, text]) => make("option", { value: key, selected: key === chosen }, text)));
+  }, ...options.map(([key, text]) => make("option", { value: key, selected: key === chosen, dir: "auto" }, text)));
   fill(byId("rather"), make("span", {}, "Rather than"), select);
 }

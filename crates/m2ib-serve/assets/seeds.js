@@ -1,6 +1,6 @@
 // The seeds' maps one after the other: what changes from one to the next is chance.
 
-import { byId } from "./dom.js";
+import { byId, fill, make } from "./dom.js";
 
 /** How long each is there, in milliseconds. */
 const EACH = 700;
@@ -28,15 +28,33 @@ export class Seeds {
     this.pause();
   }
 
-  /** The seeds of what is shown, or none. */
-  set(spread) {
+  /** The seeds of what is shown, or none; the outlines are there beside a rival too. */
+  set(spread, rival) {
     this.pause();
+    this.legend(spread, rival);
+    if (rival) spread = null;
     this.spread = spread?.maps.length ? spread : null;
     this.box.hidden = !this.spread;
     if (!this.spread) return;
     this.slider.max = this.spread.seeds.length;
     this.slider.value = 0;
     this.say(0);
+  }
+
+  /** What the outlines are, and why there is no more where there isn't. */
+  legend(spread, rival) {
+    const box = byId("legend");
+    box.hidden = !spread;
+    if (!spread) return fill(box);
+    const line = (kind) => make("span", { class: `line ${kind}`, "aria-hidden": "true" });
+    const why = "The outlines are of the caption's own map. The colours are a difference of two means, which has no " +
+      "map of each seed: so there are none to play here, and no deviation.";
+    return fill(
+      box,
+      make("span", {}, line("solid"), "what all seeds agree on"),
+      make("span", {}, line("dotted"), "what any seed finds"),
+      rival ? make("span", {}, why) : null,
+    );
   }
 
   /** The first place is all of them together, the others are seeds. */

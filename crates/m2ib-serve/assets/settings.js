@@ -49,6 +49,21 @@ export class Settings {
     this.changed();
   }
 
+  /** Marks the field that the server found wrong, by what it said, or none. */
+  blame(said) {
+    const name = /, setting ([\w-]+):/.exec(said ?? "")?.[1];
+    for (const field of byId("settings").querySelectorAll("input, select")) {
+      const wrong = name && [name, `set-${name}`].includes(field.id);
+      if (!wrong) {
+        field.removeAttribute("aria-invalid");
+        field.removeAttribute("aria-errormessage");
+        continue;
+      }
+      field.setAttribute("aria-invalid", "true");
+      field.setAttribute("aria-errormessage", "alert-text");
+    }
+  }
+
   draw() {
     const { method } = this;
     const focused = document.activeElement?.id;
@@ -133,6 +148,7 @@ export class Settings {
   reset() {
     delete this.state.settings.beta;
     this.draw();
+    byId("beta").focus();
     this.changed();
   }
 

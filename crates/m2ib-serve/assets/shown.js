@@ -1,6 +1,6 @@
 // The explanation's words and numbers, and what to take along of it.
 
-import { byId, fill, make, number, percent, amount } from "./dom.js";
+import { byId, fill, make, number, percent, amount, speak } from "./dom.js";
 import { strongest, words } from "./words.js";
 
 /** Numbers with their names. */
@@ -46,7 +46,7 @@ export function show(answer, state) {
   byId("nothing").hidden = true;
   const box = byId("result");
   box.hidden = false;
-  box.classList.remove("stale");
+  stale(false);
   fill(byId("warnings"), ...result.warnings.map((warning) => make("li", {}, warning)));
   fill(byId("words"), ...words(result.text, contrast && { way: "--for", largest: contrast.largest_word }));
   rival(contrast);
@@ -71,12 +71,55 @@ export function links({ id, beta }, state) {
   byId("json").href = link("attribution.json", {});
 }
 
-/** What is shown belongs to another question. */
-export function stale() {
-  byId("result").classList.add("stale");
+/** A file's name by its caption, in whatever script that is. */
+function fileName(caption, end) {
+  const words = caption.toLowerCase().replace(/[^\p{L}\p{M}\p{N}]+/gu, "-");
+  const name = [...words].slice(0, 60).join("").replace(/^-+|-+$/g, "");
+  return `m2ib${name && `-${name}`}${end}`;
+}
+
+/** Downloads under names by caption. The server names its files too, and browsers believe it before the link: so they
+ * are fetched here; `caption` says of what, `failed` is told why not. */
+export function listen(caption, failed) {
+  const ends = { png: ".png", html: ".html", json: ".json", mask: "-mask.png" };
+  for (const [id, end] of Object.entries(ends)) {
+    byId(id).addEventListener("click", async (event) => {
+      if (event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
+      event.preventDefault();
+      const name = fileName(caption(), end);
+      try {
+        const response = await fetch(byId(id).href);
+        if (!response.ok) {
+          const told = await response.json().catch(() => ({}));
+          throw new Error(told.detail ?? `the server answered ${response.status}`);
+        }
+        const href = URL.createObjectURL(await response.blob());
+        make("a", { href, download: name }).click();
+        setTimeout(() => URL.revokeObjectURL(href), 60_000);
+        failed(null);
+      } catch (error) {
+        failed(`${name} is not there: ${error.message}.`);
+      }
+    });
+  }
+}
+
+/** Whether what is shown belongs to another question: its words, its numbers and its map. */
+export function stale(is = true) {
+  for (const id of ["result", "drop", "scale", "each", "readout", "legend"]) byId(id).classList.toggle("stale", is);
+}
+
+/** Says that nothing is computed any more, and why. */
+export function halted(text) {
+  const box = byId("halted");
+  if (!text && box.contains(document.activeElement)) byId("answer-title").focus();
+  box.hidden = !text;
+  byId("halted-text").textContent = text ?? "";
+  byId("nothing").hidden = Boolean(text) || !byId("result").hidden;
 }
 
 export function hide() {
+  stale(false);
   byId("result").hidden = true;
   byId("nothing").hidden = false;
 }
@@ -91,10 +134,35 @@ export function summary(result) {
   return `Explained. Similarity ${number(result.similarity)}.${rather}${word}${warned}`;
 }
 
+/** When who listens was told last how far it is, and what is said next. */
+let heard = 0;
+let announcing;
+
+/** Says that it has begun, unless it is done at once, and now and then how far it is. */
+function announce(told) {
+  if (!told) {
+    clearTimeout(announcing);
+    announcing = undefined;
+    return;
+  }
+  if (announcing === undefined) {
+    heard = Date.now();
+    const begun = told.state === "sending" ? "Sending the picture." : "Computing the explanation.";
+    announcing = setTimeout(() => speak(begun), 800);
+  }
+  if (!told.progress || Date.now() - heard < 10_000) return;
+  heard = Date.now();
+  speak(`${Math.round((100 * told.progress.done) / told.progress.total)} % computed.`);
+}
+
 /** How far the computation is. */
 export function progress(told) {
   const bar = byId("progress");
   const text = byId("progress-text");
+  announce(told);
+  if (told) halted(null);
+  // Who was at the button stays here.
+  else if (document.activeElement === byId("cancel")) byId("answer-title").focus();
   byId("running").hidden = !told;
   byId("answer").setAttribute("aria-busy", told ? "true" : "false");
   if (!told) return;
