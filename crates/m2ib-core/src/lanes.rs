@@ -369,7 +369,10 @@ mod tests {
                 let found = lanes.map((0..lanes.count()).collect(), |_| {
                     rayon::current_num_threads()
                 });
-                assert_eq!(found, vec![threads / lanes.count(); lanes.count()]);
+                // Or, where the others' jobs never ended for long, on a thread of its own.
+                let share = threads / lanes.count();
+                let alone = found.iter().all(|&threads| threads == 1);
+                assert!(alone || found == vec![share; lanes.count()], "{found:?}");
             }
         };
         std::thread::scope(|scope| {

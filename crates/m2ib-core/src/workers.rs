@@ -6,7 +6,9 @@
 
 use std::num::NonZero;
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Arc, LazyLock, Mutex, OnceLock, RwLock, RwLockWriteGuard, TryLockError};
+use std::sync::{
+    Arc, LazyLock, Mutex, OnceLock, RwLock, RwLockReadGuard, RwLockWriteGuard, TryLockError,
+};
 use std::time::{Duration, Instant};
 
 use rayon::{ThreadBuilder, ThreadPool, ThreadPoolBuilder};
@@ -64,33 +66,55 @@ pub(crate) fn in_groups<R>(
     patience: Duration,
     work: impl FnOnce(&[ThreadPool]) -> R,
 ) -> R {
+    if let Some(set) = grouped(wanted, patience) {
+        return work(&set.groups);
+    }
+    match ThreadPoolBuilder::new().num_threads(1).build() {
+        Ok(alone) => work(&[alone]),
+        // The system has no thread more: then there is nothing but to wait.
+        Err(_) => work(
+            &grouped(wanted, Duration::MAX)
+                .expect("it waits for ever")
+                .groups,
+        ),
+    }
+}
+
+/// The threads in these groups, as soon as they can be had.
+fn grouped(wanted: Grouping, patience: Duration) -> Option<RwLockReadGuard<'static, Set>> {
+    /// Between two looks; to wait for the lock itself would have jobs of the groups at work wait as well.
     const PAUSE: Duration = Duration::from_millis(1);
+    /// So long nobody is let in before one who waits: jobs of two kinds that are short take turns.
+    const TURN: Duration = Duration::from_millis(20);
+    let mut turn = Some(NEXT.lock().expect(UNBROKEN));
     let begun = Instant::now();
     loop {
         let set = SET.read().expect(UNBROKEN);
         if set.grouping == Some(wanted) {
-            return work(&set.groups);
+            return Some(set);
         }
         drop(set);
-        // To wait for the lock would have jobs of the groups at work wait as well.
         match SET.try_write() {
             Ok(mut set) => {
                 if set.grouping != Some(wanted) {
                     set.regroup(wanted);
                 }
-                return work(&RwLockWriteGuard::downgrade(set).groups);
+                return Some(RwLockWriteGuard::downgrade(set));
             }
             Err(TryLockError::WouldBlock) => {}
             Err(TryLockError::Poisoned(_)) => unreachable!("{UNBROKEN}"),
         }
-        if begun.elapsed() >= patience
-            && let Ok(alone) = ThreadPoolBuilder::new().num_threads(1).build()
-        {
-            return work(&[alone]);
+        let waited = begun.elapsed();
+        if waited >= patience {
+            return None;
         }
+        turn = turn.filter(|_| waited < TURN);
         std::thread::sleep(PAUSE);
     }
 }
+
+/// Held by who is the next to have threads.
+static NEXT: Mutex<()> = Mutex::new(());
 
 static SET: RwLock<Set> = RwLock::new(Set {
     grouping: None,
