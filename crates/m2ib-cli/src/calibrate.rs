@@ -65,7 +65,7 @@ impl Calibrate {
         rehearse(parent).context("--out")?;
         check_file(&self.out, &inputs).context("--out")?;
         let (calibration, failed) = match (self.scenes, parts) {
-            (Some(scenes), _) => (m2ib_eval::calibrate(&self.model.load()?, scenes)?, 0),
+            (Some(scenes), _) => (self.of_scenes(scenes)?, 0),
             (None, Some(parts)) => self.of_parts(parts)?,
             (None, None) => anyhow::bail!("neither --data nor --scenes was given"),
         };
@@ -103,6 +103,21 @@ impl Calibrate {
             source = source.split(split);
         }
         source.parts().context("--data")
+    }
+
+    /// Statistics over scenes and their captions.
+    fn of_scenes(&self, scenes: u64) -> Result<Calibration> {
+        let model = self.model.load()?;
+        let cost = Cost::new(format_args!("{scenes} scenes of emoji"), "scene", 1);
+        let bar = Meter::new(scenes, "scenes")?;
+        let mut done = 0;
+        let calibration = m2ib_eval::calibrate(&model, scenes, &mut || {
+            bar.inc(1);
+            done += 1;
+            bar.suspend(|| cost.done(done, scenes));
+        });
+        bar.finish();
+        Ok(calibration?)
     }
 
     /// Statistics over a data set's images and captions, and how many were left out.

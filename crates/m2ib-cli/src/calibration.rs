@@ -112,7 +112,7 @@ impl CalibrationArguments {
                 (calibration, over)
             }
             None => {
-                let calibration = calibrate(model, SCENES).context(made_over)?;
+                let calibration = calibrate(model, SCENES, &mut || {}).context(made_over)?;
                 (calibration, format!("{SCENES} scenes of emoji"))
             }
         };

@@ -166,7 +166,7 @@ impl Pairs {
             );
         }
         crate::terminal::warn(format!(
-            "{of} are missing and left out, the first {}: {where_from}",
+            "{of} are missing, so that their pairs will fail; the first is {}: {where_from}",
             first.display()
         ));
         Ok(())

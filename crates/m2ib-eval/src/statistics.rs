@@ -6,11 +6,16 @@ use m2ib_scenes::{Generator, Split};
 
 use crate::Result;
 
-/// Statistics over scenes of the training split and one caption of each; 512 are plenty.
+/// Statistics over scenes of the training split and one caption of each; 512 are plenty. `on_scene` hears of
+/// every scene that is done.
 ///
 /// # Errors
 /// If the model does not take scenes or their captions, or there are fewer than two.
-pub fn calibrate(model: &DualEncoder, scenes: u64) -> Result<Calibration> {
+pub fn calibrate(
+    model: &DualEncoder,
+    scenes: u64,
+    on_scene: &mut dyn FnMut(),
+) -> Result<Calibration> {
     let generator = Generator::new();
     let mut calibrator = Calibrator::new(model);
     for number in 0..scenes {
@@ -18,6 +23,7 @@ pub fn calibrate(model: &DualEncoder, scenes: u64) -> Result<Calibration> {
         let [caption, _] = scene.training_captions();
         calibrator.add_image(&Picture::from(scene.image))?;
         calibrator.add_caption(&caption.text)?;
+        on_scene();
     }
     Ok(calibrator.finish()?)
 }

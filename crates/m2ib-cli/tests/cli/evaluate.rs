@@ -48,8 +48,55 @@ fn evaluate_prints_tables_and_writes_numbers_and_pictures() {
     // The same command again finds everything done.
     let journal = || std::fs::read(out.join("journal.jsonl")).unwrap();
     let before = journal();
-    assert_eq!(stdout(&m2ib(&arguments)), printed);
+    let again = m2ib(&arguments);
+    let beside = String::from_utf8_lossy(&again.stderr).into_owned();
+    assert_eq!(stdout(&again), printed);
     assert_eq!(journal(), before);
+    assert!(
+        beside.contains("4 explanations, of which 4 were begun before"),
+        "{beside}"
+    );
+
+    // Of what was begun, only this plan's counts; of other data, nothing is written over it.
+    let fewer = [
+        "evaluate",
+        "--scenes",
+        "2",
+        "--methods",
+        "centre",
+        "--seed",
+        "3",
+        "--metrics",
+        "pointing",
+    ];
+    let fewer = m2ib(&[&fewer[..], &["--out", path(&out)]].concat());
+    let beside = String::from_utf8_lossy(&fewer.stderr).into_owned();
+    assert!(beside.contains("2 explanations, measured"), "{beside}");
+    stdout(&fewer);
+    let table = folder.path().join("pairs.tsv");
+    let scenes = [scene("scene0.png"), scene("scene1.png")];
+    let lines = scenes
+        .iter()
+        .map(|scene| format!("a photo of a piano\t{}\n", path(scene)));
+    std::fs::write(&table, lines.collect::<String>()).unwrap();
+    let report = std::fs::read(out.join("comparison.json")).unwrap();
+    let other = [
+        "evaluate",
+        "--data",
+        path(&table),
+        "--methods",
+        "centre",
+        "--out",
+        path(&out),
+    ];
+    let refused = failure(&m2ib(&other));
+    assert!(
+        refused.contains("is of emoji scenes") && refused.contains("choose another folder"),
+        "{refused}"
+    );
+    assert_eq!(std::fs::read(out.join("comparison.json")).unwrap(), report);
+    let nowhere = failure(&m2ib(&["evaluate", "--scenes", "2", "--out", "-"]));
+    assert!(nowhere.contains("expected a folder"), "{nowhere}");
 }
 
 #[test]

@@ -291,6 +291,55 @@ fn scores_are_tables_for_people_and_programs() {
 }
 
 #[test]
+fn what_cannot_be_scored_costs_itself_only() {
+    let image = scene("scene0.png");
+    let good = ["--image", path(&image), "--text", "a photo of a piano"];
+    let bad = ["--image", "nowhere.png", "--text", "<b>"];
+    let output = m2ib(&[&["score", "--format", "csv"][..], &good, &bad].concat());
+    let printed = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(printed.lines().count(), 2, "{printed}");
+    let error = failure(&output);
+    assert!(
+        error.contains("2 of 4 images and captions were left out"),
+        "{error}"
+    );
+    let error = failure(&m2ib(&[&["score"][..], &bad].concat()));
+    assert!(error.contains("nowhere.png"), "{error}");
+}
+
+#[test]
+fn a_warning_of_one_pair_among_several_names_it() {
+    let out = tempfile::tempdir().unwrap();
+    let images = [scene("scene0.png"), scene("scene1.png")];
+    let output = m2ib(&[
+        "explain",
+        "--image",
+        path(&images[0]),
+        "--image",
+        path(&images[1]),
+        "--text",
+        "a photo of a piano",
+        "--method",
+        "centre",
+        "--out",
+        path(out.path()),
+    ]);
+    stdout(&output);
+    let beside = String::from_utf8_lossy(&output.stderr).into_owned();
+    let chance = beside
+        .lines()
+        .find(|line| line.contains("no better than chance"));
+    let chance = chance.unwrap_or_else(|| panic!("{beside}"));
+    assert!(
+        chance.contains("scene1.png, \"a photo of a piano\": "),
+        "{chance}"
+    );
+    // What holds for all is said once.
+    assert_eq!(beside.matches("is a toy").count(), 1, "{beside}");
+    assert!(beside.contains("2 pairs to explain"), "{beside}");
+}
+
+#[test]
 fn shells_and_manuals_know_the_arguments() {
     for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
         let script = stdout(&m2ib(&["completions", shell]));
