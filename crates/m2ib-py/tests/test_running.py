@@ -56,11 +56,16 @@ def interrupted(work: Callable[[], object]) -> float:
         pressed.append(time.monotonic())
         signal.raise_signal(signal.SIGINT)
 
-    timer = threading.Timer(0.5, press)
-    timer.start()
-    with pytest.raises(KeyboardInterrupt):
-        work()
-    timer.join()
+    # What is started in the background may have been told to ignore it.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        timer = threading.Timer(0.5, press)
+        timer.start()
+        with pytest.raises(KeyboardInterrupt):
+            work()
+        timer.join()
+    finally:
+        signal.signal(signal.SIGINT, before)
     return time.monotonic() - pressed[0]
 
 
