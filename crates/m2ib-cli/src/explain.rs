@@ -25,7 +25,7 @@ use crate::picture::PictureArguments;
 use crate::rendering::{Explained, Format, Rendering, Sink};
 use crate::terminal::{Unheard, clean, print, print_styled};
 use drawing::Drawing;
-use engine::{By, Engine, Pairs};
+use engine::{By, Engine, ManyPairs};
 pub(crate) use settings::M2ib;
 
 /// Show which parts of an image and which words of a caption the model relied on. Several images,
@@ -101,7 +101,7 @@ impl Explain {
         let engine = self.engine()?;
         let mut rendering = Rendering::new(formats, pairs > 1, &sink, self.drawing.look())?;
         let (mut paths, mut failures) = (Vec::new(), Vec::new());
-        let progress = (pairs > 1).then(|| Pairs::new(pairs)).transpose()?;
+        let progress = (pairs > 1).then(|| ManyPairs::new(pairs)).transpose()?;
         let done = |pairs| {
             if let Some(progress) = &progress {
                 progress.done(pairs);

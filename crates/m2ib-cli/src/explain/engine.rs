@@ -105,14 +105,14 @@ impl Engine<'_> {
 }
 
 /// How far many pairs are, where nobody sees the bar that each of them has.
-pub(super) struct Pairs {
+pub(super) struct ManyPairs {
     of: u64,
     meter: Meter,
     cost: Cost,
     done: Cell<u64>,
 }
 
-impl Pairs {
+impl ManyPairs {
     pub(super) fn new(of: usize) -> Result<Self> {
         let of = of as u64;
         Ok(Self {

@@ -310,20 +310,16 @@ fn what_cannot_be_scored_costs_itself_only() {
 #[test]
 fn a_warning_of_one_pair_among_several_names_it() {
     let out = tempfile::tempdir().unwrap();
-    let images = [scene("scene0.png"), scene("scene1.png")];
-    let output = m2ib(&[
-        "explain",
-        "--image",
-        path(&images[0]),
-        "--image",
-        path(&images[1]),
+    let [first, second] = ["scene0.png", "scene1.png"].map(scene);
+    let images = ["--image", path(&first), "--image", path(&second)];
+    let rest = [
         "--text",
         "a photo of a piano",
         "--method",
         "centre",
         "--out",
-        path(out.path()),
-    ]);
+    ];
+    let output = m2ib(&[&["explain"][..], &images, &rest, &[path(out.path())]].concat());
     stdout(&output);
     let beside = String::from_utf8_lossy(&output.stderr).into_owned();
     let chance = beside
